@@ -1,0 +1,83 @@
+"""Every error of the product, in one tree.
+
+::
+
+    HeadwaterError
+    ├── TransientError            trying again later may help
+    │   ├── NodeUnavailable       no endpoint gave a usable answer in time
+    │   ├── NodeBehind            the node does not have, or has not indexed, what was asked
+    │   ├── DayIncomplete         the day is not over, or not final, on the node's chain
+    │   ├── LakeChanged           a day was replaced, or its export interrupted, while it was read
+    │   └── WarehouseBusy         another process holds the warehouse
+    └── PermanentError            trying again without a change cannot help
+        ├── SettingError          a setting is missing or wrong
+        ├── MethodUnsupported     the node does not offer a JSON-RPC method
+        ├── NodeRefused           the node refuses the request itself, or the credentials
+        ├── ChainReorganised      an exported block is no longer on the node's chain
+        ├── InvalidAnswer         an answer holds something no column can take
+        ├── DayMissing            a day was never exported to the lake
+        └── LoadRejected          the warehouse refused a day's rows
+
+Every message names the system, the thing, the value and the remedy. Whether a failed step is
+tried again is decided in one place, ``resources/retries.py``, from these two branches.
+"""
+
+
+class HeadwaterError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class TransientError(HeadwaterError):
+    """The same call may succeed later."""
+
+
+class PermanentError(HeadwaterError):
+    """The same call fails until somebody changes something."""
+
+
+class NodeUnavailable(TransientError):
+    """No endpoint gave a usable answer within the allowed attempts."""
+
+
+class NodeBehind(TransientError):
+    """The node answered null: it does not have the block, or has not indexed it yet."""
+
+
+class DayIncomplete(TransientError):
+    """The UTC day is not over, or its last block not final, on the node's chain."""
+
+
+class LakeChanged(TransientError):
+    """A lake day was replaced while it was read, or its last export was interrupted."""
+
+
+class WarehouseBusy(TransientError):
+    """Another process holds the warehouse."""
+
+
+class SettingError(PermanentError):
+    """A setting is missing or holds something unusable."""
+
+
+class MethodUnsupported(PermanentError):
+    """The node does not offer the JSON-RPC method."""
+
+
+class NodeRefused(PermanentError):
+    """The node refuses the request itself, or the credentials."""
+
+
+class ChainReorganised(PermanentError):
+    """A block that was exported is no longer on the node's chain."""
+
+
+class InvalidAnswer(PermanentError):
+    """The node's answer holds a value that its column cannot take."""
+
+
+class DayMissing(PermanentError):
+    """The lake holds no complete export of the day."""
+
+
+class LoadRejected(PermanentError):
+    """The warehouse refused a day's rows, or received another number than the manifest lists."""

@@ -1,0 +1,146 @@
+"""Rows on their way to the lake: written to local Parquet files in bounded memory, published later.
+
+The newest blocks are held back in memory, so that a reorganisation met while fetching can be undone.
+"""
+
+import tempfile
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from core.manifest import BlockSpan
+from core.tables import Table
+
+# Rows are gathered to about this size before a row group is written.
+ROW_GROUP_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class SpooledDay:
+    """One day's rows as a local Parquet file, not yet published."""
+
+    day: date
+    path: Path
+    rows: int
+    blocks: BlockSpan | None
+
+
+@dataclass(frozen=True)
+class SpooledTable:
+    """A table's days, ready to be published. ``directory`` keeps the files alive and removes them after use."""
+
+    table: Table
+    days: Sequence[SpooledDay]
+    directory: tempfile.TemporaryDirectory
+    engine: str
+    verify: str
+
+    @property
+    def rows(self) -> int:
+        return sum(day.rows for day in self.days)
+
+
+class DayWriter:
+    """Writes one day of one table, row group by row group."""
+
+    def __init__(self, table: Table, path: Path):
+        self.rows = 0
+        self.path = path
+        self._schema = table.arrow_schema
+        self._gathered: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._file = pq.ParquetWriter(path, self._schema, compression="zstd", write_page_index=True)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self.rows += batch.num_rows
+        self._gathered.append(batch)
+        self._bytes += batch.nbytes
+        if self._bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        gathered = pa.Table.from_batches(self._gathered, self._schema)
+        if gathered.num_rows:
+            self._file.write_table(gathered, row_group_size=gathered.num_rows)
+        self._gathered, self._bytes = [], 0
+
+    def close(self) -> None:
+        self._flush()
+        self._file.close()
+
+
+class DaySpool:
+    """One day of several tables, filled block range by block range.
+
+    hold_back: how many of the newest blocks stay in memory and can still be taken back.
+    """
+
+    def __init__(self, tables: Sequence[Table], day: date, directory: Path, hold_back: int = 0):
+        self.day = day
+        self._writers = {table.name: DayWriter(table, directory / f"{table.name}-{day}.parquet") for table in tables}
+        self._height = {
+            table.name: next(c.name for c in table.columns if c.name in ("number", "block_number", "end_block"))
+            for table in tables
+        }
+        self._held: deque[tuple[int, Mapping[str, pa.RecordBatch]]] = deque()
+        self._hold_back = hold_back
+
+    def add(self, last_block: int, batches: Mapping[str, pa.RecordBatch]) -> None:
+        """Append rows of blocks up to ``last_block``, above all added before."""
+        self._held.append((last_block, batches))
+        while self._held and self._held[0][0] <= last_block - self._hold_back:
+            self._write(self._held.popleft()[1])
+
+    def take_back(self, from_block: int) -> None:
+        """Forget the rows of ``from_block`` and above; they must still be held back."""
+        kept: deque[tuple[int, Mapping[str, pa.RecordBatch]]] = deque()
+        for last_block, batches in self._held:
+            below = {
+                name: batch.filter(pc.less(batch.column(self._height[name]), from_block))
+                for name, batch in batches.items()
+            }
+            kept.append((min(last_block, from_block - 1), below))
+        self._held = kept
+
+    def _write(self, batches: Mapping[str, pa.RecordBatch]) -> None:
+        for name, batch in batches.items():
+            if name in self._writers:
+                self._writers[name].write(batch)
+
+    def finish(self, blocks: BlockSpan | None) -> dict[str, SpooledDay]:
+        """Write what is held and close the files; one spooled day per table."""
+        for _, batches in self._held:
+            self._write(batches)
+        self._held.clear()
+        for writer in self._writers.values():
+            writer.close()
+        return {name: SpooledDay(self.day, w.path, w.rows, blocks) for name, w in self._writers.items()}
+
+
+class Spool:
+    """A temporary directory of spooled days for one step of a run."""
+
+    def __init__(self, tables: Sequence[Table], engine: str, verify: str):
+        self._tables, self._engine, self._verify = tables, engine, verify
+        self._directory = tempfile.TemporaryDirectory(prefix="headwater-spool-")
+        self._days: dict[str, list[SpooledDay]] = {table.name: [] for table in tables}
+
+    def day(self, day: date, hold_back: int = 0) -> DaySpool:
+        return DaySpool(self._tables, day, Path(self._directory.name), hold_back)
+
+    def finish(self, day: DaySpool, blocks: BlockSpan | None) -> None:
+        for name, spooled in day.finish(blocks).items():
+            self._days[name].append(spooled)
+
+    def tables(self) -> dict[str, SpooledTable]:
+        """The finished days of each table."""
+        return {
+            table.name: SpooledTable(table, self._days[table.name], self._directory, self._engine, self._verify)
+            for table in self._tables
+        }

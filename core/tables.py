@@ -1,0 +1,125 @@
+"""One declaration per table. Arrow schema, DDL, asset keys and documentation derive from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Literal
+
+import pyarrow as pa
+
+
+class ColumnType(Enum):
+    """What a column holds, independent of any engine."""
+
+    BIGINT = "BIGINT"
+    DECIMAL = "DECIMAL(38,0)"
+    UINT256 = "UINT256"  # decimal text: up to 78 digits, wider than any engine's number
+    DOUBLE = "DOUBLE"
+    TEXT = "TEXT"
+    BOOLEAN = "BOOLEAN"
+    DATE = "DATE"
+
+
+_ARROW: dict[ColumnType, Callable[[], pa.DataType]] = {
+    ColumnType.BIGINT: pa.int64,
+    ColumnType.DECIMAL: lambda: pa.decimal128(38, 0),
+    ColumnType.UINT256: pa.string,
+    ColumnType.DOUBLE: pa.float64,
+    ColumnType.TEXT: pa.string,
+    ColumnType.BOOLEAN: pa.bool_,
+    ColumnType.DATE: pa.date32,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    ``source``: the field of the node's answer it is read from, if it is read from one.
+    ``joined``: the text is a comma-joined list, as ethereum-etl writes lists into one cell.
+    ``extension``: not part of ethereum-etl's schema, so absent from the csv lake.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    nullable: bool = True
+    unit: str | None = None
+    source: str | None = None
+    lower_case: bool = False
+    joined: bool = False
+    extension: bool = False
+
+    @property
+    def comment(self) -> str:
+        """The description with the unit, as shown in the UI and the warehouse."""
+        return f"{self.description} Unit: {self.unit}." if self.unit else self.description
+
+    @property
+    def arrow_field(self) -> pa.Field:
+        return pa.field(self.name, _ARROW[self.type](), nullable=self.nullable)
+
+
+_declared: dict[tuple[str, str], "Table"] = {}
+
+
+def declared(system: str, name: str) -> "Table":
+    """The table of that address; its room's ``tables`` module must have been imported.
+
+    Raises:
+        KeyError: when no such table is declared.
+    """
+    return _declared[system, name]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a system, the same in the lake and in the warehouse.
+
+    ``key`` identifies a row inside the whole table; ``csv_layout`` is what the old system wrote.
+    """
+
+    system: str
+    name: str
+    grain: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    sort_key: str
+    csv_layout: Literal["csv", "json", "txt"] = "csv"
+    schema_version: int = 1
+
+    def __post_init__(self):
+        names = [column.name for column in self.columns]
+        repeated = {name for name in names if names.count(name) > 1}
+        unknown = {*self.key, self.sort_key} - set(names)
+        if repeated or unknown:
+            raise ValueError(f"table {self.name}: repeated columns {repeated}, unknown key columns {unknown}")
+        if _declared.setdefault((self.system, self.name), self) != self:
+            raise ValueError(f"table {self.address} is declared twice")
+
+    @property
+    def lake_key(self) -> list[str]:
+        return ["lake", self.system, self.name]
+
+    @property
+    def warehouse_key(self) -> list[str]:
+        return ["warehouse", self.system, self.name]
+
+    @property
+    def address(self) -> str:
+        """``schema.table`` in the warehouse."""
+        return f"{self.system}.{self.name}"
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        return pa.schema([column.arrow_field for column in self.columns])
+
+    @cached_property
+    def contract(self) -> tuple[Column, ...]:
+        """The columns of ethereum-etl's own files, in their order."""
+        return tuple(column for column in self.columns if not column.extension)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
