@@ -1,0 +1,1 @@
+"""How Dagster reaches the outside world: thin resources over the plain clients in ``clients/``."""

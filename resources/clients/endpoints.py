@@ -1,0 +1,165 @@
+"""One endpoint's budget and health: requests per second, requests in flight, batch size, time out."""
+
+import itertools
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from resources.clients.clock import Clock
+from resources.clients.transports import Kind, Refusal, Transport
+
+_ids = itertools.count(1)
+
+# How long an endpoint that failed is left alone, doubling with each failure in a row.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# A batch grows back by one after this many batches without trouble.
+GROW_AFTER = 8
+
+
+@dataclass
+class Traffic:
+    """What was exchanged with an endpoint."""
+
+    requests: int = 0
+    calls: int = 0
+    retries: int = 0
+    bytes: int = 0
+
+
+class Endpoint:
+    """A node's address with a budget.
+
+    name: host and port only; the rest of a URI may hold a key.
+    batch_size: most calls put into one request; halves when they are too many, grows back.
+    """
+
+    def __init__(
+        self, uri: str, transport: Transport, *, batch_size: int, in_flight: int, per_second: float | None, clock: Clock
+    ):
+        parts = urlsplit(uri)
+        self.name = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        if not parts.hostname:
+            self.name = parts.path
+        self.traffic = Traffic()
+        self.batch_size = self._largest_batch = batch_size
+        self.in_flight = in_flight
+        self.busy = 0
+        self._transport, self._clock, self._per_second = transport, clock, per_second
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(in_flight)
+        self._next_free = 0.0
+        self._paused_until, self._failures, self._good_batches = 0.0, 0, 0
+
+    @property
+    def resumes_in(self) -> float:
+        """Seconds until the endpoint may be asked again; 0 when it may be asked now."""
+        return max(0.0, self._paused_until - self._clock.monotonic())
+
+    def exchange(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[dict[str, Any]]:
+        """The response objects to a batch of (method, parameters), in the batch's order.
+
+        Raises:
+            Refusal: when there is no usable answer to the batch as a whole.
+        """
+        ids = [next(_ids) for _ in calls]
+        objects = [
+            {"jsonrpc": "2.0", "id": id_, "method": method, "params": params}
+            for id_, (method, params) in zip(ids, calls, strict=True)
+        ]
+        body = msgspec.json.encode(objects if len(objects) > 1 else objects[0])
+        with self._slots:
+            self._take_tokens(len(calls))
+            with self._lock:
+                self.busy += 1
+                self.traffic.requests += 1
+                self.traffic.calls += len(calls)
+            try:
+                answer = self._transport.exchange(body)
+            finally:
+                with self._lock:
+                    self.busy -= 1
+        with self._lock:
+            self.traffic.bytes += len(answer)
+        return _in_order(answer, ids)
+
+    def _take_tokens(self, calls: int) -> None:
+        """Wait for the budget: calls are spaced so that no second holds more than allowed."""
+        if self._per_second is None:
+            return
+        with self._lock:
+            now = self._clock.monotonic()
+            start = max(now, self._next_free)
+            self._next_free = start + calls / self._per_second
+        self._clock.sleep(start - now)
+
+    def succeeded(self) -> None:
+        """The endpoint answered well: forget its failures, and let batches grow back."""
+        with self._lock:
+            self._failures = 0
+            self._good_batches += 1
+            if self._good_batches % GROW_AFTER == 0:
+                self.batch_size = min(self.batch_size + 1, self._largest_batch)
+
+    def failed(self, refusal: Refusal) -> None:
+        """Take the endpoint out for a while, and shrink batches that were too much for it."""
+        with self._lock:
+            self.traffic.retries += 1
+            self._good_batches = 0
+            if refusal.kind in (Kind.TOO_LARGE, Kind.TIMEOUT):
+                self.batch_size = max(1, self.batch_size // 2)
+            if refusal.kind is Kind.TOO_LARGE:
+                return
+            now = self._clock.monotonic()
+            if refusal.retry_after is not None:
+                self._paused_until = max(self._paused_until, now + refusal.retry_after)
+            elif now >= self._paused_until:  # requests in flight together fail together: that is one failure
+                pause = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
+                self._failures += 1
+                self._paused_until = now + pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+
+
+def _in_order(answer: bytes, ids: Sequence[int]) -> list[dict[str, Any]]:
+    try:
+        decoded = msgspec.json.decode(answer)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal(Kind.BROKEN, f"not JSON ({error}), {len(answer)} bytes") from error
+    responses = decoded if isinstance(decoded, list) else [decoded]
+    if not all(isinstance(response, dict) for response in responses):
+        raise Refusal(Kind.BROKEN, "not JSON-RPC")
+    if isinstance(decoded, dict) and "error" in decoded and decoded.get("id") not in ids:
+        raise classify(decoded["error"])  # the batch as a whole was refused
+    by_id = {response.get("id"): response for response in responses}
+    if len(by_id) != len(responses) or by_id.keys() != set(ids):
+        raise Refusal(Kind.BROKEN, f"answers to other requests: {len(responses)} for {len(ids)}")
+    return [by_id[id_] for id_ in ids]
+
+
+_WORDS = (
+    (Kind.UNSUPPORTED, ("method not found", "does not exist/is not available", "not supported", "unsupported method")),
+    (Kind.RATE_LIMITED, ("rate limit", "too many requests", "exceeded its", "capacity exceeded")),
+    (Kind.TOO_LARGE, ("too large", "response size", "batch", "too big", "limit exceeded")),
+    (Kind.BEHIND, ("indexing is in progress", "unknown block", "block not found", "header not found")),
+)
+_CODES = {
+    -32601: Kind.UNSUPPORTED,
+    -32005: Kind.RATE_LIMITED,
+    429: Kind.RATE_LIMITED,
+    -32600: Kind.INVALID,
+    -32602: Kind.INVALID,
+}
+
+
+def classify(error: Any) -> Refusal:
+    """The refusal that a JSON-RPC error object amounts to: its words first, since codes vary between nodes."""
+    code = error.get("code") if isinstance(error, dict) else None
+    message = str(error.get("message", "") if isinstance(error, dict) else error)
+    detail = f"JSON-RPC error {code}: {message[:200]}"
+    for kind, words in _WORDS:
+        if any(word in message.lower() for word in words):
+            return Refusal(kind, detail)
+    return Refusal(_CODES.get(code, Kind.SERVER_ERROR) if isinstance(code, int) else Kind.SERVER_ERROR, detail)

@@ -1,0 +1,88 @@
+"""ethereum-etl's own files: csv and JSON lines, byte for byte, and back to Parquet for loading.
+
+CSV: a header, CRLF line ends, empty for null, True and False, comma-joined lists. JSON: one object per line in
+column order, lists as arrays. A day without rows is an empty file. Columns of our own are not in these files;
+read back, ``block_date`` is the partition's day and the others are null.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.tables import Column, ColumnType, Table
+
+ROWS_AT_ONCE = 10_000
+_INTEGERS = (ColumnType.BIGINT, ColumnType.DECIMAL)
+
+
+def write(table: Table, parquet: Path) -> Path:
+    """The file of a table's own layout, from a local Parquet file, beside it."""
+    path = parquet.with_suffix(f".{table.csv_layout}")
+    names = [column.name for column in table.contract]
+    with path.open("w", encoding="utf-8", newline="") as out, pq.ParquetFile(parquet) as source:
+        lines = csv.writer(out, lineterminator="\n" if table.csv_layout == "txt" else "\r\n")
+        if table.csv_layout == "csv" and source.metadata.num_rows:
+            lines.writerow(names)
+        for batch in source.iter_batches(ROWS_AT_ONCE, columns=names):
+            for row in batch.to_pylist():
+                if table.csv_layout == "json":
+                    out.write(json.dumps({c.name: _json(c, row[c.name]) for c in table.contract}) + "\n")
+                else:
+                    lines.writerow([row[name] for name in names])
+    return path
+
+
+def _json(column: Column, value: Any) -> Any:
+    if column.joined and value is not None:
+        return value.split(",") if value else []
+    return int(value) if value is not None and column.type in _INTEGERS else value
+
+
+def to_parquet(table: Table, day: date, path: Path, scratch: Path) -> Path:
+    """The Parquet file, in ``scratch``, of a file in the table's own layout."""
+    target = scratch / f"{path.name}.{day}.parquet"
+    with pq.ParquetWriter(target, table.arrow_schema, compression="zstd") as writer:
+        rows: list[dict[str, Any]] = []
+        for row in _rows(table, path):
+            rows.append(row | {"block_date": day})
+            if len(rows) == ROWS_AT_ONCE:
+                writer.write_batch(pa.RecordBatch.from_pylist(rows, table.arrow_schema))
+                rows = []
+        writer.write_batch(pa.RecordBatch.from_pylist(rows, table.arrow_schema))
+    return target
+
+
+def _rows(table: Table, path: Path) -> Iterator[dict[str, Any]]:
+    csv.field_size_limit(1 << 30)  # inputs of hundreds of thousands of characters exist
+    with path.open(encoding="utf-8", newline="") as source:
+        if table.csv_layout == "json":
+            for line in source:
+                found = json.loads(line)
+                yield {c.name: _from_json(c, found.get(c.name)) for c in table.contract}
+        elif table.csv_layout == "csv":
+            for cells in csv.DictReader(source):
+                yield {c.name: _from_cell(c, cells[c.name]) for c in table.contract}
+        else:
+            for cells in csv.reader(source):
+                yield {c.name: _from_cell(c, cell) for c, cell in zip(table.contract, cells, strict=True)}
+
+
+def _from_json(column: Column, value: Any) -> Any:
+    return ",".join(value) if column.joined and value is not None else value
+
+
+def _from_cell(column: Column, cell: str) -> Any:
+    if cell == "":
+        # The files do not tell null from empty: required text is empty, everything else is null.
+        return "" if column.type is ColumnType.TEXT and not column.nullable else None
+    if column.type in _INTEGERS:
+        return int(cell)
+    if column.type is ColumnType.DOUBLE:
+        return float(cell)
+    return cell == "True" if column.type is ColumnType.BOOLEAN else cell

@@ -1,0 +1,166 @@
+"""The lake: days of tables as objects with a manifest, published last and replaced as a set.
+
+A day exists when its manifest does. Readers take exactly what it lists; the files of a day that was replaced
+go after the new manifest stands.
+"""
+
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import DayMissing, LakeChanged
+from core.manifest import DataFile, Manifest, sha256_of
+from core.paths import day_prefix, manifest_path, object_path
+from core.spool import SpooledDay, SpooledTable
+from core.tables import Table
+from resources.clients import etl_files
+from resources.clients.clock import Clock
+from resources.clients.object_store import ObjectStore
+
+PARQUET, CSV = "parquet", "csv"
+FORMATS = (PARQUET, CSV)
+
+# A data file without a manifest belongs to a killed run once it is older than any run may last.
+ORPHAN_AFTER = timedelta(hours=24)
+
+BATCH_ROWS = 65_536
+
+
+class Lake:
+    """Publishes and reads days of tables.
+
+    format: ``parquet``, or ``csv`` for the files and names of the old export.
+    """
+
+    def __init__(self, store: ObjectStore, format: str = PARQUET, clock: Clock | None = None):
+        self.store, self.format, self._clock = store, format, clock or Clock()
+
+    def publish(self, table: Table, spooled: SpooledTable, day: SpooledDay, run_id: str) -> Manifest:
+        """Put one day into the lake, in place of what was there. The spooled file is used up."""
+        superseded = self.manifest(table, day.day)
+        path = day.path
+        if self.format == CSV:
+            path = etl_files.write(table, day.path)
+        key = object_path(table.name, day.day, self._file_name(table))
+        file = DataFile(key, day.rows, path.stat().st_size, sha256_of(path))
+        manifest = Manifest(
+            dataset=table.name,
+            day=day.day,
+            format=self.format,
+            rows=day.rows,
+            files=[file],
+            blocks=day.blocks,
+            schema_version=table.schema_version,
+            engine=spooled.engine,
+            verify=spooled.verify,
+            run_id=run_id,
+        )
+        self.store.upload(key, path)
+        self.store.write(manifest_path(table.name, day.day), manifest.encode())
+        self._sweep(manifest, superseded)
+        return manifest
+
+    def _file_name(self, table: Table) -> str:
+        """A name of its own for each export, so that a reader of the old manifest keeps its file to the end."""
+        if self.format == CSV:
+            return f"{table.name}.{table.csv_layout}"
+        return f"{table.name}-{self._clock.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}.parquet"
+
+    def _sweep(self, manifest: Manifest, superseded: Manifest | None) -> None:
+        listed = {file.key for file in manifest.files} | {manifest_path(manifest.dataset, manifest.day)}
+        replaced = {file.key for file in superseded.files} if superseded else set()
+        oldest = self._clock.now() - ORPHAN_AFTER
+        for stored in self.store.list(day_prefix(manifest.dataset, manifest.day)):
+            if stored.key not in listed and (stored.key in replaced or stored.modified < oldest):
+                self.store.delete(stored.key)
+
+    def manifest(self, table: Table, day: date) -> Manifest | None:
+        """The day's manifest; None when the day is not in the lake."""
+        raw = self.store.read(manifest_path(table.name, day))
+        return None if raw is None else Manifest.decode(raw)
+
+    def open(self, table: Table, days: Sequence[date]) -> "LakeObject":
+        """The table's days.
+
+        Raises:
+            DayMissing: naming the days that are not in the lake.
+        """
+        found = {day: self.manifest(table, day) for day in days}
+        missing = [day.isoformat() for day, manifest in found.items() if manifest is None]
+        if missing:
+            raise DayMissing(
+                f"Lake: {table.name} has no {', '.join(missing[:5])}{' and more' if len(missing) > 5 else ''} "
+                f"under {self.store.uri('')}. Materialize lake/{table.system}/{table.name} for it first."
+            )
+        return LakeObject(table, tuple(LakeDay(table, day, m, self.store) for day, m in found.items() if m))
+
+    def uri(self, manifest: Manifest) -> str:
+        """The address of a published day's folder."""
+        return self.store.uri(day_prefix(manifest.dataset, manifest.day))
+
+
+@dataclass(frozen=True)
+class LakeDay:
+    """One day of a table, as its manifest describes it."""
+
+    table_: Table
+    day: date
+    manifest: Manifest
+    store: ObjectStore
+
+    def local_files(self, scratch: Path) -> list[Path]:
+        """The day's Parquet files on this machine, checked against the manifest; csv days are converted.
+
+        Raises:
+            LakeChanged: when a file is gone or not the one the manifest lists.
+        """
+        paths = []
+        for file in self.manifest.files:
+            path = self.store.fetch(file.key, scratch)
+            if path.stat().st_size != file.bytes or sha256_of(path) != file.sha256:
+                raise LakeChanged(
+                    f"Lake: {self.store.uri(file.key)} is not the file its manifest lists. Its export was interrupted "
+                    f"or is under way: materialize lake/{self.table_.system}/{self.table_.name} for {self.day} again."
+                )
+            paths.append(path)
+        if self.manifest.format == CSV:
+            return [etl_files.to_parquet(self.table_, self.day, path, scratch) for path in paths]
+        return paths
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in order, in bounded memory. A day without rows gives one empty batch."""
+        names = list(columns or self.table_.arrow_schema.names)
+        with tempfile.TemporaryDirectory(prefix="headwater-read-") as scratch:
+            yield pa.RecordBatch.from_pylist([], pa.schema([self.table_.arrow_schema.field(name) for name in names]))
+            for path in self.local_files(Path(scratch)):
+                with pq.ParquetFile(path) as file:
+                    yield from file.iter_batches(BATCH_ROWS, columns=names)
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows as one Arrow table."""
+        return pa.Table.from_batches(self.batches(columns)).combine_chunks()
+
+
+@dataclass(frozen=True)
+class LakeObject:
+    """One or more days of a table in the lake: what loaders and downstream assets receive."""
+
+    table_: Table
+    days: tuple[LakeDay, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(day.manifest.rows for day in self.days)
+
+    def on(self, day: date) -> LakeDay:
+        return next(lake_day for lake_day in self.days if lake_day.day == day)
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All days' rows as one Arrow table."""
+        return pa.concat_tables(day.table(columns) for day in self.days)

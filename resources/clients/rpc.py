@@ -1,0 +1,210 @@
+"""JSON-RPC calls, batched and pipelined over several endpoints.
+
+One call, not the whole task, moves to the next endpoint when an endpoint gives no usable answer. Results
+come back in the order of the calls, and only a bounded number of them is ever held.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from core.errors import (
+    ChainReorganised,
+    HeadwaterError,
+    MethodUnsupported,
+    NodeBehind,
+    NodeRefused,
+    NodeUnavailable,
+)
+from resources.clients.clock import Clock
+from resources.clients.endpoints import Endpoint, Traffic, classify
+from resources.clients.transports import Kind, Refusal
+
+# With an endpoint's pauses of 0.5 s doubling to 30 s, some two minutes until a call is given up.
+ATTEMPTS = 10
+# A server that asks for a longer pause than this, in seconds, is left to the run's own retry.
+LONGEST_WAIT = 300.0
+
+
+# What a call is given up with, by the kind of its last refusal.
+_GIVEN_UP: dict[Kind, tuple[type[HeadwaterError], str]] = {
+    Kind.BEHIND: (NodeBehind, "Check that the node is synced, then run again."),
+    Kind.UNSUPPORTED: (MethodUnsupported, "Use a node that offers it."),
+    Kind.INVALID: (NodeRefused, "Use a node that accepts it."),
+    Kind.MOVED: (ChainReorganised, "Materialize the day's blocks again, then what follows from them."),
+}
+
+
+# Asking the same endpoint again cannot change these; another endpoint may still answer.
+_FINAL = {Kind.UNSUPPORTED, Kind.INVALID, Kind.MOVED}
+
+
+def not_null(result: Any) -> Any:
+    """Refuses null, which a node answers for what it does not have yet."""
+    if result is None:
+        raise Refusal(Kind.BEHIND, "the answer is null")
+    return result
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call.
+
+    accept: returns the result, or raises Refusal when it is not the one asked for.
+    accept_error: returns what an error object means for this call, or None to treat it as a failure.
+    """
+
+    method: str
+    params: Sequence[Any]
+    accept: Callable[[Any], Any] = not_null
+    accept_error: Callable[[dict[str, Any]], tuple[Any] | None] = field(default=lambda error: None)
+
+    def __str__(self) -> str:
+        return f"{self.method}({', '.join(str(param)[:80] for param in self.params)})"
+
+
+@dataclass
+class _Pending:
+    at: int
+    call: Call
+    attempts: int = 0
+    refusals: list[tuple[Endpoint, Refusal]] = field(default_factory=list)
+
+
+class RpcClient:
+    """Calls over one or several endpoints."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], clock: Clock, attempts: int = ATTEMPTS):
+        self.endpoints, self._clock, self._attempts = list(endpoints), clock, attempts
+        self._denied: set[Endpoint] = set()
+        self._threads = ThreadPoolExecutor(sum(endpoint.in_flight for endpoint in endpoints), "rpc")
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was exchanged with all endpoints together."""
+        parts = [endpoint.traffic for endpoint in self.endpoints]
+        return Traffic(
+            requests=sum(part.requests for part in parts),
+            calls=sum(part.calls for part in parts),
+            retries=sum(part.retries for part in parts),
+            bytes=sum(part.bytes for part in parts),
+        )
+
+    def call(self, call: Call) -> Any:
+        """The accepted result of one call."""
+        return self._answer([call])[0]
+
+    def map(self, calls: Iterable[Call]) -> Iterator[Any]:
+        """Accepted results in the order of ``calls``, fetched ahead by a bounded number of batches.
+
+        Raises:
+            NodeUnavailable, NodeBehind, NodeRefused, MethodUnsupported: naming the call and every endpoint.
+        """
+        source = iter(calls)
+        window: deque[Future[list[Any]]] = deque()
+        ahead = 2 * sum(endpoint.in_flight for endpoint in self.endpoints)
+        try:
+            while True:
+                while len(window) < ahead and (batch := self._next_batch(source)):
+                    window.append(self._threads.submit(self._answer, batch))
+                if not window:
+                    return
+                yield from window.popleft().result()
+        finally:
+            for future in window:
+                future.cancel()
+
+    def _next_batch(self, source: Iterator[Call]) -> list[Call]:
+        size = max(endpoint.batch_size for endpoint in self.endpoints)
+        return list(islice(source, size))
+
+    def _answer(self, calls: Sequence[Call]) -> list[Any]:
+        results: list[Any] = [None] * len(calls)
+        waiting = deque([[_Pending(at, call) for at, call in enumerate(calls)]])
+        while waiting:
+            group = waiting.popleft()
+            endpoint = self._choose(group)
+            if len(group) > endpoint.batch_size:
+                waiting.extendleft([group[endpoint.batch_size :], group[: endpoint.batch_size]])
+                continue
+            again = self._exchange(endpoint, group, results)
+            if again:
+                half = -(-len(again) // 2)
+                split = len(group) > 1 and again == group and endpoint.batch_size < len(group)
+                waiting.extend([again[:half], again[half:]] if split else [again])
+        return results
+
+    def _exchange(self, endpoint: Endpoint, group: list[_Pending], results: list[Any]) -> list[_Pending]:
+        """Ask one endpoint; returns what has to be asked again."""
+        try:
+            responses = endpoint.exchange([(item.call.method, item.call.params) for item in group])
+        except Refusal as refusal:
+            self._note(endpoint, refusal)
+            for item in group:
+                self._count(item, endpoint, refusal, of=len(group))
+            return group
+        again, worst = [], None
+        for item, response in zip(group, responses, strict=True):
+            try:
+                results[item.at] = _result(item.call, response)
+            except Refusal as refusal:
+                worst = refusal
+                self._count(item, endpoint, refusal, of=len(group))
+                again.append(item)
+        if worst is None:
+            endpoint.succeeded()
+        else:
+            self._note(endpoint, worst)
+        return again
+
+    def _note(self, endpoint: Endpoint, refusal: Refusal) -> None:
+        if refusal.kind is Kind.DENIED:
+            self._denied.add(endpoint)
+        if refusal.kind not in _FINAL:
+            endpoint.failed(refusal)
+
+    def _count(self, item: _Pending, endpoint: Endpoint, refusal: Refusal, of: int) -> None:
+        item.refusals.append((endpoint, refusal))
+        if refusal.kind is not Kind.TOO_LARGE or of == 1:
+            item.attempts += 1
+        hopeless = refusal.kind in _FINAL and not self._untried(item)
+        if hopeless or item.attempts >= self._attempts:
+            error, remedy = _GIVEN_UP.get(refusal.kind, (NodeUnavailable, "Check the node, then run again."))
+            raise error(self._story(item, remedy))
+
+    def _untried(self, item: _Pending) -> list[Endpoint]:
+        tried = {endpoint for endpoint, _ in item.refusals}
+        return [endpoint for endpoint in self.endpoints if endpoint not in tried | self._denied]
+
+    def _story(self, item: _Pending, remedy: str) -> str:
+        last = {endpoint.name: str(refusal) for endpoint, refusal in item.refusals}
+        told = "; ".join(f"{name}: {reason}" for name, reason in last.items())
+        return f"Ethereum node: no usable answer to {item.call} after {item.attempts} attempts ({told}). {remedy}"
+
+    def _choose(self, group: list[_Pending]) -> Endpoint:
+        """The endpoint to ask next: one that has failed this call least; waits while all are taken out."""
+        while True:
+            usable = [endpoint for endpoint in self.endpoints if endpoint not in self._denied]
+            if not usable:
+                raise NodeRefused(self._story(group[0], "Check the key in ETHEREUM_PROVIDER_URI."))
+            ready = [endpoint for endpoint in usable if not endpoint.resumes_in]
+            if ready:
+                failed = [endpoint for endpoint, _ in group[0].refusals]
+                return min(ready, key=lambda endpoint: (failed.count(endpoint), endpoint.busy))
+            wait = min(endpoint.resumes_in for endpoint in usable)
+            if wait > LONGEST_WAIT:
+                raise NodeUnavailable(self._story(group[0], f"The node asks to wait {wait:.0f} s; run again then."))
+            self._clock.sleep(wait)
+
+
+def _result(call: Call, response: dict[str, Any]) -> Any:
+    error = response.get("error")
+    if error is not None:
+        meaning = call.accept_error(error) if isinstance(error, dict) else None
+        if meaning is None:
+            raise classify(error)
+        return meaning[0]
+    return call.accept(response.get("result"))
