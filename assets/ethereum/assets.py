@@ -1,0 +1,193 @@
+"""The room's assets: each dataset exported to the lake, and loaded into the warehouse from there."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from assets.ethereum import extract
+from assets.ethereum.chain_state import CHAIN_STATE_KEY
+from assets.ethereum.state_changes import mainnet_state_changes
+from assets.ethereum.tables import (
+    BLOCKS,
+    BLOCKS_META,
+    CONTRACTS,
+    ERC1155_TRANSFERS,
+    LOGS,
+    RECEIPTS,
+    TABLES,
+    TOKEN_TRANSFERS,
+    TOKENS,
+    TRACES,
+    TRANSACTIONS,
+    WITHDRAWALS,
+)
+from assets.partitions import ETHEREUM_DAILY, EXPORTS, OWNERS, RANGES
+from core.spool import SpooledTable
+from core.tables import Table
+from core.windows import parse_day
+from resources.clients.ethereum_node import EthereumNode
+from resources.clients.lake import LakeObject
+from resources.descriptions import described
+from resources.ethereum import EthereumNodeResource
+from resources.retries import failures_explained
+
+GROUP = "ethereum"
+NODE_POOL = "ethereum_node"
+WAREHOUSE_POOL = "warehouse"
+
+# The layers are due at 01:00, 01:30 and 02:00 UTC; two hours later they count as late.
+LAKE_FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 3 * * *", lower_bound_delta=timedelta(hours=3))
+WAREHOUSE_FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="30 3 * * *", lower_bound_delta=timedelta(hours=3))
+
+
+def _export_step(*tables: Table, reads: Sequence[Table] = (), pool: str | None = None, deps: Sequence[str] = ()):
+    """A step that publishes tables to the lake, a subset of them on demand; it reads others from there."""
+    specs = [
+        dg.AssetSpec(
+            table.lake_key,
+            description=f"{table.description} Grain: {table.grain}.",
+            group_name=GROUP,
+            kinds={"python", "s3"},
+            owners=OWNERS,
+            metadata=described(table),
+            freshness_policy=LAKE_FRESHNESS,
+        )
+        for table in tables
+    ]
+    return dg.multi_asset(
+        outs={
+            spec.key.path[-1]: dg.AssetOut.from_spec(spec, io_manager_key="lake", is_required=False) for spec in specs
+        },
+        ins={table.name: dg.AssetIn(key=table.lake_key, input_manager_key="lake") for table in reads},
+        deps=deps,
+        partitions_def=ETHEREUM_DAILY,
+        backfill_policy=EXPORTS,
+        pool=pool,
+        can_subset=len(tables) > 1,
+    )
+
+
+@_export_step(BLOCKS_META, BLOCKS, TRANSACTIONS, WITHDRAWALS, pool=NODE_POOL, deps=[CHAIN_STATE_KEY])
+def blocks_and_transactions(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource):
+    """The UTC day's canonical blocks with their transactions and withdrawals, in one pass over the node."""
+    with failures_explained():
+        export = _export(context, ethereum, ethereum.client())
+        tables = extract.export_blocks(export, _days(context))
+    yield from _outputs(context, tables, export)
+
+
+@_export_step(RECEIPTS, LOGS, reads=[BLOCKS, TRANSACTIONS], pool=NODE_POOL)
+def receipts_and_logs(
+    context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, blocks: LakeObject, transactions: LakeObject
+):
+    """Receipts and logs of the blocks in the lake, each checked to belong to that very block."""
+    with failures_explained():
+        export = _export(context, ethereum, ethereum.client())
+        tables = extract.export_receipts(export, blocks, transactions)
+    yield from _outputs(context, tables, export)
+
+
+@_export_step(TOKEN_TRANSFERS, reads=[LOGS])
+def token_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
+    """ERC-20 and ERC-721 transfers, read from the lake's logs."""
+    with failures_explained():
+        tables = extract.extract_token_transfers(logs)
+    yield from _outputs(context, tables)
+
+
+@_export_step(ERC1155_TRANSFERS, reads=[LOGS])
+def erc1155_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
+    """ERC-1155 transfers, one row per token id, read from the lake's logs."""
+    with failures_explained():
+        tables = extract.extract_erc1155_transfers(logs)
+    yield from _outputs(context, tables)
+
+
+@_export_step(TRACES, reads=[BLOCKS], pool=NODE_POOL)
+def traces(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, blocks: LakeObject):
+    """Calls, creations and rewards of the blocks in the lake, from a node that can trace."""
+    with failures_explained():
+        export = _export(context, ethereum, ethereum.archival_client())
+        tables = extract.export_traces(export, blocks)
+    yield from _outputs(context, tables, export)
+
+
+@_export_step(CONTRACTS, reads=[TRACES])
+def contracts(context: dg.AssetExecutionContext, traces: LakeObject):
+    """Contracts created, with the standards they announce, read from the lake's traces."""
+    with failures_explained():
+        tables = extract.extract_contracts(traces)
+    yield from _outputs(context, tables)
+
+
+@_export_step(TOKENS, reads=[CONTRACTS], pool=NODE_POOL)
+def tokens(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, contracts: LakeObject):
+    """Symbol, name, decimals and supply of the token contracts created on the day, asked at the newest block."""
+    with failures_explained():
+        export = _export(context, ethereum, ethereum.client())
+        tables = extract.export_tokens(export, contracts)
+    yield from _outputs(context, tables, export)
+
+
+def _days(context: dg.AssetExecutionContext) -> list[date]:
+    return [parse_day(key) for key in context.partition_keys]
+
+
+def _export(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, node: EthereumNode) -> extract.Export:
+    return extract.Export(
+        node=node,
+        say=context.log.info,
+        monotonic=time.monotonic,
+        confirmations=ethereum.confirmations(),
+        tracer=ethereum.tracer_name(),
+        state_changes=mainnet_state_changes(ethereum.state_changes()),
+    )
+
+
+def _outputs(
+    context: dg.AssetExecutionContext, tables: Mapping[str, SpooledTable], export: extract.Export | None = None
+) -> Iterator[dg.Output[SpooledTable]]:
+    """The selected tables, each with the account of the step; fields without a column are named once."""
+    if export and export.fields.unknown:
+        context.log.warning(f"The node sends fields that no column takes: {', '.join(sorted(export.fields.unknown))}")
+    account: dict[str, Any] = export.account() if export else {}
+    for name in context.op_execution_context.selected_output_names:
+        yield dg.Output(tables[name], output_name=name, metadata=account)
+
+
+def _warehouse_asset(table: Table) -> dg.AssetsDefinition:
+    """The table's days, loaded from the lake by the warehouse's IO manager, replacing these days."""
+
+    @dg.asset(
+        key=table.warehouse_key,
+        ins={"days": dg.AssetIn(key=table.lake_key, input_manager_key="lake")},
+        description=f"{table.description} Loaded from the lake, a day at a time. Grain: {table.grain}.",
+        io_manager_key="warehouse",
+        group_name=GROUP,
+        kinds={"python", "duckdb"},
+        owners=OWNERS,
+        metadata=described(table) | {"dagster/table_name": table.address},
+        partitions_def=ETHEREUM_DAILY,
+        backfill_policy=RANGES,
+        freshness_policy=WAREHOUSE_FRESHNESS,
+        pool=WAREHOUSE_POOL,
+    )
+    def load(days: LakeObject) -> LakeObject:
+        return days
+
+    return load
+
+
+LAKE_ASSETS = (
+    blocks_and_transactions,
+    receipts_and_logs,
+    token_transfers,
+    erc1155_transfers,
+    traces,
+    contracts,
+    tokens,
+)
+WAREHOUSE_ASSETS = tuple(_warehouse_asset(table) for table in TABLES)

@@ -1,0 +1,399 @@
+"""The tables of the room: ethereum-etl 2.4.2's schema in its column order, then our own columns.
+
+``source`` names the field of the node's answer. Fields of the answers left out on purpose are listed in
+``IGNORED_FIELDS`` of ``transform.py``; any other field is reported.
+"""
+
+from core.tables import Column, ColumnType, Table
+
+BIGINT, DECIMAL, UINT256 = ColumnType.BIGINT, ColumnType.DECIMAL, ColumnType.UINT256
+TEXT, BOOLEAN, DOUBLE, DATE = ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DOUBLE, ColumnType.DATE
+
+BLOCK_DATE = Column(
+    "block_date", DATE, "UTC day of the block; the partition the row belongs to.", nullable=False, extension=True
+)
+
+
+def _block_number(source: str | None = "blockNumber") -> Column:
+    return Column("block_number", BIGINT, "Height of the block.", nullable=False, source=source)
+
+
+BLOCKS_META = Table(
+    system="ethereum",
+    name="blocks_meta",
+    grain="one row per UTC day that has blocks",
+    description="The block range of the day, the old system's blocks_meta.txt.",
+    columns=(
+        Column("start_block", BIGINT, "First block of the day.", nullable=False),
+        Column("end_block", BIGINT, "Last block of the day.", nullable=False),
+        Column("start_hash", TEXT, "Hash of the first block; null from a csv lake.", extension=True),
+        Column("end_hash", TEXT, "Hash of the last block; null from a csv lake.", extension=True),
+        BLOCK_DATE,
+    ),
+    key=("block_date",),
+    sort_key="start_block",
+    csv_layout="txt",
+)
+
+BLOCKS = Table(
+    system="ethereum",
+    name="blocks",
+    grain="one row per canonical block",
+    description="Block headers with their sizes and withdrawals.",
+    columns=(
+        Column("number", BIGINT, "Block height.", nullable=False, source="number"),
+        Column("hash", TEXT, "Hash of the block header.", nullable=False, source="hash"),
+        Column("parent_hash", TEXT, "Hash of the parent block.", nullable=False, source="parentHash"),
+        Column("nonce", TEXT, "Proof-of-work nonce, 8 bytes; zero since the merge.", source="nonce"),
+        Column("sha3_uncles", TEXT, "Hash of the list of uncle headers.", source="sha3Uncles"),
+        Column("logs_bloom", TEXT, "Bloom filter over the block's log addresses and topics.", source="logsBloom"),
+        Column("transactions_root", TEXT, "Root of the transaction trie.", source="transactionsRoot"),
+        Column("state_root", TEXT, "Root of the state trie after the block.", source="stateRoot"),
+        Column("receipts_root", TEXT, "Root of the receipt trie.", source="receiptsRoot"),
+        Column("miner", TEXT, "Address that received the block's fees.", source="miner", lower_case=True),
+        Column("difficulty", DECIMAL, "Proof-of-work difficulty; zero since the merge.", source="difficulty"),
+        Column(
+            "total_difficulty",
+            DECIMAL,
+            "Sum of difficulties up to the block; null where the node no longer sends it.",
+            source="totalDifficulty",
+        ),
+        Column("size", BIGINT, "Size of the encoded block.", unit="bytes", source="size"),
+        Column("extra_data", TEXT, "Free bytes set by the block's producer.", source="extraData"),
+        Column("gas_limit", BIGINT, "Most gas the block may use.", unit="gas", source="gasLimit"),
+        Column("gas_used", BIGINT, "Gas used by all its transactions.", unit="gas", source="gasUsed"),
+        Column("timestamp", BIGINT, "Time of the block.", nullable=False, unit="Unix seconds, UTC", source="timestamp"),
+        Column("transaction_count", BIGINT, "Number of transactions in the block.", nullable=False),
+        Column(
+            "base_fee_per_gas",
+            DECIMAL,
+            "Fee burnt per unit of gas; null before London (12,965,000).",
+            unit="wei",
+            source="baseFeePerGas",
+        ),
+        Column(
+            "withdrawals_root",
+            TEXT,
+            "Root of the withdrawal trie; null before Shanghai (17,034,870).",
+            source="withdrawalsRoot",
+        ),
+        Column(
+            "withdrawals",
+            TEXT,
+            "Validator withdrawals as comma-joined JSON objects (index, validator_index, address, amount in gwei).",
+            joined=True,
+        ),
+        Column(
+            "blob_gas_used",
+            BIGINT,
+            "Blob gas used; null before Cancun (19,426,587).",
+            unit="blob gas",
+            source="blobGasUsed",
+        ),
+        Column(
+            "excess_blob_gas",
+            BIGINT,
+            "Running excess of blob gas that sets the blob fee; null before Cancun.",
+            unit="blob gas",
+            source="excessBlobGas",
+        ),
+        Column(
+            "parent_beacon_block_root",
+            TEXT,
+            "Root of the parent beacon block; null before Cancun.",
+            source="parentBeaconBlockRoot",
+            extension=True,
+        ),
+        Column(
+            "requests_hash",
+            TEXT,
+            "Commitment to execution-layer requests; null before Prague (22,431,084).",
+            source="requestsHash",
+            extension=True,
+        ),
+        BLOCK_DATE,
+    ),
+    key=("number",),
+    sort_key="timestamp",
+)
+
+TRANSACTIONS = Table(
+    system="ethereum",
+    name="transactions",
+    grain="one row per transaction of a canonical block",
+    description="Transactions as they stand in their blocks.",
+    columns=(
+        Column("hash", TEXT, "Transaction hash.", nullable=False, source="hash"),
+        Column("nonce", BIGINT, "Transactions sent before by the sender.", nullable=False, source="nonce"),
+        Column("block_hash", TEXT, "Hash of the block.", nullable=False, source="blockHash"),
+        _block_number(),
+        Column("transaction_index", BIGINT, "Position in the block.", nullable=False, source="transactionIndex"),
+        Column("from_address", TEXT, "Sender.", nullable=False, source="from", lower_case=True),
+        Column("to_address", TEXT, "Receiver; null when a contract is created.", source="to", lower_case=True),
+        Column("value", DECIMAL, "Ether transferred.", nullable=False, unit="wei", source="value"),
+        Column("gas", BIGINT, "Gas provided by the sender.", unit="gas", source="gas"),
+        Column(
+            "gas_price",
+            DECIMAL,
+            "Price per gas offered; since London the price paid, as nodes report it.",
+            unit="wei",
+            source="gasPrice",
+        ),
+        Column("input", TEXT, "Call data or creation code.", source="input"),
+        Column("block_timestamp", BIGINT, "Time of the block.", nullable=False, unit="Unix seconds, UTC"),
+        Column(
+            "max_fee_per_gas",
+            DECIMAL,
+            "Most the sender pays per gas, base fee included (type 2 and later).",
+            unit="wei",
+            source="maxFeePerGas",
+        ),
+        Column(
+            "max_priority_fee_per_gas",
+            DECIMAL,
+            "Most the sender pays per gas above the base fee (type 2 and later).",
+            unit="wei",
+            source="maxPriorityFeePerGas",
+        ),
+        Column(
+            "transaction_type",
+            BIGINT,
+            "0 legacy, 1 access list, 2 dynamic fee, 3 blob, 4 set code.",
+            source="type",
+        ),
+        Column(
+            "max_fee_per_blob_gas", DECIMAL, "Most paid per blob gas (type 3).", unit="wei", source="maxFeePerBlobGas"
+        ),
+        Column(
+            "blob_versioned_hashes",
+            TEXT,
+            "Versioned hashes of the blobs, comma-joined (type 3).",
+            source="blobVersionedHashes",
+            joined=True,
+        ),
+        Column(
+            "access_list",
+            TEXT,
+            "Addresses and storage keys announced, as JSON (types 1 to 4).",
+            source="accessList",
+            extension=True,
+        ),
+        Column(
+            "authorization_list",
+            TEXT,
+            "Signed code delegations of EIP-7702, as JSON (type 4).",
+            source="authorizationList",
+            extension=True,
+        ),
+        BLOCK_DATE,
+    ),
+    key=("hash",),
+    sort_key="block_number",
+)
+
+RECEIPTS = Table(
+    system="ethereum",
+    name="receipts",
+    grain="one row per transaction",
+    description="What came of each transaction.",
+    columns=(
+        Column("transaction_hash", TEXT, "Transaction hash.", nullable=False, source="transactionHash"),
+        Column("transaction_index", BIGINT, "Position in the block.", nullable=False, source="transactionIndex"),
+        Column("block_hash", TEXT, "Hash of the block.", nullable=False, source="blockHash"),
+        _block_number(),
+        Column(
+            "cumulative_gas_used",
+            BIGINT,
+            "Gas used in the block up to and including the transaction.",
+            unit="gas",
+            source="cumulativeGasUsed",
+        ),
+        Column("gas_used", BIGINT, "Gas used by the transaction.", unit="gas", source="gasUsed"),
+        Column(
+            "contract_address",
+            TEXT,
+            "Contract created, also when the creation failed.",
+            source="contractAddress",
+            lower_case=True,
+        ),
+        Column("root", TEXT, "State root after the transaction; only before Byzantium (4,370,000).", source="root"),
+        Column("status", BIGINT, "1 success, 0 failure; null before Byzantium.", source="status"),
+        Column("effective_gas_price", DECIMAL, "Price paid per gas.", unit="wei", source="effectiveGasPrice"),
+        Column("l1_fee", DECIMAL, "Fee for the parent chain, on rollups.", unit="wei", source="l1Fee"),
+        Column("l1_gas_used", DECIMAL, "Gas used on the parent chain, on rollups.", source="l1GasUsed"),
+        Column(
+            "l1_gas_price", DECIMAL, "Gas price of the parent chain, on rollups.", unit="wei", source="l1GasPrice"
+        ),
+        Column("l1_fee_scalar", DOUBLE, "Factor on the parent chain's fee, on rollups.", source="l1FeeScalar"),
+        Column("blob_gas_price", DECIMAL, "Price paid per blob gas.", unit="wei", source="blobGasPrice"),
+        Column("blob_gas_used", BIGINT, "Blob gas used (type 3).", unit="blob gas", source="blobGasUsed"),
+        BLOCK_DATE,
+    ),
+    key=("transaction_hash",),
+    sort_key="block_number",
+)
+
+LOGS = Table(
+    system="ethereum",
+    name="logs",
+    grain="one row per log entry",
+    description="Events emitted by contracts.",
+    columns=(
+        Column("log_index", BIGINT, "Position in the block, over all transactions.", nullable=False, source="logIndex"),
+        Column("transaction_hash", TEXT, "Transaction hash.", nullable=False, source="transactionHash"),
+        Column("transaction_index", BIGINT, "Position in the block.", nullable=False, source="transactionIndex"),
+        Column("block_hash", TEXT, "Hash of the block.", nullable=False, source="blockHash"),
+        _block_number(),
+        Column("address", TEXT, "Contract that emitted the event, as the node wrote it.", source="address"),
+        Column("data", TEXT, "Unindexed event data.", source="data"),
+        Column("topics", TEXT, "Indexed event data, 0 to 4 words, comma-joined.", source="topics", joined=True),
+        BLOCK_DATE,
+    ),
+    key=("block_number", "log_index"),
+    sort_key="block_number",
+    csv_layout="json",
+)
+
+TOKEN_TRANSFERS = Table(
+    system="ethereum",
+    name="token_transfers",
+    grain="one row per ERC-20 or ERC-721 Transfer event",
+    description="Token transfers read from Transfer events of four words.",
+    columns=(
+        Column("token_address", TEXT, "Token contract.", nullable=False),
+        Column("from_address", TEXT, "Sender; zero when tokens are minted.", nullable=False),
+        Column("to_address", TEXT, "Receiver; zero when tokens are burnt.", nullable=False),
+        Column("value", UINT256, "Amount in the token's smallest unit, or the ERC-721 token id.", nullable=False),
+        Column("transaction_hash", TEXT, "Transaction hash; not unique here.", nullable=False),
+        Column("log_index", BIGINT, "Position of the event in the block.", nullable=False),
+        _block_number(None),
+        BLOCK_DATE,
+    ),
+    key=("block_number", "log_index"),
+    sort_key="block_number",
+)
+
+ERC1155_TRANSFERS = Table(
+    system="ethereum",
+    name="erc1155_transfers",
+    grain="one row per token id of an ERC-1155 TransferSingle or TransferBatch event",
+    description="Multi-token transfers, single and batch.",
+    columns=(
+        Column("token_address", TEXT, "Token contract.", nullable=False),
+        Column("operator", TEXT, "Address that made the transfer.", nullable=False),
+        Column("from_address", TEXT, "Sender; zero when tokens are minted.", nullable=False),
+        Column("to_address", TEXT, "Receiver; zero when tokens are burnt.", nullable=False),
+        Column("token_id", UINT256, "Token id inside the contract.", nullable=False),
+        Column("value", UINT256, "Amount of that id.", nullable=False),
+        Column("transaction_hash", TEXT, "Transaction hash.", nullable=False),
+        Column("log_index", BIGINT, "Position of the event in the block.", nullable=False),
+        Column("batch_index", BIGINT, "Position of the id in the event; 0 for a single transfer.", nullable=False),
+        _block_number(None),
+        BLOCK_DATE,
+    ),
+    key=("block_number", "log_index", "batch_index"),
+    sort_key="block_number",
+)
+
+TRACES = Table(
+    system="ethereum",
+    name="traces",
+    grain="one row per message call, creation, self-destruct or reward",
+    description="Internal calls of every transaction, and rewards where the node reports them.",
+    columns=(
+        _block_number(),
+        Column("transaction_hash", TEXT, "Transaction hash; null for rewards.", source="transactionHash"),
+        Column("transaction_index", BIGINT, "Position in the block.", source="transactionPosition"),
+        Column("from_address", TEXT, "Caller or creator.", lower_case=True),
+        Column("to_address", TEXT, "Callee, created contract or beneficiary.", lower_case=True),
+        Column("value", DECIMAL, "Ether moved.", unit="wei"),
+        Column("input", TEXT, "Call data or creation code."),
+        Column("output", TEXT, "Returned data or deployed code."),
+        Column("trace_type", TEXT, "call, create, suicide, reward, genesis or daofork.", nullable=False),
+        Column("call_type", TEXT, "call, callcode, delegatecall or staticcall."),
+        Column("reward_type", TEXT, "block or uncle."),
+        Column("gas", BIGINT, "Gas provided.", unit="gas"),
+        Column("gas_used", BIGINT, "Gas used, calls inside it included.", unit="gas"),
+        Column("subtraces", BIGINT, "Number of calls directly inside it.", source="subtraces"),
+        Column("trace_address", TEXT, "Path of positions in the call tree, comma-joined.", joined=True),
+        Column("error", TEXT, "Why it failed, in the node's words; null on success.", source="error"),
+        Column("status", BIGINT, "1 when neither it nor a call around it failed, else 0."),
+        Column("trace_id", TEXT, "Name of the trace: type, transaction and path, or type, block and position."),
+        BLOCK_DATE,
+    ),
+    key=("trace_id",),
+    sort_key="block_number",
+)
+
+CONTRACTS = Table(
+    system="ethereum",
+    name="contracts",
+    grain="one row per successful contract creation",
+    description="Contracts created, with the standards their code announces.",
+    columns=(
+        Column("address", TEXT, "Address of the contract.", nullable=False),
+        Column("bytecode", TEXT, "Deployed code."),
+        Column(
+            "function_sighashes",
+            TEXT,
+            "Function selectors found in the first basic block, sorted, comma-joined.",
+            joined=True,
+        ),
+        Column("is_erc20", BOOLEAN, "All six ERC-20 selectors are there.", nullable=False),
+        Column("is_erc721", BOOLEAN, "The ERC-721 selectors are there.", nullable=False),
+        _block_number(None),
+        BLOCK_DATE,
+    ),
+    key=("block_number", "address"),
+    sort_key="block_number",
+    csv_layout="json",
+)
+
+TOKENS = Table(
+    system="ethereum",
+    name="tokens",
+    grain="one row per ERC-20 or ERC-721 contract created",
+    description="What token contracts say of themselves, asked at the newest block.",
+    columns=(
+        Column("address", TEXT, "Address of the token contract.", nullable=False),
+        Column("symbol", TEXT, "Ticker; null when the contract does not answer."),
+        Column("name", TEXT, "Name; null when the contract does not answer."),
+        Column("decimals", BIGINT, "Decimal places of an amount; null when the contract does not answer."),
+        Column("total_supply", UINT256, "Tokens in existence, in the smallest unit, at the time of the export."),
+        _block_number(None),
+        BLOCK_DATE,
+    ),
+    key=("block_number", "address"),
+    sort_key="block_number",
+)
+
+WITHDRAWALS = Table(
+    system="ethereum",
+    name="withdrawals",
+    grain="one row per validator withdrawal",
+    description="Ether moved from validators' stakes to accounts, since Shanghai.",
+    columns=(
+        Column("index", BIGINT, "Number of the withdrawal since Shanghai.", nullable=False, source="index"),
+        Column("validator_index", BIGINT, "Validator.", nullable=False, source="validatorIndex"),
+        Column("address", TEXT, "Receiver.", nullable=False, source="address", lower_case=True),
+        Column("amount", BIGINT, "Amount.", nullable=False, unit="gwei", source="amount"),
+        _block_number(None),
+        BLOCK_DATE,
+    ),
+    key=("index",),
+    sort_key="block_number",
+)
+
+TABLES = (
+    BLOCKS_META,
+    BLOCKS,
+    TRANSACTIONS,
+    WITHDRAWALS,
+    RECEIPTS,
+    LOGS,
+    TOKEN_TRANSFERS,
+    ERC1155_TRANSFERS,
+    TRACES,
+    CONTRACTS,
+    TOKENS,
+)

@@ -1,0 +1,119 @@
+"""Token transfers out of logs: ERC-20 and ERC-721 as ethereum-etl reads them, and ERC-1155."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.ethereum.tables import ERC1155_TRANSFERS, TOKEN_TRANSFERS
+from assets.ethereum.transform import batch
+
+log = logging.getLogger(__name__)
+
+# keccak256 of Transfer(address,address,uint256), TransferSingle(...) and TransferBatch(...)
+TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+TRANSFER_SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
+TRANSFER_BATCH = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
+
+WORD = 64  # hex characters of a 32-byte word
+
+LOG_COLUMNS = ["log_index", "transaction_hash", "block_number", "address", "data", "topics", "block_date"]
+
+
+def token_transfers(logs: pa.RecordBatch) -> pa.RecordBatch:
+    """One row per Transfer event whose topics and data words total four; others are named in a warning.
+
+    logs: a batch of the logs table.
+    """
+    rows = []
+    for entry in _events(logs, TRANSFER):
+        words = entry["topics"] + _words(entry["data"])
+        if len(words) != 4:
+            _warn(entry, f"Transfer holds {len(words)} words, expected 4")
+            continue
+        rows.append(
+            _place(entry)
+            | {"from_address": _address(words[1]), "to_address": _address(words[2]), "value": str(int(words[3], 16))}
+        )
+    return _from_rows(TOKEN_TRANSFERS, rows)
+
+
+def erc1155_transfers(logs: pa.RecordBatch) -> pa.RecordBatch:
+    """One row per token id of a TransferSingle or TransferBatch event; malformed ones are named in a warning.
+
+    logs: a batch of the logs table.
+    """
+    rows = []
+    for entry in _events(logs, TRANSFER_SINGLE, TRANSFER_BATCH):
+        words = entry["topics"] + _words(entry["data"])
+        if len(words) < 6 or any(len(word) != WORD + 2 for word in words):
+            _warn(entry, f"ERC-1155 transfer holds {len(words)} words, expected at least 6 whole ones")
+            continue
+        operator, sender, receiver = (_address(word) for word in words[1:4])
+        pairs = _ids_and_values(words)
+        if pairs is None:
+            _warn(entry, "ERC-1155 batch is not two lists of equal length")
+            continue
+        for index, (token_id, value) in enumerate(pairs):
+            rows.append(
+                _place(entry)
+                | {"operator": operator, "from_address": sender, "to_address": receiver}
+                | {"token_id": str(token_id), "value": str(value), "batch_index": index}
+            )
+    return _from_rows(ERC1155_TRANSFERS, rows)
+
+
+def _events(logs: pa.RecordBatch, *signatures: str) -> Iterator[dict[str, Any]]:
+    """The log entries whose first topic is one of ``signatures``, in any letter case; topics as a list."""
+    first_topic = pc.utf8_lower(pc.utf8_slice_codeunits(logs.column("topics"), 0, WORD + 2))
+    chosen = logs.select(LOG_COLUMNS).filter(pc.is_in(first_topic, pa.array(signatures)))
+    for entry in chosen.to_pylist():
+        yield entry | {"topics": entry["topics"].split(",")}
+
+
+def _ids_and_values(words: list[str]) -> list[tuple[int, int]] | None:
+    """Token ids and amounts of an event of either kind, from topics and data words; None if malformed."""
+    if words[0].lower() == TRANSFER_SINGLE:
+        return [(int(words[4], 16), int(words[5], 16))] if len(words) == 6 else None
+    data = words[4:]
+    lists = []
+    for offset_word in data[:2]:
+        start = int(offset_word, 16)
+        at = start // 32
+        if start % 32 or at >= len(data):
+            return None
+        length = int(data[at], 16)
+        lists.append([int(word, 16) for word in data[at + 1 : at + 1 + length]])
+        if len(lists[-1]) != length:
+            return None
+    return list(zip(*lists, strict=True)) if len(lists[0]) == len(lists[1]) else None
+
+
+def _words(data: str | None) -> list[str]:
+    body = (data or "0x")[2:]
+    return ["0x" + body[at : at + WORD] for at in range(0, len(body), WORD)]
+
+
+def _address(word: str) -> str:
+    return ("0x" + word[-40:] if len(word) >= 40 else word).lower()
+
+
+def _place(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "token_address": entry["address"].lower(),
+        "transaction_hash": entry["transaction_hash"],
+        "log_index": entry["log_index"],
+        "block_number": entry["block_number"],
+        "block_date": entry["block_date"],
+    }
+
+
+def _warn(entry: dict[str, Any], problem: str) -> None:
+    log.warning("log %s of transaction %s: %s; no row", entry["log_index"], entry["transaction_hash"], problem)
+
+
+def _from_rows(table, rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    columns = {column.name: [row[column.name] for row in rows] for column in table.columns}
+    return batch(table, rows, columns["block_number"], **columns)
