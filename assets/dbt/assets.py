@@ -1,0 +1,33 @@
+"""dbt's models as assets, one set per room, each on its room's partitions."""
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, dbt_assets
+
+from assets.dbt.build import build
+from assets.dbt.translator import RoomTranslator
+from assets.partitions import ETHEREUM_DAILY, RANGES
+from core.windows import DayWindow, parse_day
+from resources.dbt import PROJECT, prepared_manifest
+from resources.io_managers.duckdb import DuckDbIOManager
+from resources.retries import failures_explained
+
+MANIFEST = prepared_manifest()
+TRANSLATOR = RoomTranslator()
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    select="tag:ethereum",
+    dagster_dbt_translator=TRANSLATOR,
+    project=PROJECT,
+    partitions_def=ETHEREUM_DAILY,
+    backfill_policy=RANGES,
+    pool="warehouse",
+)
+def ethereum_aggregates(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: dg.ResourceParam[DuckDbIOManager]
+):
+    """Daily metrics of the run's days, built and tested by dbt in one invocation."""
+    days = [parse_day(key) for key in context.partition_keys]
+    with failures_explained():
+        yield from build(context, dbt, warehouse.warehouse(), DayWindow(days[0], days[-1]))

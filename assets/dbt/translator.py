@@ -1,0 +1,34 @@
+"""From dbt's names to asset keys: sources are warehouse tables, models are marts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator
+
+from assets.partitions import OWNERS
+
+
+
+class RoomTranslator(DagsterDbtTranslator):
+    """``models/<layer>/<room>/<model>.sql`` is ``<layer>/<room>/<model>``; a source is ``warehouse/<room>/<table>``."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(["warehouse", dbt_resource_props["source_name"], dbt_resource_props["name"]])
+        layer, room = dbt_resource_props["fqn"][1:3]
+        return dg.AssetKey([layer, room, dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["resource_type"] == "source":
+            return dbt_resource_props["source_name"]
+        return dbt_resource_props["fqn"][2]
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        return OWNERS
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return dbt_resource_props.get("description") or ""
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        return {}

@@ -1,0 +1,33 @@
+-- A view: what a token says of itself may be exported after the days it was transferred on.
+{{ config(materialized="view") }}
+
+with numbered as (
+    select
+        address,
+        symbol,
+        name,
+        decimals,
+        row_number() over (partition by address order by block_number desc) as newest
+    from {{ source("ethereum", "tokens") }}
+)
+
+select
+    transfers.day,
+    transfers.token_address,
+    tokens.symbol,
+    tokens.name,
+    tokens.decimals,
+    transfers.transfers_cnt,
+    transfers.unique_senders,
+    transfers.unique_receivers,
+    (
+        cast(transfers.amount_high as double precision) * power(10, 52)
+        + cast(transfers.amount_middle as double precision) * power(10, 26)
+        + cast(transfers.amount_low as double precision)
+    )
+    / power(10, tokens.decimals) as amount
+from {{ ref("int_ethereum__daily_token_transfers") }} as transfers
+left join numbered as tokens
+    on
+        transfers.token_address = tokens.address
+        and tokens.newest = 1

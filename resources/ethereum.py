@@ -1,0 +1,73 @@
+"""The Ethereum node as a resource: endpoints and budgets from the settings, the sample chain without any."""
+
+import os
+from functools import cache
+
+import dagster as dg
+
+from core import settings
+from resources.clients.clock import Clock
+from resources.clients.ethereum_node import Budget, EthereumNode
+
+
+class EthereumNodeResource(dg.ConfigurableResource):
+    """The chain behind ``ETHEREUM_PROVIDER_URI``; each field overrides the setting of its name, for tests."""
+
+    provider_uri: str | None = None
+    provider_uri_archival: str | None = None
+    tracer: str | None = None
+
+    def client(self) -> EthereumNode:
+        """The node for blocks, receipts and token calls."""
+        return self._node(self._uris())
+
+    def archival_client(self) -> EthereumNode:
+        """The node for traces."""
+        archival = self.provider_uri_archival or settings.ETHEREUM_PROVIDER_URI_ARCHIVAL.read(os.environ)
+        return self._node(archival or self._uris())
+
+    def tracer_name(self) -> str:
+        """``parity``, ``geth`` or ``off``."""
+        return self.tracer or settings.ETHEREUM_TRACER.require(os.environ)
+
+    def confirmations(self) -> int:
+        """Blocks that make a day final where the node does not know finality."""
+        return settings.ETHEREUM_CONFIRMATIONS.integer(os.environ, least=0)
+
+    def state_changes(self) -> list[str]:
+        """Kinds of balance changes outside transactions to add to the traces."""
+        names = settings.ETHEREUM_STATE_CHANGES.read(os.environ) or ""
+        return [name.strip() for name in names.split(",") if name.strip()]
+
+    def _uris(self) -> str:
+        uris = self.provider_uri or settings.ETHEREUM_PROVIDER_URI.read(os.environ)
+        if uris:
+            return uris
+        if settings.stage_from(os.environ) == "local":
+            return _sample_chain()
+        return settings.ETHEREUM_PROVIDER_URI.require(os.environ)
+
+    def _node(self, uris: str) -> EthereumNode:
+        return EthereumNode(
+            uris,
+            Budget(
+                batch_size=settings.ETHEREUM_BATCH_SIZE.integer(os.environ),
+                in_flight=settings.ETHEREUM_MAX_IN_FLIGHT.integer(os.environ),
+                per_second=settings.ETHEREUM_CALLS_PER_SECOND.number(os.environ, least=0.01),
+                timeout=settings.ETHEREUM_TIMEOUT.number(os.environ, least=1) or 60,
+            ),
+            self._clock(),
+        )
+
+    def _clock(self) -> Clock:
+        return Clock()
+
+
+@cache
+def _sample_chain() -> str:
+    """Serves the embedded sample chain from this process, once."""
+    from devnet.node import DevnetNode  # noqa: PLC0415 - its recorded answers are not loaded for a real node
+
+    node = DevnetNode()
+    node.start()
+    return node.uri

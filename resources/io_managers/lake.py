@@ -1,0 +1,65 @@
+"""The lake as an IO manager: publishes spooled days, and hands days on in the form an asset asks for."""
+
+import os
+import time
+from typing import Any
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from core.manifest import Manifest
+from core.settings import LAKE_FORMAT, lake_uri_from
+from core.spool import SpooledTable
+from resources.clients.frames import FRAME_TYPES, from_arrow, spooled
+from resources.clients.lake import Lake
+from resources.clients.object_store import MemoryObjectStore, store_for
+from resources.descriptions import link, receipt, report
+from resources.io_managers.addresses import days_of, table_of
+from resources.retries import failures_explained
+
+
+class LakeIOManager(dg.ConfigurableIOManager):
+    """Days of tables under ``LAKE_URI``, laid out as ``LAKE_FORMAT`` says.
+
+    An asset returns a ``SpooledTable``, or a pyarrow, pandas or polars frame with the rows of its partitions.
+    An input annotated with one of these frame types comes as that, any other as a ``LakeObject``.
+    """
+
+    uri: str | None = None
+    format: str | None = None
+
+    def lake(self) -> Lake:
+        """The plain client."""
+        return Lake(store_for(self.uri or lake_uri_from(os.environ)), self.format or LAKE_FORMAT.require(os.environ))
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        table = table_of(context)
+        with failures_explained():
+            tables = obj if isinstance(obj, SpooledTable) else spooled(table, obj, days_of(context))
+            lake = self.lake()
+            for day in tables.days:
+                started = time.monotonic()
+                manifest = lake.publish(table, tables, day, context.run_id)
+                self._report(context, lake, manifest, time.monotonic() - started)
+
+    def _report(self, context: dg.OutputContext, lake: Lake, manifest: Manifest, seconds: float) -> None:
+        span = manifest.blocks
+        written = {"bytes": manifest.bytes} | ({"first_block": span.first, "last_block": span.last} if span else {})
+        for file in manifest.files:
+            written |= {"file": link(lake.store.uri(file.key))}
+        report(context, manifest.day, receipt(manifest.rows, seconds, lake.uri(manifest), written))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        with failures_explained():
+            found = self.lake().open(table_of(context), days_of(context))
+            wanted = context.dagster_type.typing_type
+            return from_arrow(found.table(), wanted) if wanted in FRAME_TYPES else found
+
+
+class InMemoryLakeIOManager(LakeIOManager):
+    """The same in this process, for pytest: what one ``materialize`` wrote, the next one reads."""
+
+    _store: MemoryObjectStore = PrivateAttr(default_factory=MemoryObjectStore)
+
+    def lake(self) -> Lake:
+        return Lake(self._store, self.format or "parquet")

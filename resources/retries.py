@@ -1,0 +1,45 @@
+"""Which failures a run tries again, in one place: transient ones, as often as the stage allows."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import dagster as dg
+
+from core.errors import PermanentError, TransientError
+from core.settings import stage_from
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a step is tried again, and after how many seconds."""
+
+    times: int
+    seconds: float
+
+
+# The old DAGs tried 5 times, 5 minutes apart. On a laptop the person at it decides.
+RETRIES = {
+    "local": Retries(0, 0),
+    "test": Retries(1, 5),
+    "preprod": Retries(5, 300),
+    "prod": Retries(5, 300),
+}
+
+
+@contextmanager
+def failures_explained() -> Iterator[None]:
+    """Turns our errors into Dagster's: a retry for a transient one, a failure without retry for a permanent one.
+
+    Anything else is a bug and passes as it is.
+    """
+    try:
+        yield
+    except TransientError as error:
+        retries = RETRIES[stage_from(os.environ)]
+        if retries.times == 0:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise dg.RetryRequested(max_retries=retries.times, seconds_to_wait=retries.seconds) from error
+    except PermanentError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error

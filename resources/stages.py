@@ -1,0 +1,18 @@
+"""Which resources serve the assets. Every stage has the same keys; settings, read at run time, tell the rest."""
+
+from typing import Any
+
+from resources.dbt import dbt_resource
+from resources.ethereum import EthereumNodeResource
+from resources.io_managers.duckdb import DuckDbIOManager
+from resources.io_managers.lake import LakeIOManager
+
+
+def resources_for(stage: str) -> dict[str, Any]:
+    """The resources of a stage, by the keys the assets ask for."""
+    return {
+        "ethereum": EthereumNodeResource(),
+        "lake": LakeIOManager(),
+        "warehouse": DuckDbIOManager(),
+        "dbt": dbt_resource(),
+    }
