@@ -44,7 +44,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         return sum(file.bytes for file in self.files)
 
     def encode(self) -> bytes:

@@ -55,7 +55,9 @@ class Setting:
         except ValueError:
             number = float("nan")
         if number is not None and not number >= least:
-            raise SettingError(f"{self.name}={value!r}: expected a number of at least {least:g}, such as {self.example}.")
+            raise SettingError(
+                f"{self.name}={value!r}: expected a number of at least {least:g}, such as {self.example}."
+            )
         return number
 
     def integer(self, environ: Mapping[str, str], least: int = 1) -> int:
@@ -66,7 +68,9 @@ class Setting:
         """
         number = self.number(environ, least)
         if number is None or number != int(number):
-            raise SettingError(f"{self.name}={environ.get(self.name)!r}: expected a whole number, such as {self.example}.")
+            raise SettingError(
+                f"{self.name}={environ.get(self.name)!r}: expected a whole number, such as {self.example}."
+            )
         return int(number)
 
 
@@ -113,9 +117,7 @@ ETHEREUM_CONFIRMATIONS = Setting(
 ETHEREUM_BATCH_SIZE = Setting(
     "ETHEREUM_BATCH_SIZE", "Most calls put into one request; shrinks by itself when the node refuses.", "50", "20"
 )
-ETHEREUM_MAX_IN_FLIGHT = Setting(
-    "ETHEREUM_MAX_IN_FLIGHT", "Most requests at a time to each endpoint.", "16", "8"
-)
+ETHEREUM_MAX_IN_FLIGHT = Setting("ETHEREUM_MAX_IN_FLIGHT", "Most requests at a time to each endpoint.", "16", "8")
 ETHEREUM_CALLS_PER_SECOND = Setting(
     "ETHEREUM_CALLS_PER_SECOND", "Most calls a second to each endpoint; no limit when not set.", "100"
 )

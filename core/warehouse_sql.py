@@ -77,3 +77,9 @@ def insert_from(table: Table, source: str) -> str:
 def select_window(table: Table, window: DayWindow, columns: list[str] | None = None) -> str:
     names = ", ".join(map(quoted, columns)) if columns else column_list(table)
     return f"SELECT {names} FROM {table.address} WHERE {in_window(window)} ORDER BY {quoted(table.sort_key)}"
+
+
+def count_by_day(table: Table, window: DayWindow) -> str:
+    return (
+        f"SELECT block_date, count(*) AS row_count FROM {table.address} WHERE {in_window(window)} GROUP BY block_date"
+    )

@@ -5,6 +5,7 @@ from dagster_dbt import DbtCliResource, dbt_assets
 
 from assets.dbt.build import build
 from assets.dbt.translator import RoomTranslator
+from assets.ethereum.tables import TABLES as ETHEREUM_TABLES
 from assets.partitions import ETHEREUM_DAILY, RANGES
 from core.windows import DayWindow, parse_day
 from resources.dbt import PROJECT, prepared_manifest
@@ -30,4 +31,4 @@ def ethereum_aggregates(
     """Daily metrics of the run's days, built and tested by dbt in one invocation."""
     days = [parse_day(key) for key in context.partition_keys]
     with failures_explained():
-        yield from build(context, dbt, warehouse.warehouse(), DayWindow(days[0], days[-1]))
+        yield from build(context, dbt, warehouse.warehouse(), ETHEREUM_TABLES, DayWindow(days[0], days[-1]))

@@ -9,7 +9,6 @@ from dagster_dbt import DagsterDbtTranslator
 from assets.partitions import OWNERS
 
 
-
 class RoomTranslator(DagsterDbtTranslator):
     """``models/<layer>/<room>/<model>.sql`` is ``<layer>/<room>/<model>``; a source is ``warehouse/<room>/<table>``."""
 

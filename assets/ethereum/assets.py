@@ -37,13 +37,16 @@ from resources.retries import failures_explained
 GROUP = "ethereum"
 NODE_POOL = "ethereum_node"
 WAREHOUSE_POOL = "warehouse"
+QUOTED = 10  # complaints quoted in a warning
 
 # The layers are due at 01:00, 01:30 and 02:00 UTC; two hours later they count as late.
 LAKE_FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 3 * * *", lower_bound_delta=timedelta(hours=3))
 WAREHOUSE_FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="30 3 * * *", lower_bound_delta=timedelta(hours=3))
 
 
-def _export_step(*tables: Table, reads: Sequence[Table] = (), pool: str | None = None, deps: Sequence[str] = ()):
+def _export_step(
+    *tables: Table, reads: Sequence[Table] = (), pool: str | None = None, deps: Sequence[dg.AssetKey] = ()
+):
     """A step that publishes tables to the lake, a subset of them on demand; it reads others from there."""
     specs = [
         dg.AssetSpec(
@@ -93,17 +96,19 @@ def receipts_and_logs(
 @_export_step(TOKEN_TRANSFERS, reads=[LOGS])
 def token_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
     """ERC-20 and ERC-721 transfers, read from the lake's logs."""
+    left_out: list[str] = []
     with failures_explained():
-        tables = extract.extract_token_transfers(logs)
-    yield from _outputs(context, tables)
+        tables = extract.extract_token_transfers(logs, left_out)
+    yield from _outputs(context, tables, left_out=left_out)
 
 
 @_export_step(ERC1155_TRANSFERS, reads=[LOGS])
 def erc1155_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
     """ERC-1155 transfers, one row per token id, read from the lake's logs."""
+    left_out: list[str] = []
     with failures_explained():
-        tables = extract.extract_erc1155_transfers(logs)
-    yield from _outputs(context, tables)
+        tables = extract.extract_erc1155_transfers(logs, left_out)
+    yield from _outputs(context, tables, left_out=left_out)
 
 
 @_export_step(TRACES, reads=[BLOCKS], pool=NODE_POOL)
@@ -148,14 +153,20 @@ def _export(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, n
 
 
 def _outputs(
-    context: dg.AssetExecutionContext, tables: Mapping[str, SpooledTable], export: extract.Export | None = None
+    context: dg.AssetExecutionContext,
+    tables: Mapping[str, SpooledTable],
+    export: extract.Export | None = None,
+    left_out: Sequence[str] = (),
 ) -> Iterator[dg.Output[SpooledTable]]:
-    """The selected tables, each with the account of the step; fields without a column are named once."""
+    """The selected tables, with the account of the step; what got no column or no row is named once."""
     if export and export.fields.unknown:
         context.log.warning(f"The node sends fields that no column takes: {', '.join(sorted(export.fields.unknown))}")
+    if left_out:
+        shown = "; ".join(left_out[:QUOTED])
+        context.log.warning(f"{len(left_out)} events are no transfers that the table can hold: {shown}")
     account: dict[str, Any] = export.account() if export else {}
     for name in context.op_execution_context.selected_output_names:
-        yield dg.Output(tables[name], output_name=name, metadata=account)
+        yield dg.Output(tables[name], output_name=name, metadata=account | {"left_out": len(left_out)})
 
 
 def _warehouse_asset(table: Table) -> dg.AssetsDefinition:

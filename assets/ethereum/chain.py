@@ -51,7 +51,7 @@ def _fork(node: EthereumNode, recent: OrderedDict[int, str], number: int, reorgs
     at = number - 1
     while at >= oldest and node.header(at)["hash"] != recent[at]:
         at -= 1
-    if at < oldest and len(recent) >= REORG_DEPTH or reorgs > MOST_REORGS:
+    if (at < oldest and len(recent) >= REORG_DEPTH) or reorgs > MOST_REORGS:
         raise NodeUnavailable(
             f"Ethereum node {node.name}: the chain below block {number} changed "
             f"{'again and again' if reorgs > MOST_REORGS else f'more than {REORG_DEPTH} blocks deep'} while it was "

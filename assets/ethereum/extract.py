@@ -36,6 +36,7 @@ from core.errors import MethodUnsupported, NodeUnavailable
 from core.manifest import BlockSpan
 from core.progress import Progress
 from core.spool import DaySpool, Spool, SpooledTable
+from core.tables import Table
 from core.windows import day_of
 from resources.clients.ethereum_node import Block, BlockRef, EthereumNode
 from resources.clients.lake import LakeDay, LakeObject
@@ -214,28 +215,35 @@ def _trace_rows(export: Export, refs: Sequence[BlockRef]) -> Iterator[list[Row]]
         yield from map(parity_traces, export.node.parity_traces(refs))
 
 
-def extract_token_transfers(logs: LakeObject) -> dict[str, SpooledTable]:
-    """token_transfers of the days whose logs the lake holds."""
-    return _derived(TOKEN_TRANSFERS, logs, token_events.LOG_COLUMNS, token_events.token_transfers)
+def extract_token_transfers(logs: LakeObject, left_out: list[str]) -> dict[str, SpooledTable]:
+    """token_transfers of the days whose logs the lake holds. left_out: takes a sentence for each odd event."""
+    return _from_logs(TOKEN_TRANSFERS, logs, lambda part: token_events.token_transfers(part, left_out))
 
 
-def extract_erc1155_transfers(logs: LakeObject) -> dict[str, SpooledTable]:
-    """erc1155_transfers of the days whose logs the lake holds."""
-    return _derived(ERC1155_TRANSFERS, logs, token_events.LOG_COLUMNS, token_events.erc1155_transfers)
+def extract_erc1155_transfers(logs: LakeObject, left_out: list[str]) -> dict[str, SpooledTable]:
+    """erc1155_transfers of the days whose logs the lake holds. left_out: takes a sentence for each odd event."""
+    return _from_logs(ERC1155_TRANSFERS, logs, lambda part: token_events.erc1155_transfers(part, left_out))
+
+
+def _from_logs(
+    table: Table, logs: LakeObject, rows_of: Callable[[pa.RecordBatch], pa.RecordBatch]
+) -> dict[str, SpooledTable]:
+    spool = Spool((table,), ENGINE, VERIFIED)
+    for lake_day in logs.days:
+        day = spool.day(lake_day.day)
+        for part in lake_day.batches(token_events.LOG_COLUMNS):
+            day.add(0, {table.name: rows_of(part)})
+        spool.finish(day, lake_day.manifest.blocks)
+    return spool.tables()
 
 
 def extract_contracts(traces: LakeObject) -> dict[str, SpooledTable]:
     """contracts of the days whose traces the lake holds."""
-    return _derived(CONTRACTS, traces, TRACE_COLUMNS, contracts, whole_blocks=True)
-
-
-def _derived(table, source: LakeObject, columns: Sequence[str], rows_of, whole_blocks: bool = False):
-    spool = Spool((table,), ENGINE, VERIFIED)
-    for lake_day in source.days:
+    spool = Spool((CONTRACTS,), ENGINE, VERIFIED)
+    for lake_day in traces.days:
         day = spool.day(lake_day.day)
-        batches = lake_day.batches(columns)
-        for part in _whole_blocks(batches) if whole_blocks else batches:
-            day.add(0, {table.name: rows_of(part)})
+        for part in _whole_blocks(lake_day.batches(TRACE_COLUMNS)):
+            day.add(0, {CONTRACTS.name: contracts(part)})
         spool.finish(day, lake_day.manifest.blocks)
     return spool.tables()
 

@@ -221,9 +221,7 @@ RECEIPTS = Table(
         Column("effective_gas_price", DECIMAL, "Price paid per gas.", unit="wei", source="effectiveGasPrice"),
         Column("l1_fee", DECIMAL, "Fee for the parent chain, on rollups.", unit="wei", source="l1Fee"),
         Column("l1_gas_used", DECIMAL, "Gas used on the parent chain, on rollups.", source="l1GasUsed"),
-        Column(
-            "l1_gas_price", DECIMAL, "Gas price of the parent chain, on rollups.", unit="wei", source="l1GasPrice"
-        ),
+        Column("l1_gas_price", DECIMAL, "Gas price of the parent chain, on rollups.", unit="wei", source="l1GasPrice"),
         Column("l1_fee_scalar", DOUBLE, "Factor on the parent chain's fee, on rollups.", source="l1FeeScalar"),
         Column("blob_gas_price", DECIMAL, "Price paid per blob gas.", unit="wei", source="blobGasPrice"),
         Column("blob_gas_used", BIGINT, "Blob gas used (type 3).", unit="blob gas", source="blobGasUsed"),

@@ -1,6 +1,5 @@
 """Token transfers out of logs: ERC-20 and ERC-721 as ethereum-etl reads them, and ERC-1155."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +8,6 @@ import pyarrow.compute as pc
 
 from assets.ethereum.tables import ERC1155_TRANSFERS, TOKEN_TRANSFERS
 from assets.ethereum.transform import batch
-
-log = logging.getLogger(__name__)
 
 # keccak256 of Transfer(address,address,uint256), TransferSingle(...) and TransferBatch(...)
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -22,16 +19,16 @@ WORD = 64  # hex characters of a 32-byte word
 LOG_COLUMNS = ["log_index", "transaction_hash", "block_number", "address", "data", "topics", "block_date"]
 
 
-def token_transfers(logs: pa.RecordBatch) -> pa.RecordBatch:
-    """One row per Transfer event whose topics and data words total four; others are named in a warning.
+def token_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch:
+    """One row per Transfer event whose topics and data words total four.
 
-    logs: a batch of the logs table.
+    logs: a batch of the logs table. left_out: takes a sentence about every other Transfer event.
     """
     rows = []
     for entry in _events(logs, TRANSFER):
         words = entry["topics"] + _words(entry["data"])
         if len(words) != 4:
-            _warn(entry, f"Transfer holds {len(words)} words, expected 4")
+            left_out.append(_complaint(entry, f"a Transfer of {len(words)} words, not 4"))
             continue
         rows.append(
             _place(entry)
@@ -40,21 +37,21 @@ def token_transfers(logs: pa.RecordBatch) -> pa.RecordBatch:
     return _from_rows(TOKEN_TRANSFERS, rows)
 
 
-def erc1155_transfers(logs: pa.RecordBatch) -> pa.RecordBatch:
-    """One row per token id of a TransferSingle or TransferBatch event; malformed ones are named in a warning.
+def erc1155_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch:
+    """One row per token id of a TransferSingle or TransferBatch event.
 
-    logs: a batch of the logs table.
+    logs: a batch of the logs table. left_out: takes a sentence about every malformed event.
     """
     rows = []
     for entry in _events(logs, TRANSFER_SINGLE, TRANSFER_BATCH):
         words = entry["topics"] + _words(entry["data"])
         if len(words) < 6 or any(len(word) != WORD + 2 for word in words):
-            _warn(entry, f"ERC-1155 transfer holds {len(words)} words, expected at least 6 whole ones")
+            left_out.append(_complaint(entry, f"an ERC-1155 transfer of {len(words)} words, not 6 whole ones or more"))
             continue
         operator, sender, receiver = (_address(word) for word in words[1:4])
         pairs = _ids_and_values(words)
         if pairs is None:
-            _warn(entry, "ERC-1155 batch is not two lists of equal length")
+            left_out.append(_complaint(entry, "an ERC-1155 transfer that is not two lists of equal length"))
             continue
         for index, (token_id, value) in enumerate(pairs):
             rows.append(
@@ -110,8 +107,8 @@ def _place(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _warn(entry: dict[str, Any], problem: str) -> None:
-    log.warning("log %s of transaction %s: %s; no row", entry["log_index"], entry["transaction_hash"], problem)
+def _complaint(entry: dict[str, Any], problem: str) -> str:
+    return f"log {entry['log_index']} of transaction {entry['transaction_hash']} is {problem}"
 
 
 def _from_rows(table, rows: list[dict[str, Any]]) -> pa.RecordBatch:

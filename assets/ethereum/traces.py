@@ -18,7 +18,7 @@ _GETH_CALLS = {"call", "callcode", "delegatecall", "staticcall"}
 
 def trace_batch(rows: Sequence[Row], day: date) -> pa.RecordBatch:
     """The rows, ordered by block, as one batch; ``trace_address`` is a list in each row."""
-    columns = {column.name: [row.get(column.name) for row in rows] for column in TRACES.columns}
+    columns: dict[str, list[Any]] = {c.name: [row.get(c.name) for row in rows] for c in TRACES.columns}
     columns["trace_address"] = [_path(row["trace_address"], ",") for row in rows]
     columns["block_date"] = [day] * len(rows)
     return batch(TRACES, rows, columns["block_number"], **columns)
@@ -150,7 +150,7 @@ def _set_ids(rows: Sequence[Row]) -> None:
 
 
 def _order(row: Row) -> tuple:
-    return tuple(row.get(name) or "" for name in ("reward_type", "from_address", "to_address")) + (row["value"],)
+    return (*(row.get(name) or "" for name in ("reward_type", "from_address", "to_address")), row["value"])
 
 
 def _path(address: Sequence[int], separator: str) -> str:

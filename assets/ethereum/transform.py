@@ -100,7 +100,7 @@ def batch(
 
 
 def _read(column: Column, records: Sequence[Record], blocks: Sequence[int]) -> list[Any]:
-    read, source = _reader(column), column.source
+    read, source = _reader(column), column.source or column.name
     try:
         return [read(record.get(source)) for record in records]
     except (ValueError, TypeError, AttributeError):

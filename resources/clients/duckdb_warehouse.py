@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ class DuckDbWarehouse:
         self.path = path
         self._memory = duckdb.connect() if path == ":memory:" else None
 
-    def uri(self, table: Table) -> str:
-        """The address of a table."""
-        return f"duckdb://{self.path}/{table.address}"
+    def uri(self, address: str) -> str:
+        """The address of a table or view, ``schema.name``, with its database."""
+        return f"duckdb://{self.path}/{address}"
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -48,11 +49,13 @@ class DuckDbWarehouse:
             return
         path = Path(self.path).absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock")
+        lock = FileLock(f"{path}.lock", is_singleton=True)
         try:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout as error:
-            raise WarehouseBusy(f"DuckDB: another run has held {path} for {LOCK_SECONDS} s. Run again later.") from error
+            raise WarehouseBusy(
+                f"DuckDB: another run has held {path} for {LOCK_SECONDS} s. Run again later."
+            ) from error
         try:
             yield
         finally:
@@ -145,8 +148,8 @@ class DuckDbWarehouse:
         staged, strangers = connection.execute(outside).fetchall()[0]
         if staged != expected or strangers:
             raise LoadRejected(
-                f"DuckDB: the files of {table.address} for {window} hold {staged:,} rows, {strangers:,} of them of other "
-                f"days; their manifests say {expected:,}. Export these days again; the table is unchanged."
+                f"DuckDB: the files of {table.address} for {window} hold {staged:,} rows, {strangers:,} of them of "
+                f"other days; their manifests say {expected:,}. Export these days again; the table is unchanged."
             )
         self._migrate(connection, table)
         connection.execute(sql.delete_window(table, window))
@@ -156,6 +159,11 @@ class DuckDbWarehouse:
         """A window of the table's days."""
         return self.query(sql.select_window(table, window, columns))
 
+    def count_by_day(self, table: Table, window: DayWindow) -> dict[date, int]:
+        """Rows of each day of the window that has any."""
+        counted = self.query(sql.count_by_day(table, window)).to_pylist()
+        return {row["block_date"]: row["row_count"] for row in counted}
+
     def query(self, statement: str, parameters: Sequence[Any] | None = None) -> pa.Table:
         """The result of one statement.
 
@@ -164,7 +172,7 @@ class DuckDbWarehouse:
         """
         with self._connection() as connection:
             try:
-                return connection.execute(statement, parameters).to_arrow_table()
+                return connection.sql(statement, params=parameters).to_arrow_table()
             except duckdb.CatalogException as error:
                 reason = str(error).splitlines()[0]
                 raise DayMissing(

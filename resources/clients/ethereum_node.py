@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from resources.clients.clock import Clock
@@ -77,9 +78,7 @@ class EthereumNode:
 
     def finalized(self) -> Block | None:
         """The newest final block's header; None where the node does not know the tag."""
-        return self._rpc.call(
-            Call("eth_getBlockByNumber", ["finalized", False], lambda block: block, _unknown_tag)
-        )
+        return self._rpc.call(Call("eth_getBlockByNumber", ["finalized", False], lambda block: block, _unknown_tag))
 
     def blocks(self, numbers: Iterable[int]) -> Iterator[Block]:
         """Blocks with full transactions, in the order of ``numbers``."""
@@ -93,8 +92,7 @@ class EthereumNode:
             MethodUnsupported: when no endpoint offers eth_getBlockReceipts.
         """
         return self._rpc.map(
-            Call("eth_getBlockReceipts", [hex(block.number)], lambda found, block=block: _receipts_of(block, found))
-            for block in blocks
+            Call("eth_getBlockReceipts", [hex(block.number)], partial(_receipts_of, block)) for block in blocks
         )
 
     def receipts_by_hash(
@@ -105,7 +103,7 @@ class EthereumNode:
         hashes: transaction hashes by block number.
         """
         answers = self._rpc.map(
-            Call("eth_getTransactionReceipt", [hash_], lambda found, block=block: _receipt_of(block, not_null(found)))
+            Call("eth_getTransactionReceipt", [hash_], partial(_receipt_of, block))
             for block in blocks
             for hash_ in hashes[block.number]
         )
@@ -114,17 +112,13 @@ class EthereumNode:
 
     def parity_traces(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
         """Each block's answer of trace_block."""
-        return self._rpc.map(
-            Call("trace_block", [hex(block.number)], lambda found, block=block: _traces_of(block, found))
-            for block in blocks
-        )
+        return self._rpc.map(Call("trace_block", [hex(block.number)], partial(_traces_of, block)) for block in blocks)
 
     def geth_traces(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
         """Each block's answer of the callTracer, one object per transaction, asked for by block hash."""
         tracer = {"tracer": "callTracer"}
         return self._rpc.map(
-            Call("debug_traceBlockByHash", [block.hash, tracer], lambda found, block=block: _one_each(block, found))
-            for block in blocks
+            Call("debug_traceBlockByHash", [block.hash, tracer], partial(_one_each, block)) for block in blocks
         )
 
     def contract_calls(self, calls: Iterable[tuple[str, str]]) -> Iterator[str | None]:
@@ -142,7 +136,9 @@ def _block_call(number: int, full: bool) -> Call:
     def accept(block: Any) -> Block:
         if not_null(block).get("number") != hex(number):
             raise Refusal(Kind.BROKEN, f"block {block.get('number')} came for {hex(number)}")
-        if full and any(not isinstance(tx, dict) or tx.get("blockHash") != block["hash"] for tx in block["transactions"]):
+        if full and any(
+            not isinstance(tx, dict) or tx.get("blockHash") != block["hash"] for tx in block["transactions"]
+        ):
             raise Refusal(Kind.BROKEN, f"transactions of another block came with block {number}")
         return block
 
@@ -160,8 +156,8 @@ def _receipts_of(block: BlockRef, receipts: Any) -> list[dict[str, Any]]:
     return [_receipt_of(block, receipt) for receipt in _one_each(block, found)]
 
 
-def _receipt_of(block: BlockRef, receipt: dict[str, Any]) -> dict[str, Any]:
-    for owner in (receipt, *(receipt.get("logs") or ())):
+def _receipt_of(block: BlockRef, receipt: Any) -> dict[str, Any]:
+    for owner in (not_null(receipt), *(receipt.get("logs") or ())):
         if owner.get("blockHash") != block.hash:
             raise Refusal(Kind.MOVED, _moved(block, owner.get("blockHash")))
     return receipt
@@ -195,4 +191,3 @@ def _contract_failure(error: dict[str, Any]) -> tuple[None] | None:
     message = str(error.get("message", "")).lower()
     failed = error.get("code") in (3, -32015) or any(words in message for words in _CONTRACT_FAILURES)
     return (None,) if failed else None
-

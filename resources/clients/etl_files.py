@@ -62,15 +62,15 @@ def _rows(table: Table, path: Path) -> Iterator[dict[str, Any]]:
     csv.field_size_limit(1 << 30)  # inputs of hundreds of thousands of characters exist
     with path.open(encoding="utf-8", newline="") as source:
         if table.csv_layout == "json":
-            for line in source:
-                found = json.loads(line)
+            for text in source:
+                found = json.loads(text)
                 yield {c.name: _from_json(c, found.get(c.name)) for c in table.contract}
         elif table.csv_layout == "csv":
             for cells in csv.DictReader(source):
                 yield {c.name: _from_cell(c, cells[c.name]) for c in table.contract}
         else:
-            for cells in csv.reader(source):
-                yield {c.name: _from_cell(c, cell) for c, cell in zip(table.contract, cells, strict=True)}
+            for line in csv.reader(source):
+                yield {c.name: _from_cell(c, cell) for c, cell in zip(table.contract, line, strict=True)}
 
 
 def _from_json(column: Column, value: Any) -> Any:

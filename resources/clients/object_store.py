@@ -61,7 +61,9 @@ def store_for(uri: str) -> ObjectStore:
         return S3ObjectStore(parts.netloc, parts.path.strip("/"))
     if parts.scheme in ("", "file") and parts.path:
         return LocalObjectStore(Path(parts.path))
-    raise SettingError(f"LAKE_URI={uri!r}: expected a directory or s3://bucket/prefix, for example s3://my-lake/ethereum")
+    raise SettingError(
+        f"LAKE_URI={uri!r}: expected a directory or s3://bucket/prefix, for example s3://my-lake/ethereum"
+    )
 
 
 def _gone(uri: str) -> LakeChanged:
@@ -120,9 +122,7 @@ class LocalObjectStore:
         if not folder.is_dir():
             return []
         return [
-            StoredObject(
-                path.relative_to(self._root).as_posix(), datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-            )
+            StoredObject(path.relative_to(self._root).as_posix(), datetime.fromtimestamp(path.stat().st_mtime, tz=UTC))
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         ]
@@ -204,7 +204,13 @@ class S3ObjectStore:
     def _failed(self, operation: str, key: str, error: Exception) -> Exception:
         code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
         message = f"Lake: cannot {operation} {self.uri(key)}: {error}."
-        if code in ("NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoCredentialsError"):
+        if code in (
+            "NoSuchBucket",
+            "AccessDenied",
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "NoCredentialsError",
+        ):
             return SettingError(f"{message} Check LAKE_URI and the AWS credentials' rights on the bucket.")
         return TransientError(f"{message} Run again.")
 

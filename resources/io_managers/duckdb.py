@@ -42,9 +42,9 @@ class DuckDbIOManager(dg.ConfigurableIOManager):
                 days, frame = days_of(context), to_arrow(table, obj)
                 warehouse.replace_with(table, DayWindow(days[0], days[-1]), frame)
                 rows = {day: pc.sum(pc.equal(frame.column("block_date"), day)).as_py() or 0 for day in days}
-        seconds = time.monotonic() - started
+        written = {"dagster/table_name": table.address, "seconds": round(time.monotonic() - started, 3)}
         for day, count in rows.items():
-            report(context, day, receipt(count, seconds, warehouse.uri(table), {"dagster/table_name": table.address}))
+            report(context, day, receipt(count, warehouse.uri(table.address), written))
 
     def load_input(self, context: dg.InputContext) -> Any:
         table, wanted = table_of(context), context.dagster_type.typing_type

@@ -44,10 +44,11 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     def _report(self, context: dg.OutputContext, lake: Lake, manifest: Manifest, seconds: float) -> None:
         span = manifest.blocks
-        written = {"bytes": manifest.bytes} | ({"first_block": span.first, "last_block": span.last} if span else {})
+        written: dict[str, Any] = {"bytes": manifest.size, "seconds": round(seconds, 3)}
+        written |= {"first_block": span.first, "last_block": span.last} if span else {}
         for file in manifest.files:
             written |= {"file": link(lake.store.uri(file.key))}
-        report(context, manifest.day, receipt(manifest.rows, seconds, lake.uri(manifest), written))
+        report(context, manifest.day, receipt(manifest.rows, lake.uri(manifest), written))
 
     def load_input(self, context: dg.InputContext) -> Any:
         with failures_explained():

@@ -1,0 +1,180 @@
+"""The room's asset checks. Blocking ones keep a wrong day out of the layers below it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+
+import dagster as dg
+
+from assets.ethereum import consistency
+from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS
+from assets.partitions import ETHEREUM_DAILY
+from core.tables import Table
+from core.windows import ONE_DAY, DayWindow, parse_day
+from resources.clients.lake import Lake
+from resources.ethereum import EthereumNodeResource
+from resources.io_managers.duckdb import DuckDbIOManager
+from resources.io_managers.lake import LakeIOManager
+from resources.retries import failures_explained
+
+# Sentences quoted in a check's result; the count tells the rest.
+QUOTED = 20
+TRAILING_DAYS = 7
+
+Problems = Callable[[Lake, date], Iterable[str]]
+
+
+def _lake_check(
+    table: Table, problems: Problems, name: str, description: str, blocking: bool
+) -> dg.AssetChecksDefinition:
+    """A check of each of the run's days by what the lake holds."""
+
+    @dg.asset_check(
+        asset=table.lake_key, name=name, description=description, blocking=blocking, partitions_def=ETHEREUM_DAILY
+    )
+    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]) -> dg.AssetCheckResult:
+        days = _days(context)
+        with failures_explained():
+            found = [f"{day}: {problem}" for day in days for problem in problems(lake.lake(), day)]
+        return _result(found, days, blocking)
+
+    return check
+
+
+def _days(context: dg.AssetCheckExecutionContext) -> list[date]:
+    return [parse_day(key) for key in context.partition_keys]
+
+
+def _result(problems: list[str], days: list[date], blocking: bool) -> dg.AssetCheckResult:
+    metadata: dict = {"days": f"{days[0]} to {days[-1]}" if len(days) > 1 else str(days[0]), "problems": len(problems)}
+    if problems:
+        metadata["first_problems"] = dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems[:QUOTED]))
+    return dg.AssetCheckResult(
+        passed=not problems,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        description="; ".join(problems[:3]) or None,
+        metadata=metadata,
+    )
+
+
+def _rows(lake: Lake, table: Table, day: date, *columns: str):
+    return lake.open(table, [day]).table(list(columns))
+
+
+def _chain(lake: Lake, day: date) -> Iterator[str]:
+    yield from consistency.chain_problems(_rows(lake, BLOCKS, day, "number", "hash", "parent_hash"))
+    manifest = lake.manifest(BLOCKS, day)
+    if manifest and manifest.blocks:
+        yield from consistency.neighbour_problems(manifest.blocks, day, lambda other: lake.manifest(BLOCKS, other))
+
+
+def _timestamps(lake: Lake, day: date) -> Iterable[str]:
+    return consistency.timestamp_problems(_rows(lake, BLOCKS, day, "number", "timestamp"), day)
+
+
+def _transaction_counts(lake: Lake, day: date) -> Iterable[str]:
+    blocks = _rows(lake, BLOCKS, day, "number", "transaction_count")
+    return consistency.count_problems(blocks, _rows(lake, TRANSACTIONS, day, "block_number"))
+
+
+def _receipts(lake: Lake, day: date) -> Iterable[str]:
+    transactions = _rows(lake, TRANSACTIONS, day, "hash")
+    return consistency.receipt_problems(transactions, _rows(lake, RECEIPTS, day, "transaction_hash"))
+
+
+def _logs(lake: Lake, day: date) -> Iterable[str]:
+    return consistency.log_problems(_rows(lake, LOGS, day, "block_number", "log_index"))
+
+
+def _traces(lake: Lake, day: date) -> Iterable[str]:
+    transactions = _rows(lake, TRANSACTIONS, day, "block_number", "transaction_index")
+    traces = _rows(lake, TRACES, day, "block_number", "transaction_index", "trace_address")
+    return consistency.trace_problems(transactions, traces)
+
+
+def _contracts(lake: Lake, day: date) -> Iterable[str]:
+    traces = _rows(lake, TRACES, day, "trace_type", "status", "to_address")
+    return consistency.contract_problems(traces, _rows(lake, CONTRACTS, day, "address"))
+
+
+def _volume(table: Table) -> Problems:
+    def problems(lake: Lake, day: date) -> Iterable[str]:
+        before = [lake.manifest(table, day - distance * ONE_DAY) for distance in range(1, TRAILING_DAYS + 1)]
+        (manifest,) = (lake_day.manifest for lake_day in lake.open(table, [day]).days)
+        problem = consistency.volume_problem(manifest.rows, [found.rows for found in before if found])
+        return [problem] if problem else []
+
+    return problems
+
+
+def _rows_loaded(table: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=table.warehouse_key,
+        name="rows_equal_the_lake",
+        description="Each day has as many rows in the warehouse as its manifest in the lake lists.",
+        blocking=True,
+        partitions_def=ETHEREUM_DAILY,
+        pool="warehouse",
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext,
+        lake: dg.ResourceParam[LakeIOManager],
+        warehouse: dg.ResourceParam[DuckDbIOManager],
+    ) -> dg.AssetCheckResult:
+        days = _days(context)
+        with failures_explained():
+            loaded = warehouse.warehouse().count_by_day(table, DayWindow(days[0], days[-1]))
+            listed = {day.day: day.manifest.rows for day in lake.lake().open(table, days).days}
+        problems = [
+            f"{day}: {loaded.get(day, 0):,} rows in {table.address}, {rows:,} in the lake"
+            for day, rows in listed.items()
+            if loaded.get(day, 0) != rows
+        ]
+        return _result(problems, days, blocking=True)
+
+    return check
+
+
+@dg.asset_check(
+    asset=BLOCKS.lake_key,
+    name="still_on_the_chain",
+    description="The node's chain still holds the last block that was exported for each day.",
+    partitions_def=ETHEREUM_DAILY,
+)
+def still_on_the_chain(
+    context: dg.AssetCheckExecutionContext, ethereum: EthereumNodeResource, lake: dg.ResourceParam[LakeIOManager]
+) -> dg.AssetCheckResult:
+    """Whether the exported days were reorganised since."""
+    days = _days(context)
+    with failures_explained():
+        node, client = ethereum.client(), lake.lake()
+        moved = {day: moved_to(client, node, day) for day in days}
+    problems = [f"{day}: its last block is {hash_} on the node's chain by now" for day, hash_ in moved.items() if hash_]
+    return _result(problems, days, blocking=False)
+
+
+def moved_to(lake: Lake, node, day: date) -> str | None:
+    """The node's hash of the day's last exported block, if it is another one by now."""
+    manifest = lake.manifest(BLOCKS, day)
+    if manifest is None or manifest.blocks is None:
+        return None
+    found = node.header(manifest.blocks.last)["hash"]
+    return found if found != manifest.blocks.last_hash else None
+
+
+CHECKS = (
+    _lake_check(
+        BLOCKS, _chain, "contiguous", "Numbers and parent hashes link up, in the day and to its neighbours.", True
+    ),
+    _lake_check(BLOCKS, _timestamps, "inside_the_day", "Every block's time lies inside the UTC day.", True),
+    _lake_check(TRANSACTIONS, _transaction_counts, "counts_match", "Every block has as many as it counts.", True),
+    _lake_check(RECEIPTS, _receipts, "one_per_transaction", "Every transaction has exactly one receipt.", True),
+    _lake_check(LOGS, _logs, "indexes_contiguous", "Log indexes run from 0 without gap in every block.", True),
+    _lake_check(TRACES, _traces, "one_call_tree_each", "Every transaction has one outermost trace.", False),
+    _lake_check(CONTRACTS, _contracts, "match_creations", "Contracts are the successful creations.", False),
+    *(
+        _lake_check(table, _volume(table), "usual_volume", "Rows are within half and double of the week before.", False)
+        for table in (BLOCKS, TRANSACTIONS, LOGS)
+    ),
+    still_on_the_chain,
+    *(_rows_loaded(table) for table in TABLES),
+)

@@ -1,0 +1,1 @@
+"""What is run together: one module per room."""

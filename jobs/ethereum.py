@@ -1,0 +1,52 @@
+"""The old four DAGs as jobs: export, load, increment aggregates, and the manual full refresh."""
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from assets.dbt.assets import MANIFEST, TRANSLATOR, ethereum_aggregates
+from assets.dbt.build import build_arguments
+from assets.ethereum.assets import LAKE_ASSETS, WAREHOUSE_ASSETS, WAREHOUSE_POOL
+from assets.ethereum.tables import TABLES
+from resources.io_managers.duckdb import DuckDbIOManager
+from resources.retries import failures_explained
+
+ethereum_export_job = dg.define_asset_job(
+    "ethereum_export_job",
+    selection=dg.AssetSelection.assets(*LAKE_ASSETS),
+    description="Export the day's datasets from the node to the lake.",
+)
+
+ethereum_load_job = dg.define_asset_job(
+    "ethereum_load_job",
+    selection=dg.AssetSelection.assets(*WAREHOUSE_ASSETS),
+    description="Load the day's datasets from the lake into the warehouse.",
+)
+
+ethereum_aggregates_job = dg.define_asset_job(
+    "ethereum_aggregates_job",
+    selection=dg.AssetSelection.assets(ethereum_aggregates),
+    description="Build and test the day's aggregates with dbt.",
+)
+
+
+@dg.op(pool=WAREHOUSE_POOL)
+def rebuild_aggregates(
+    context: dg.OpExecutionContext, dbt: DbtCliResource, warehouse: dg.ResourceParam[DuckDbIOManager]
+) -> None:
+    """Rebuild every aggregate from all days in the warehouse; each table is swapped in when it is complete."""
+    with failures_explained():
+        client = warehouse.warehouse()
+        for table in TABLES:
+            client.migrate(table)
+        arguments = [*build_arguments(client, window=None, full_refresh=True), "--select", "tag:ethereum"]
+        with client.exclusive():
+            dbt.cli(arguments, manifest=MANIFEST, dagster_dbt_translator=TRANSLATOR, context=context).wait()
+
+
+@dg.job(description="Rebuild all aggregates from scratch. Started by hand: needed after a model's SQL changed.")
+def ethereum_full_refresh_job() -> None:
+    """The old refresh DAG."""
+    rebuild_aggregates()
+
+
+JOBS = (ethereum_export_job, ethereum_load_job, ethereum_aggregates_job, ethereum_full_refresh_job)

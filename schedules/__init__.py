@@ -1,0 +1,1 @@
+"""When it is run: schedules and the sensors beside them, one module per room."""
