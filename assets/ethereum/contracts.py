@@ -56,7 +56,7 @@ def contracts(traces: pa.Table) -> pa.RecordBatch:
         created,
         numbers,
         address=[row["to_address"] for row in created],
-        bytecode=[row["output"] for row in created],
+        bytecode=[row["output"] or "0x" for row in created],  # geth leaves empty code out
         function_sighashes=[",".join(found) for found in selectors],
         is_erc20=[_ERC20.issubset(found) for found in selectors],
         is_erc721=[_ERC721.issubset(found) and bool({_TRANSFER, _TRANSFER_FROM} & set(found)) for found in selectors],

@@ -39,9 +39,12 @@ def write(table: Table, parquet: Path) -> Path:
 
 
 def _json(column: Column, value: Any) -> Any:
-    if column.joined and value is not None:
+    if value is None:
+        return None
+    if column.joined:
         return value.split(",") if value else []
-    return int(value) if value is not None and column.type in _INTEGERS else value
+    # JSON integers stand unquoted, however long.
+    return int(value) if column.type in (*_INTEGERS, ColumnType.UINT256) else value
 
 
 def to_parquet(table: Table, day: date, path: Path, scratch: Path) -> Path:
@@ -74,7 +77,9 @@ def _rows(table: Table, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _from_json(column: Column, value: Any) -> Any:
-    return ",".join(value) if column.joined and value is not None else value
+    if column.joined and value is not None:
+        return ",".join(value)
+    return str(value) if column.type is ColumnType.UINT256 and value is not None else value
 
 
 def _from_cell(column: Column, cell: str) -> Any:

@@ -6,7 +6,7 @@ Every way it can fail becomes a ``Refusal`` of a named kind; deciding what to do
 import queue
 import socket
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -154,7 +154,8 @@ class StreamTransport:
 class _WebSocket:
     def __init__(self, uri: str, timeout: float):
         self._timeout = timeout
-        self._socket = websocket_connect(uri, open_timeout=10, max_size=None)
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(websocket_connect(uri, open_timeout=10, close_timeout=1, max_size=None))
 
     def ask(self, body: bytes) -> bytes:
         self._socket.send(body.decode())
@@ -162,7 +163,7 @@ class _WebSocket:
         return answer.encode() if isinstance(answer, str) else answer
 
     def close(self) -> None:
-        self._socket.close_socket()
+        self._open.close()
 
 
 class _IpcSocket:

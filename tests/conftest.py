@@ -1,0 +1,65 @@
+"""Shared by all tests: an environment without settings, the sample chain's node, days of the sample."""
+
+import uuid
+from datetime import date
+
+import pytest
+
+from core.settings import SETTINGS
+from devnet.node import DevnetNode, RecordedChain
+from tests.standins.clock import ManualClock
+from tests.standins.s3 import s3_client, s3_server
+
+SAMPLE_DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
+EMPTY_DAY = date(2024, 1, 5)
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    """No test sees the settings of the shell it was started from."""
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.name, raising=False)
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A HEADWATER_HOME of the test's own."""
+    monkeypatch.setenv("HEADWATER_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def recorded_chain():
+    return RecordedChain.load()
+
+
+@pytest.fixture(scope="session")
+def node_uri(recorded_chain):
+    """The sample chain, served on loopback for the whole session."""
+    with DevnetNode(chain=recorded_chain) as node:
+        yield node.uri
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    """moto's S3 on loopback."""
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint, monkeypatch):
+    """A bucket of the test's own; the SDK finds endpoint and credentials in the environment, as in production."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    name = f"bucket-{uuid.uuid4().hex}"
+    s3_client(s3_endpoint).create_bucket(Bucket=name)
+    return name

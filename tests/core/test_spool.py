@@ -1,0 +1,57 @@
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.progress import Progress
+from core.spool import Spool
+from core.tables import Column, ColumnType, Table
+
+DAY = date(2024, 1, 2)
+ROWS = Table(
+    "test", "spooled", "one row", "Rows.", (Column("block_number", ColumnType.BIGINT, "N."),), ("block_number",),
+    "block_number",
+)  # fmt: skip
+
+
+def _batch(*numbers):
+    return pa.RecordBatch.from_pydict({"block_number": list(numbers)}, ROWS.arrow_schema)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 8)), max_size=25), st.integers(8, 20))
+def test_taken_back_blocks_leave_no_trace(steps, hold_back):
+    """Blocks arrive in chunks; sometimes some of the newest are taken back and others arrive in their place."""
+    spool = Spool((ROWS,), "test", "off")
+    day, head = spool.day(DAY, hold_back), 0
+    for size, back in steps:
+        day.add(head + size, {"spooled": _batch(*range(head + 1, head + size + 1))})
+        head += size
+        back = min(back, head)
+        if back:
+            day.take_back(head - back + 1)
+            head -= back
+    spool.finish(day, None)
+    (spooled,) = spool.tables()["spooled"].days
+    assert pq.read_table(spooled.path).column("block_number").to_pylist() == list(range(1, head + 1))
+    assert spooled.rows == head
+
+
+def test_a_day_without_rows_is_a_file_with_the_schema():
+    spool = Spool((ROWS,), "test", "off")
+    spool.finish(spool.day(DAY), None)
+    (spooled,) = spool.tables()["spooled"].days
+    assert pq.read_table(spooled.path).schema.equals(ROWS.arrow_schema)
+
+
+def test_progress_speaks_every_few_seconds(clock):
+    said = []
+    progress = Progress("blocks", said.append, clock.monotonic)
+    progress.expect(100)
+    for _ in range(20):
+        clock.sleep(1)
+        progress.advance(5)
+    assert len(said) == 4
+    assert said[0] == "25 of 100 blocks (25%), 5 blocks/s, about 15 s left"

@@ -1,0 +1,97 @@
+"""Materializing parts of the graph in a test's own directory, and reading what came out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from assets.ethereum.tables import TABLES
+from core.windows import DayWindow
+from definitions import defs
+from resources.clients.lake import Lake
+from resources.clients.object_store import store_for
+from resources.dbt import dbt_resource
+from resources.ethereum import EthereumNodeResource
+from resources.io_managers.duckdb import DuckDbIOManager
+from resources.io_managers.lake import LakeIOManager
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+LAKE, WAREHOUSE, MARTS = "key:lake/*", "key:warehouse/*", "key:marts/* or key:intermediate/*"
+ALL_DAYS = DayWindow(date(2023, 12, 1), date(2024, 1, 31))
+
+
+@dataclass
+class Graph:
+    """The graph with its own lake and warehouse on a given node."""
+
+    home: Path
+    node_uri: str
+    format: str = "parquet"
+    lake_uri: str | None = None
+    tracer: str = "parity"
+    overrides: dict = field(default_factory=dict)
+    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+
+    @property
+    def warehouse(self):
+        return DuckDbIOManager(path=str(self.home / "warehouse.duckdb")).warehouse()
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(store_for(self.lake_uri or str(self.home / "lake")), self.format)
+
+    def run(self, select: str, *days: date, expect_success: bool = True) -> dg.ExecuteInProcessResult:
+        """One run over a window of days."""
+        resources = {
+            "ethereum": EthereumNodeResource(provider_uri=self.node_uri, tracer=self.tracer),
+            "lake": LakeIOManager(uri=self.lake_uri or str(self.home / "lake"), format=self.format),
+            "warehouse": DuckDbIOManager(path=str(self.home / "warehouse.duckdb")),
+            "dbt": dbt_resource(),
+        } | self.overrides
+        tags = {"dagster/asset_partition_range_start": str(days[0]), "dagster/asset_partition_range_end": str(days[-1])}
+        result = dg.materialize(
+            [*defs.assets, *defs.asset_checks],
+            selection=select,
+            resources=resources,
+            instance=self.instance,
+            tags=tags if len(days) > 1 else None,
+            partition_key=str(days[0]) if len(days) == 1 else None,
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+        assert result.success == expect_success, failures(result)
+        return result
+
+    def lake_rows(self, days: Sequence[date]) -> dict[str, list[dict]]:
+        return {table.name: self.lake.open(table, days).table().to_pylist() for table in TABLES}
+
+    def warehouse_rows(self) -> dict[str, list[dict]]:
+        return {table.name: _sorted(self.warehouse.read(table, ALL_DAYS).to_pylist()) for table in TABLES}
+
+    def marts(self) -> dict[str, list[dict]]:
+        models = (
+            "aggregate_transaction_metrics_by_block",
+            "aggregate_metrics_by_day",
+            "daily_chain_metrics",
+            "daily_contract_metrics",
+            "daily_token_metrics",
+            "int_ethereum__daily_token_transfers",
+        )
+        return {name: _sorted(self.warehouse.query(f"SELECT * FROM ethereum.{name}").to_pylist()) for name in models}
+
+
+def _sorted(rows: list[dict]) -> list[dict]:
+    return sorted(rows, key=lambda row: str(sorted(row.items())))
+
+
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What each failed step said, down to its first cause."""
+    said = []
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        cause = event.step_failure_data.error
+        while cause and cause.cause:
+            cause = cause.cause
+        said.append(f"{event.step_key}: {cause.message if cause else event.message}")
+    return said
