@@ -162,7 +162,11 @@ def test_geth_and_parity_nodes_give_the_same_contracts_and_tokens(once, tmp_path
     assert ours["tokens"] == theirs["tokens"]
     assert ours["contracts"] == theirs["contracts"]
     calls = [
-        {(row["transaction_hash"], row["trace_address"], row["status"]) for row in rows["traces"] if row["trace_type"] != "suicide"}
+        {
+            (row["transaction_hash"], row["trace_address"], row["status"])
+            for row in rows["traces"]
+            if row["trace_type"] != "suicide"
+        }
         for rows in (ours, theirs)
     ]
     assert calls[0] == calls[1]

@@ -64,14 +64,15 @@ class Export:
 
     def __post_init__(self) -> None:
         self.progress = Progress("blocks", self.say, self.monotonic)
-        self.say(f"Asking {self.node.name}: {self.node.version()}.")
+        self.version = self.node.version()
+        self.say(f"Asking {self.node.name}: {self.version}.")
 
     def account(self) -> dict[str, Any]:
         """What the step asked of the node, and how fast it went."""
         traffic = self.node.traffic
         return {
             "node": self.node.name,
-            "node_version": self.node.version(),
+            "node_version": self.version,
             "blocks": self.progress.done,
             "blocks_per_second": round(self.progress.per_second, 1),
             "seconds_fetching": round(self.progress.seconds, 2),

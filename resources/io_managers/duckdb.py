@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 import pyarrow.compute as pc
-from pydantic import PrivateAttr
 
 from core.settings import warehouse_file_from
 from core.windows import DayWindow, windows
@@ -18,18 +17,11 @@ from resources.io_managers.addresses import days_of, table_of
 from resources.retries import failures_explained
 
 
-class DuckDbIOManager(dg.ConfigurableIOManager):
-    """Tables in ``$HEADWATER_HOME/warehouse.duckdb``.
-
-    An asset returns a ``LakeObject`` (its days are loaded), or a frame with the rows of its partitions. An input
-    annotated with a frame type comes as that, any other as the table's address, ``schema.table``.
-    """
-
-    path: str | None = None
+class _WarehouseReadsAndWrites:
+    """What the DuckDB IO managers have in common; each says which warehouse it is."""
 
     def warehouse(self) -> DuckDbWarehouse:
-        """The plain client."""
-        return DuckDbWarehouse(self.path or str(warehouse_file_from(os.environ)))
+        raise NotImplementedError
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         started, table = time.monotonic(), table_of(context)
@@ -55,10 +47,26 @@ class DuckDbIOManager(dg.ConfigurableIOManager):
             return from_arrow(self.warehouse().read(table, window), wanted)
 
 
-class InMemoryWarehouseIOManager(DuckDbIOManager):
-    """The same in this process, for pytest: what one ``materialize`` loaded, the next one reads."""
+class DuckDbIOManager(_WarehouseReadsAndWrites, dg.ConfigurableIOManager):
+    """Tables in ``$HEADWATER_HOME/warehouse.duckdb``.
 
-    _warehouse: DuckDbWarehouse = PrivateAttr(default_factory=lambda: DuckDbWarehouse(":memory:"))
+    An asset returns a ``LakeObject`` (its days are loaded), or a frame with the rows of its partitions. An input
+    annotated with a frame type comes as that, any other as the table's address, ``schema.table``.
+    """
+
+    path: str | None = None
 
     def warehouse(self) -> DuckDbWarehouse:
+        """The plain client."""
+        return DuckDbWarehouse(self.path or str(warehouse_file_from(os.environ)))
+
+
+class InMemoryWarehouseIOManager(_WarehouseReadsAndWrites, dg.IOManager):
+    """The same in this process, for pytest: what one ``materialize`` loaded, the next one reads."""
+
+    def __init__(self) -> None:
+        self._warehouse = DuckDbWarehouse(":memory:")
+
+    def warehouse(self) -> DuckDbWarehouse:
+        """The plain client."""
         return self._warehouse

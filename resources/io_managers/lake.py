@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import dagster as dg
-from pydantic import PrivateAttr
 
 from core.manifest import Manifest
 from core.settings import LAKE_FORMAT, lake_uri_from
@@ -18,19 +17,11 @@ from resources.io_managers.addresses import days_of, table_of
 from resources.retries import failures_explained
 
 
-class LakeIOManager(dg.ConfigurableIOManager):
-    """Days of tables under ``LAKE_URI``, laid out as ``LAKE_FORMAT`` says.
-
-    An asset returns a ``SpooledTable``, or a pyarrow, pandas or polars frame with the rows of its partitions.
-    An input annotated with one of these frame types comes as that, any other as a ``LakeObject``.
-    """
-
-    uri: str | None = None
-    format: str | None = None
+class _LakeReadsAndWrites:
+    """What the lake's IO managers have in common; each says which lake it is."""
 
     def lake(self) -> Lake:
-        """The plain client."""
-        return Lake(store_for(self.uri or lake_uri_from(os.environ)), self.format or LAKE_FORMAT.require(os.environ))
+        raise NotImplementedError
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         table = table_of(context)
@@ -57,10 +48,27 @@ class LakeIOManager(dg.ConfigurableIOManager):
             return from_arrow(found.table(), wanted) if wanted in FRAME_TYPES else found
 
 
-class InMemoryLakeIOManager(LakeIOManager):
-    """The same in this process, for pytest: what one ``materialize`` wrote, the next one reads."""
+class LakeIOManager(_LakeReadsAndWrites, dg.ConfigurableIOManager):
+    """Days of tables under ``LAKE_URI``, laid out as ``LAKE_FORMAT`` says.
 
-    _store: MemoryObjectStore = PrivateAttr(default_factory=MemoryObjectStore)
+    An asset returns a ``SpooledTable``, or a pyarrow, pandas or polars frame with the rows of its partitions.
+    An input annotated with one of these frame types comes as that, any other as a ``LakeObject``.
+    """
+
+    uri: str | None = None
+    format: str | None = None
 
     def lake(self) -> Lake:
-        return Lake(self._store, self.format or "parquet")
+        """The plain client."""
+        return Lake(store_for(self.uri or lake_uri_from(os.environ)), self.format or LAKE_FORMAT.require(os.environ))
+
+
+class InMemoryLakeIOManager(_LakeReadsAndWrites, dg.IOManager):
+    """The same in this process, for pytest: what one ``materialize`` wrote, the next one reads."""
+
+    def __init__(self, format: str = "parquet") -> None:
+        self._lake = Lake(MemoryObjectStore(), format)
+
+    def lake(self) -> Lake:
+        """The plain client."""
+        return self._lake

@@ -29,10 +29,10 @@ def test_taken_back_blocks_leave_no_trace(steps, hold_back):
     for size, back in steps:
         day.add(head + size, {"spooled": _batch(*range(head + 1, head + size + 1))})
         head += size
-        back = min(back, head)
-        if back:
-            day.take_back(head - back + 1)
-            head -= back
+        gone = min(back, head)
+        if gone:
+            day.take_back(head - gone + 1)
+            head -= gone
     spool.finish(day, None)
     (spooled,) = spool.tables()["spooled"].days
     assert pq.read_table(spooled.path).column("block_number").to_pylist() == list(range(1, head + 1))

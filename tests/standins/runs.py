@@ -44,17 +44,11 @@ class Graph:
 
     def run(self, select: str, *days: date, expect_success: bool = True) -> dg.ExecuteInProcessResult:
         """One run over a window of days."""
-        resources = {
-            "ethereum": EthereumNodeResource(provider_uri=self.node_uri, tracer=self.tracer),
-            "lake": LakeIOManager(uri=self.lake_uri or str(self.home / "lake"), format=self.format),
-            "warehouse": DuckDbIOManager(path=str(self.home / "warehouse.duckdb")),
-            "dbt": dbt_resource(),
-        } | self.overrides
         tags = {"dagster/asset_partition_range_start": str(days[0]), "dagster/asset_partition_range_end": str(days[-1])}
         result = dg.materialize(
             [*defs.assets, *defs.asset_checks],
             selection=select,
-            resources=resources,
+            resources=self.resources(),
             instance=self.instance,
             tags=tags if len(days) > 1 else None,
             partition_key=str(days[0]) if len(days) == 1 else None,
@@ -63,6 +57,30 @@ class Graph:
         )
         assert result.success == expect_success, failures(result)
         return result
+
+    def evaluate(self, asset_key: Sequence[str], check: str, day: date) -> dg.AssetCheckEvaluation:
+        """One check alone, on one day."""
+        key = dg.AssetCheckKey(dg.AssetKey(asset_key), check)
+        (definition,) = (found for found in defs.asset_checks if key in found.check_keys)
+        result = dg.materialize(
+            [*defs.assets, definition],
+            selection=dg.AssetSelection.checks(definition),
+            resources=self.resources(),
+            instance=self.instance,
+            tags={"dagster/partition": str(day)},
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+        (evaluation,) = result.get_asset_check_evaluations()
+        return evaluation
+
+    def resources(self) -> dict:
+        return {
+            "ethereum": EthereumNodeResource(provider_uri=self.node_uri, tracer=self.tracer),
+            "lake": LakeIOManager(uri=self.lake_uri or str(self.home / "lake"), format=self.format),
+            "warehouse": DuckDbIOManager(path=str(self.home / "warehouse.duckdb")),
+            "dbt": dbt_resource(),
+        } | self.overrides
 
     def lake_rows(self, days: Sequence[date]) -> dict[str, list[dict]]:
         return {table.name: self.lake.open(table, days).table().to_pylist() for table in TABLES}

@@ -73,7 +73,8 @@ def test_receipts_and_logs(table, tmp_path):
 
 def _json_text(table, batch):
     return "".join(
-        json.dumps({c.name: etl_files._json(c, row[c.name]) for c in table.contract}) + "\n" for row in batch.to_pylist()
+        json.dumps({c.name: etl_files._json(c, row[c.name]) for c in table.contract}) + "\n"
+        for row in batch.to_pylist()
     )
 
 
@@ -109,9 +110,7 @@ def test_geth_traces(tmp_path):
 def test_token_transfers(tmp_path):
     case = "test_extract_token_transfers_job/logs"
     logs = list(csv.DictReader(io.StringIO(expected_text(case, "logs.csv"), newline="")))
-    rows = [
-        row | {name: int(row[name]) for name in ("log_index", "transaction_index", "block_number")} for row in logs
-    ]
+    rows = [row | {name: int(row[name]) for name in ("log_index", "transaction_index", "block_number")} for row in logs]
     batch = pa.RecordBatch.from_pylist([row | {"block_date": ANY_DAY} for row in rows], LOGS.arrow_schema)
     ours = _file(TOKEN_TRANSFERS, token_events.token_transfers(batch, []), tmp_path)
     _assert_same_csv(ours, expected_text(case, "expected_token_transfers.csv"))

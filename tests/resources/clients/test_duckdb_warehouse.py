@@ -127,7 +127,9 @@ def test_columns_are_added_and_changed_types_refused(tmp_path):
 
 def test_tables_and_columns_are_documented(warehouse):
     warehouse.migrate(ITEMS)
-    comments = warehouse.query("SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'").to_pylist()
+    comments = warehouse.query(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'items'"
+    ).to_pylist()
     assert {row["column_name"]: row["comment"] for row in comments} == {c.name: c.comment for c in ITEMS.columns}
 
 

@@ -40,8 +40,8 @@ def _numbers(lake, day=DAY):
 
 def test_rows_come_back_as_they_went(store, format, clock):
     lake = Lake(store, format, clock)
-    _publish(lake, 1, 2, 3, note="a,b\r\n\"c\" ü")
-    assert lake.open(ITEMS, [DAY]).table().equals(items(DAY, 1, 2, 3, note="a,b\r\n\"c\" ü"))
+    _publish(lake, 1, 2, 3, note='a,b\r\n"c" ü')
+    assert lake.open(ITEMS, [DAY]).table().equals(items(DAY, 1, 2, 3, note='a,b\r\n"c" ü'))
 
 
 def test_the_manifest_says_what_there_is(store, format, clock):

@@ -133,7 +133,7 @@ def test_batches_shrink_to_what_the_server_takes_and_grow_back(how, clock):
 
     with FaultyNode(CHAIN.answer, behave) as server:
         assert _numbers(_node(clock, server, in_flight=1, batch_size=20), 120) == list(range(120))
-    assert 3 >= sizes[-1] or 4 in sizes  # it tries a little more now and then
+    assert sizes[-1] <= 3 or 4 in sizes  # it tries a little more now and then
     assert sum(size > 3 for size in sizes) < 12
 
 
@@ -147,7 +147,6 @@ def test_no_more_requests_in_flight_than_allowed(clock):
         gate.wait(0.02)
         with lock:
             busy[0] -= 1
-        return None
 
     with FaultyNode(CHAIN.answer, behave) as server:
         _numbers(_node(clock, server, in_flight=3, batch_size=2))

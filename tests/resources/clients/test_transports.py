@@ -17,7 +17,9 @@ CHAIN = SyntheticChain(range(0, 3000, 10))
 
 def _reply(body):
     request = msgspec.json.decode(body)
-    return msgspec.json.encode([CHAIN.answer(r) for r in request] if isinstance(request, list) else CHAIN.answer(request))
+    return msgspec.json.encode(
+        [CHAIN.answer(r) for r in request] if isinstance(request, list) else CHAIN.answer(request)
+    )
 
 
 @pytest.fixture

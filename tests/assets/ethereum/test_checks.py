@@ -1,0 +1,128 @@
+"""Each check finds its own kind of damage, and blocking ones stop what stands below."""
+
+import re
+
+import pyarrow as pa
+import pytest
+
+from assets.ethereum import extract
+from assets.ethereum.consistency import volume_problem
+from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TRACES, TRANSACTIONS
+from core.manifest import BlockSpan
+from resources.clients.frames import spooled
+from tests.conftest import SAMPLE_DAYS
+from tests.standins.runs import LAKE, WAREHOUSE, Graph
+
+DAY, NEXT = SAMPLE_DAYS[:2]
+
+
+@pytest.fixture
+def graph(tmp_path, node_uri):
+    graph = Graph(tmp_path, node_uri)
+    graph.run(LAKE, DAY, NEXT)
+    return graph
+
+
+def _damage(graph, table, change):
+    """Publish the day with its rows changed, as a wrong exporter would."""
+    day = graph.lake.open(table, [DAY]).days[0]
+    rows = change(day.table())
+    tables = spooled(table, rows, [DAY])
+    (one,) = tables.days
+    kept = one.__class__(one.day, one.path, one.rows, day.manifest.blocks)
+    graph.lake.publish(table, tables, kept, "damaged")
+
+
+def _without_row(at):
+    return lambda rows: pa.concat_tables([rows.slice(0, at), rows.slice(at + 1)])
+
+
+def _with(column, at, value):
+    def change(rows):
+        values = rows.column(column).to_pylist()
+        values[at] = value(values[at])
+        index = rows.column_names.index(column)
+        return rows.set_column(index, rows.schema.field(column), pa.array(values, rows.schema.field(column).type))
+
+    return change
+
+
+DAMAGES = [
+    (BLOCKS, _without_row(5), "contiguous", "block 13 follows block 11"),
+    (BLOCKS, _with("parent_hash", 5, lambda _: "0xother"), "contiguous", "names parent 0xother"),
+    (BLOCKS, _with("timestamp", 5, lambda stamp: stamp + 10**6), "inside_the_day", "outside 2024-01-02"),
+    (TRANSACTIONS, _without_row(7), "counts_match", "counts .* transactions, the lake holds"),
+    (RECEIPTS, _without_row(7), "one_per_transaction", "has no receipt"),
+    (RECEIPTS, lambda rows: pa.concat_tables([rows, rows.slice(3, 1)]), "one_per_transaction", "has 2 receipts"),
+    (LOGS, _with("log_index", 3, lambda index: index + 50), "indexes_contiguous", "logs with indexes"),
+    (TRACES, _without_row(0), "one_call_tree_each", "transaction 0 of block 7 has no trace"),
+    (CONTRACTS, _without_row(0), "match_creations", "is not among the contracts"),
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "check", "sentence"), DAMAGES, ids=lambda value: getattr(value, "name", None)
+)
+def test_damage_is_found_by_name(graph, table, change, check, sentence):
+    _damage(graph, table, change)
+    result = graph.run(f'key:"lake/ethereum/{table.name}"', DAY, NEXT)  # exported anew, all is well again
+    assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
+    _damage(graph, table, change)
+    evaluation = graph.evaluate(table.lake_key, check, DAY)
+    assert not evaluation.passed
+    assert re.search(sentence, evaluation.description)
+    assert str(DAY) in evaluation.description
+
+
+def test_the_day_must_fit_its_neighbour(graph):
+    day = graph.lake.open(BLOCKS, [NEXT]).days[0]
+    tables = spooled(BLOCKS, day.table(), [NEXT])
+    (one,) = tables.days
+    moved = BlockSpan(42, 78, day.manifest.blocks.first_hash, day.manifest.blocks.last_hash, "0xother")
+    graph.lake.publish(BLOCKS, tables, one.__class__(one.day, one.path, one.rows, moved), "damaged")
+    evaluation = graph.evaluate(BLOCKS.lake_key, "contiguous", DAY)
+    assert "the day after starts with block 42 on parent 0xother" in evaluation.description
+
+
+def test_an_unusual_volume_is_a_warning(graph):
+    assert graph.evaluate(BLOCKS.lake_key, "usual_volume", DAY).passed
+    day = graph.lake.open(BLOCKS, [NEXT]).days[0]
+    tables = spooled(BLOCKS, day.table().slice(0, 3), [NEXT])
+    graph.lake.publish(BLOCKS, tables, tables.days[0], "damaged")
+    evaluation = graph.evaluate(BLOCKS.lake_key, "usual_volume", NEXT)
+    assert (evaluation.passed, evaluation.severity.value) == (False, "WARN")
+    assert evaluation.description == "2024-01-03: 3 rows, the median of the 1 days before is 35"
+
+
+@pytest.mark.parametrize(("rows", "usual"), [(49, False), (50, True), (200, True), (201, False)])
+def test_unusual_is_less_than_half_or_more_than_double_the_median(rows, usual):
+    assert (volume_problem(rows, [90, 100, 100]) is None) == usual
+    assert volume_problem(rows, []) is None
+
+
+def test_a_failed_blocking_check_keeps_the_day_out_of_the_warehouse(graph, monkeypatch):
+    real = extract.receipt_batches
+
+    def lossy(*arguments):
+        batches = real(*arguments)
+        return batches | {"logs": batches["logs"].slice(1)}  # the first log of each chunk is lost
+
+    monkeypatch.setattr(extract, "receipt_batches", lossy)
+    result = graph.run(f"{LAKE} or {WAREHOUSE}", DAY, expect_success=False)
+    failed = {(e.asset_key.path[-1], e.check_name) for e in result.get_asset_check_evaluations() if not e.passed}
+    assert ("logs", "indexes_contiguous") in failed
+    loaded = {
+        event.asset_key.path[-1]
+        for event in result.get_asset_materialization_events()
+        if event.asset_key.path[0] == "warehouse"
+    }
+    assert "logs" not in loaded
+
+
+def test_rows_that_never_reached_the_warehouse_are_missed(graph):
+    graph.run(WAREHOUSE, DAY, NEXT)
+    with graph.warehouse._connection() as connection:
+        connection.execute("DELETE FROM ethereum.logs WHERE log_index = 0")
+    evaluation = graph.evaluate(LOGS.warehouse_key, "rows_equal_the_lake", DAY)
+    assert not evaluation.passed
+    assert "rows in ethereum.logs, 114 in the lake" in evaluation.description

@@ -1,0 +1,180 @@
+"""Whatever the node does, a day is exported exactly or not at all, with a sentence that names the trouble."""
+
+import logging
+import re
+from datetime import date
+
+import pytest
+
+from resources.ethereum import EthereumNodeResource
+from tests.conftest import SAMPLE_DAYS
+from tests.standins.clock import ManualClock
+from tests.standins.faulty_node import FaultyNode, Reply, error, first, status
+from tests.standins.runs import LAKE, WAREHOUSE, Graph, failures
+
+DAY = SAMPLE_DAYS[1]
+
+
+class _HurriedNode(EthereumNodeResource):
+    """The resource with a clock that does not wait."""
+
+    def _clock(self):
+        return ManualClock()
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory, node_uri):
+    graph = Graph(tmp_path_factory.mktemp("good"), node_uri)
+    graph.run(f"{LAKE} or {WAREHOUSE}", DAY)
+    return graph
+
+
+def _graph(tmp_path, server, tracer="parity"):
+    return Graph(tmp_path, server.uri, overrides={"ethereum": _HurriedNode(provider_uri=server.uri, tracer=tracer)})
+
+
+def _rows(graph):
+    return graph.lake_rows([DAY]), graph.warehouse_rows()
+
+
+def _only(method, reply):
+    """Misbehave for requests of one method."""
+    return lambda calls, honest: reply(calls, honest) if calls[0]["method"] == method else None
+
+
+def _null_receipts(calls, honest):
+    return Reply([{"jsonrpc": "2.0", "id": call["id"], "result": None} for call in calls])
+
+
+def _a_null_among_receipts(calls, honest):
+    answers = honest()
+    return Reply([a | {"result": [None, *a["result"][1:]]} if a["result"] else a for a in answers])
+
+
+def _other_block(calls, honest):
+    return Reply(honest([call | {"params": ["0x3", *call["params"][1:]]} for call in calls]))
+
+
+def _receipts_of_another_block(calls, honest):
+    return Reply(honest([call | {"params": ["0x9"]} for call in calls]))
+
+
+def _one_receipt_less(calls, honest):
+    return Reply([answer | {"result": answer["result"][:-1]} for answer in honest()])
+
+
+LASTING = {
+    "429": (status(429), "rate limit: HTTP 429"),
+    "500": (status(500), "server error: HTTP 500"),
+    "cut-off body": (lambda calls, honest: Reply(honest(), cut=30), "broken answer"),
+    "null receipts": (
+        _only("eth_getBlockReceipts", _null_receipts),
+        "block or receipt not there yet: the answer is null",
+    ),
+    "a null receipt": (_only("eth_getBlockReceipts", _a_null_among_receipts), "a receipt of block .* is null"),
+    "a receipt less": (_only("eth_getBlockReceipts", _one_receipt_less), "items came for the .* transactions of block"),
+    "receipts of another block": (_only("eth_getBlockReceipts", _receipts_of_another_block), "the lake holds 0x"),
+    "a different block": (_only("eth_getBlockByNumber", _other_block), "block 0x3 came for|not complete|broken answer"),
+    "no traces": (
+        _only("trace_block", error(-32601, "the method trace_block does not exist/is not available")),
+        "trace_block",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", LASTING, ids=str)
+def test_a_lasting_fault_fails_by_name_and_changes_nothing(good, recorded_chain, fault):
+    behave, sentence = LASTING[fault]
+    before = _rows(good)
+    with FaultyNode(recorded_chain.answer, behave) as server:
+        graph = _graph(good.home, server)
+        result = graph.run(LAKE, DAY, expect_success=False)
+    said = " ".join(failures(result))
+    assert re.search(sentence, said), said
+    assert server.uri in said or "lake holds" in said
+    after = _rows(good)
+    assert after == before
+
+
+PASSING = {
+    "429": first(4, status(429, Retry_After="2")),
+    "500": first(4, status(500)),
+    "cut-off body": first(4, lambda calls, honest: Reply(honest(), cut=30)),
+    "null receipts": _only("eth_getBlockReceipts", first(3, _null_receipts)),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=str)
+def test_a_passing_fault_costs_retries_and_nothing_else(good, tmp_path, recorded_chain, fault):
+    with FaultyNode(recorded_chain.answer, PASSING[fault]) as server:
+        graph = _graph(tmp_path, server)
+        result = graph.run(LAKE, DAY)
+    assert graph.lake_rows([DAY]) == good.lake_rows([DAY])
+    retries = [event.materialization.metadata.get("retries") for event in result.get_asset_materialization_events()]
+    assert max(found.value for found in retries if found) >= 1
+
+
+def test_a_node_that_stops_mid_day_leaves_nothing(tmp_path, recorded_chain):
+    answered = []
+
+    def behave(calls, honest):
+        answered.extend(calls)
+        return status(503)(calls, honest) if len(answered) > 45 else None
+
+    with FaultyNode(recorded_chain.answer, behave) as server:
+        graph = _graph(tmp_path, server)
+        result = graph.run(LAKE, DAY, expect_success=False)
+    assert "HTTP 503" in " ".join(failures(result))
+    assert graph.lake.store.list("export/") == []
+
+
+def test_without_block_receipts_each_receipt_is_asked_for(good, tmp_path, recorded_chain):
+    behave = _only("eth_getBlockReceipts", error(-32601, "method not found"))
+    with FaultyNode(recorded_chain.answer, behave) as server:
+        graph = _graph(tmp_path, server)
+        graph.run(LAKE, DAY)
+    assert graph.lake_rows([DAY]) == good.lake_rows([DAY])
+    assert sum(call["method"] == "eth_getTransactionReceipt" for call in server.calls) == 121
+
+
+def test_with_block_receipts_no_transaction_is_asked_for(tmp_path, recorded_chain):
+    with FaultyNode(recorded_chain.answer) as server:
+        _graph(tmp_path, server).run(LAKE, DAY)
+    assert not [call for call in server.calls if call["method"] == "eth_getTransactionReceipt"]
+
+
+def test_fields_without_a_column_are_reported_once(tmp_path, recorded_chain):
+    def novel(request):
+        answer = recorded_chain.answer(request)
+        if request["method"] == "eth_getBlockByNumber" and answer.get("result"):
+            answer["result"]["novelty"] = "0x1"
+        return answer
+
+    with FaultyNode(novel) as server:
+        graph = _graph(tmp_path, server)
+        result = graph.run('key:"lake/ethereum/blocks"', DAY)
+    said = [entry.user_message for entry in graph.instance.all_logs(result.run_id) if entry.level == logging.WARNING]
+    assert said == ["The node sends fields that no column takes: blocks.novelty"]
+
+
+def test_an_incomplete_day_writes_nothing(tmp_path, node_uri):
+    graph = Graph(tmp_path, node_uri)
+    result = graph.run(LAKE, date(2024, 1, 6), expect_success=False)
+    assert "2024-01-06 is not complete" in " ".join(failures(result))
+    assert "Expect it after 2024-01-07 00:20 UTC" in " ".join(failures(result))
+    assert graph.lake.store.list("export/") == []
+
+
+def test_run_metadata_accounts_for_the_work(tmp_path, recorded_chain):
+    with FaultyNode(recorded_chain.answer) as server:
+        result = _graph(tmp_path, server).run('key:"lake/ethereum/blocks" or key:"lake/ethereum/transactions"', DAY)
+    (event,) = result.asset_materializations_for_node("blocks_and_transactions")[:1]
+    metadata = {name: value.value for name, value in event.metadata.items()}
+    assert metadata["blocks"] == 37
+    # The server also saw one call of the check that compares the day with the chain.
+    assert metadata["calls"] == len(server.calls) - 1
+    assert metadata["requests"] == len(server.requests) - 1
+    assert metadata["retries"] == 0
+    assert (metadata["first_block"], metadata["last_block"]) == (42, 78)
+    assert metadata["node_version"].startswith("anvil")
+    assert {"bytes_received", "seconds", "blocks_per_second", "rows", "dagster/uri", "file"} <= metadata.keys()

@@ -1,0 +1,110 @@
+"""The rules that carry the rest, read off the code itself."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ["core", "devnet", "resources.clients", "resources", "assets", "jobs", "schedules", "definitions"]
+PACKAGES = ("core", "devnet", "resources", "assets", "jobs", "schedules")
+SOURCES = [
+    *sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts),
+    ROOT / "definitions.py",
+]
+
+# Under assets/ only these import Dagster; core/ and resources/clients/ never do.
+DAGSTER_FILES = {"assets.py", "checks.py", "factory.py", "partitions.py", "chain_state.py"}
+# A program on top of everything, run as `python -m jobs`.
+PROGRAMS = {ROOT / "jobs/__main__.py"}
+
+LONGEST_MODULE, LONGEST_FUNCTION = 300, 40
+LONG_MODULES = {ROOT / "assets/ethereum/tables.py"}  # declarations, read by looking up
+
+
+def _name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _layer(module):
+    found = [layer for layer in LAYERS if module == layer or module.startswith(f"{layer}.")]
+    return max(found, key=len) if found else None
+
+
+def _room(module):
+    parts = module.split(".")
+    inside = len(parts) > 1 and parts[0] == "assets" and (ROOT / "assets" / parts[1]).is_dir()
+    return parts[1] if inside and parts[1] != "dbt" else None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_imports_point_left_and_rooms_never_meet(path):
+    mine = _name(path)
+    for imported in _imports(path):
+        layer = _layer(imported)
+        if layer and path not in PROGRAMS:
+            assert LAYERS.index(layer) <= LAYERS.index(_layer(mine)), f"{mine} imports {imported}, to its right"
+        if _room(imported) and _room(mine):
+            assert _room(imported) == _room(mine), f"room {_room(mine)} imports room {_room(imported)}"
+
+
+PURE = [
+    path
+    for path in SOURCES
+    if path.is_relative_to(ROOT / "core")
+    or path.is_relative_to(ROOT / "resources/clients")
+    or path.is_relative_to(ROOT / "devnet")
+    or (path.is_relative_to(ROOT / "assets") and path.name not in DAGSTER_FILES and "dbt" not in path.parts)
+]
+
+
+def test_pure_modules_load_without_dagster():
+    program = "import sys; sys.modules['dagster'] = None\n" + "\n".join(f"import {_name(path)}" for path in PURE)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.name == "__init__.py"], ids=_name)
+def test_packages_hold_a_docstring_only(path):
+    (statement,) = ast.parse(path.read_text()).body
+    assert isinstance(statement, ast.Expr)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_modules_and_functions_stay_short(path):
+    text = path.read_text()
+    assert path in LONG_MODULES or len(text.splitlines()) <= LONGEST_MODULE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < LONGEST_FUNCTION, f"{path.name}: {node.name}"
+    assert path.name not in {"utils.py", "helpers.py", "misc.py"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_modules_say_what_they_are(path):
+    assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_one_place_knows_the_lakes_layout_and_dagsters_insides_stay_inside():
+    texts = {path.name for path in SOURCES if "/block_date=" in path.read_text()}
+    assert texts == {"paths.py"}
+    assert not [path.name for path in SOURCES if "dagster._core" in path.read_text()]
+
+
+def test_definitions_are_lists():
+    text = (ROOT / "definitions.py").read_text()
+    assert len(text.splitlines()) <= 60
+    assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.If | ast.For | ast.FunctionDef)]

@@ -1,0 +1,140 @@
+"""What a user finds in the graph, and that it loads from nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import AssetKey
+
+from assets.ethereum.tables import TABLES
+from core.settings import STAGES
+from definitions import defs
+from resources.stages import resources_for
+
+ROOT = Path(__file__).parents[1]
+GRAPH = defs.resolve_asset_graph()
+
+
+def test_definitions_load_with_an_empty_environment():
+    bare = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    for stage in ("local", "prod"):
+        done = subprocess.run(
+            [sys.executable, "-c", "import definitions; print(len(definitions.defs.assets))"],
+            cwd=ROOT,
+            env=bare | {"HEADWATER_STAGE": stage},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_wrong_stage_is_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-c", "import definitions"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HEADWATER_STAGE": "live"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "HEADWATER_STAGE='live': expected one of local, test, preprod, prod." in done.stderr
+
+
+def test_every_stage_has_the_same_resource_keys():
+    keys = {frozenset(resources_for(stage)) for stage in STAGES}
+    assert len(keys) == 1
+
+
+def test_the_graph():
+    expected = {f"{layer}/ethereum/{table.name}" for layer in ("lake", "warehouse") for table in TABLES}
+    expected |= {f"marts/ethereum/{name}" for name in (
+        "aggregate_metrics_by_day", "aggregate_transaction_metrics_by_block", "daily_chain_metrics",
+        "daily_contract_metrics", "daily_token_metrics",
+    )}  # fmt: skip
+    expected |= {"intermediate/ethereum/int_ethereum__daily_token_transfers", "node/ethereum/chain"}
+    found = {key.to_user_string() for key in GRAPH.get_all_asset_keys() if "ethereum" in key.path}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("asset", "parents"),
+    [
+        ("lake/ethereum/receipts", {"lake/ethereum/blocks", "lake/ethereum/transactions"}),
+        ("lake/ethereum/token_transfers", {"lake/ethereum/logs"}),
+        ("lake/ethereum/contracts", {"lake/ethereum/traces"}),
+        ("lake/ethereum/tokens", {"lake/ethereum/contracts"}),
+        ("warehouse/ethereum/logs", {"lake/ethereum/logs"}),
+        ("marts/ethereum/daily_contract_metrics", {"warehouse/ethereum/contracts"}),
+    ],
+)
+def test_edges(asset, parents):
+    found = GRAPH.get(AssetKey(asset.split("/"))).parent_keys
+    assert {key.to_user_string() for key in found} == parents
+
+
+@pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=lambda key: key.to_user_string())
+def test_every_asset_says_what_it_is(key):
+    node = GRAPH.get(key)
+    assert node.description
+    assert node.owners
+    assert node.kinds
+    assert node.group_name == key.path[1]
+    assert isinstance(node.partitions_def, dg.DailyPartitionsDefinition)
+    if key.path[0] in ("lake", "warehouse"):
+        schema = node.metadata["dagster/column_schema"]
+        assert all(column.description for column in schema.columns)
+        assert node.freshness_policy
+    if key.path[0] != "node":
+        assert node.backfill_policy
+
+
+def test_loads_and_aggregates_take_a_range_in_one_run_and_exports_a_few_days():
+    for key in GRAPH.get_all_asset_keys():
+        policy = GRAPH.get(key).backfill_policy
+        if key.path[0] in ("warehouse", "marts", "intermediate"):
+            assert policy == dg.BackfillPolicy.single_run()
+        elif key.path[0] == "lake":
+            assert policy.max_partitions_per_run > 1
+
+
+def test_pools_guard_the_node_and_the_warehouse():
+    pools = {key.to_user_string(): GRAPH.get(key).pools for key in GRAPH.get_all_asset_keys()}
+    for name in ("blocks", "receipts", "traces", "tokens"):
+        assert pools[f"lake/ethereum/{name}"] == {"ethereum_node"}
+    assert pools["warehouse/ethereum/blocks"] == pools["marts/ethereum/daily_chain_metrics"] == {"warehouse"}
+
+
+def test_jobs_schedules_and_sensors():
+    repository = defs.get_repository_def()
+    crons = {s.name: (s.cron_schedule, s.execution_timezone) for s in repository.schedule_defs if "ethereum" in s.name}
+    assert crons == {
+        "ethereum_export_schedule": ("0 1 * * *", "UTC"),
+        "ethereum_load_schedule": ("30 1 * * *", "UTC"),
+        "ethereum_aggregates_schedule": ("0 2 * * *", "UTC"),
+    }
+    assert {"ethereum_stage_sensor", "ethereum_reorg_sensor"} <= {s.name for s in repository.sensor_defs}
+    assert {"ethereum_export_job", "ethereum_load_job", "ethereum_aggregates_job", "ethereum_full_refresh_job"} <= {
+        job.name for job in repository.get_all_jobs()
+    }
+
+
+def test_blocking_checks_stand_where_a_wrong_day_must_stop():
+    blocking = {
+        (check.asset_key.to_user_string(), check.name)
+        for definition in defs.asset_checks
+        for check in definition.check_specs
+        if check.blocking
+    }
+    assert {
+        ("lake/ethereum/blocks", "contiguous"),
+        ("lake/ethereum/blocks", "inside_the_day"),
+        ("lake/ethereum/transactions", "counts_match"),
+        ("lake/ethereum/receipts", "one_per_transaction"),
+        ("lake/ethereum/logs", "indexes_contiguous"),
+        *((f"warehouse/ethereum/{table.name}", "rows_equal_the_lake") for table in TABLES),
+    } <= blocking
