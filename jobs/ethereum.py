@@ -6,13 +6,14 @@ from dagster_dbt import DbtCliResource
 from assets.dbt.assets import MANIFEST, TRANSLATOR, ethereum_aggregates
 from assets.dbt.build import build_arguments
 from assets.ethereum.assets import LAKE_ASSETS, WAREHOUSE_ASSETS, WAREHOUSE_POOL
+from assets.ethereum.chain_state import chain
 from assets.ethereum.tables import TABLES
 from resources.io_managers.duckdb import DuckDbIOManager
 from resources.retries import failures_explained
 
 ethereum_export_job = dg.define_asset_job(
     "ethereum_export_job",
-    selection=dg.AssetSelection.assets(*LAKE_ASSETS),
+    selection=dg.AssetSelection.assets(chain, *LAKE_ASSETS),
     description="Export the day's datasets from the node to the lake.",
 )
 

@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.dbt.assets import ethereum_aggregates
 from assets.ethereum.assets import LAKE_ASSETS, WAREHOUSE_ASSETS
-from assets.ethereum.chain_state import CHAIN_STATE_KEY
+from assets.ethereum.chain_state import CHAIN_KEY
 from assets.ethereum.checks import moved_to, still_on_the_chain
 from assets.ethereum.tables import BLOCKS, CONTRACTS, TOKENS, TRACES
 from assets.partitions import ETHEREUM_DAILY
@@ -49,7 +49,7 @@ def _yesterday(context: dg.ScheduleEvaluationContext) -> str:
 def ethereum_export_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Export the day that ended an hour ago."""
     day = _yesterday(context)
-    return dg.RunRequest(run_key=day, partition_key=day, asset_selection=_keys(LAKE_ASSETS))
+    return dg.RunRequest(run_key=day, partition_key=day, asset_selection=[CHAIN_KEY, *_keys(LAKE_ASSETS)])
 
 
 @dg.schedule(job=ethereum_load_job, cron_schedule="30 1 * * *", execution_timezone="UTC")
@@ -123,13 +123,19 @@ def ethereum_reorg_sensor(
     return dg.SensorResult(asset_events=reorg_events(news), cursor=json.dumps(moved))
 
 
-def reorg_events(moved: dict[str, str]) -> list[dg.AssetObservation | dg.AssetCheckEvaluation]:
+def reorg_events(moved: dict[str, str]) -> list[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """What marks reorganised days: a new version of the chain for each, and a failed check that names them.
 
     moved: day to the node's hash of the day's last exported block number.
     """
     versions = [
-        dg.AssetObservation(CHAIN_STATE_KEY, partition=day, tags={"dagster/data_version": hash_})
+        dg.AssetMaterialization(
+            CHAIN_KEY,
+            description="Reorganised after the export.",
+            partition=day,
+            metadata={"last_hash": hash_},
+            tags={"dagster/data_version": hash_},
+        )
         for day, hash_ in moved.items()
     ]
     (check_key,) = still_on_the_chain.check_keys

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets.ethereum import extract
-from assets.ethereum.chain_state import CHAIN_STATE_KEY
+from assets.ethereum.chain_state import CHAIN_KEY
 from assets.ethereum.state_changes import mainnet_state_changes
 from assets.ethereum.tables import (
     BLOCKS,
@@ -73,7 +73,7 @@ def _export_step(
     )
 
 
-@_export_step(BLOCKS_META, BLOCKS, TRANSACTIONS, WITHDRAWALS, pool=NODE_POOL, deps=[CHAIN_STATE_KEY])
+@_export_step(BLOCKS_META, BLOCKS, TRANSACTIONS, WITHDRAWALS, pool=NODE_POOL, deps=[CHAIN_KEY])
 def blocks_and_transactions(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource):
     """The UTC day's canonical blocks with their transactions and withdrawals, in one pass over the node."""
     with failures_explained():

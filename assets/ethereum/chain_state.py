@@ -1,23 +1,37 @@
-"""The node's chain as an asset: its version for a day is the hash of the day's last block.
+"""The node's chain as an asset: which blocks a day has there.
 
-Exported blocks depend on it, so when a day's hash changes after the export, Dagster shows that day, and all that
-was built from it, as stale until it is materialized again.
+Exported blocks depend on it. When the reorganisation sensor gives an exported day a new version, Dagster shows
+the day's blocks, and all that was built from them, as stale until they are materialized again.
 """
 
 import dagster as dg
 
-from assets.partitions import ETHEREUM_DAILY, OWNERS
+from assets.ethereum.day_range import block_range
+from assets.partitions import ETHEREUM_DAILY, EXPORTS, OWNERS
+from core.windows import parse_day
+from resources.ethereum import EthereumNodeResource
+from resources.retries import failures_explained
 
-CHAIN_STATE_KEY = dg.AssetKey(["node", "ethereum", "chain"])
+CHAIN_KEY = dg.AssetKey(["node", "ethereum", "chain"])
 
-chain = dg.AssetSpec(
-    CHAIN_STATE_KEY,
-    description=(
-        "The chain behind ETHEREUM_PROVIDER_URI. A day gets a new version when the reorganisation sensor finds that "
-        "the node's last block of the day is no longer the one that was exported."
-    ),
+
+@dg.asset(
+    key=CHAIN_KEY,
     group_name="ethereum",
     kinds={"ethereum"},
     owners=OWNERS,
     partitions_def=ETHEREUM_DAILY,
+    backfill_policy=EXPORTS,
+    pool="ethereum_node",
 )
+def chain(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource) -> None:
+    """The UTC day's blocks on the node's final chain: where its exports start, and what a reorganisation changes."""
+    with failures_explained():
+        node = ethereum.client()
+        for key in context.partition_keys:
+            blocks = block_range(node, parse_day(key), ethereum.confirmations())
+            edges = {}
+            if blocks:
+                last_hash = node.header(blocks.last)["hash"]
+                edges = {"first_block": blocks.first, "last_block": blocks.last, "last_hash": last_hash}
+            context.add_asset_metadata({"rows": len(blocks), **edges}, partition_key=key)
