@@ -7,8 +7,10 @@ looked at in the UI afterwards.
 import argparse
 import contextlib
 import io
+import logging
 import os
 import sys
+import textwrap
 import time
 from collections import defaultdict
 from datetime import date
@@ -34,7 +36,9 @@ SUMMARY = """
         base_fee_p50_gwei AS "base fee gwei", burnt_wei AS "burnt wei"
     FROM ethereum.daily_chain_metrics WHERE day BETWEEN ? AND ? ORDER BY day
 """
-QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
+# The run's own log is in Dagster's record; here its warnings are told in short.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+LINE = 160
 
 
 def main() -> int:
@@ -77,8 +81,12 @@ def _run(instance: dg.DagsterInstance, verb: str, job: str, window: DayWindow) -
         materialization = event.materialization
         rows[materialization.asset_key.path[-1]] += int(str(materialization.metadata["rows"].value))
     checks = result.get_asset_check_evaluations()
-    for name, count in rows.items():
+    for name, count in sorted(rows.items()):
         print(f"  {name:<42}{count:>12,} rows")
+    for entry in instance.all_logs(result.run_id):
+        if entry.level == logging.WARNING and entry.step_key:
+            note = f"Note: {entry.step_key}: {entry.user_message}"
+            print(f"  {textwrap.shorten(note, LINE, placeholder=' ...')}")
     passed = sum(check.passed for check in checks)
     print(f"  {passed} of {len(checks)} checks passed; {time.monotonic() - started:.1f} s")
     for check in checks:
@@ -105,7 +113,7 @@ def _print_summary(window: DayWindow) -> None:
     rows = DuckDbIOManager().warehouse().query(SUMMARY, [window.first, window.last])
     cells = [rows.column_names, *([_cell(value) for value in row.values()] for row in rows.to_pylist())]
     widths = [max(len(row[at]) for row in cells) for at in range(len(rows.column_names))]
-    print()
+    print("\nethereum.daily_chain_metrics:")
     for row in cells:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
     print(f"\nDagster's record of these runs is in {os.environ.get('DAGSTER_HOME', home_from(os.environ))}.")

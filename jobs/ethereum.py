@@ -37,8 +37,7 @@ def rebuild_aggregates(
     """Rebuild every aggregate from all days in the warehouse; each table is swapped in when it is complete."""
     with failures_explained():
         client = warehouse.warehouse()
-        for table in TABLES:
-            client.migrate(table)
+        client.migrate(*TABLES)
         arguments = [*build_arguments(client, window=None, full_refresh=True), "--select", "tag:ethereum"]
         with client.exclusive():
             dbt.cli(arguments, manifest=MANIFEST, dagster_dbt_translator=TRANSLATOR, context=context).wait()

@@ -1,7 +1,7 @@
 """Running dbt for a window of days, and what the UI shows of each model afterwards."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -9,7 +9,6 @@ import dagster as dg
 from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliResource
 
 from assets.dbt.plot import bars
-from core.tables import Table
 from core.windows import ONE_DAY, DayWindow
 from resources.clients.duckdb_warehouse import DuckDbWarehouse
 from resources.descriptions import receipt
@@ -32,20 +31,18 @@ def build(
     context: dg.AssetExecutionContext,
     dbt: DbtCliResource,
     warehouse: DuckDbWarehouse,
-    sources: Sequence[Table],
+    manifest: Mapping[str, Any],
     window: DayWindow,
 ) -> Iterator[Any]:
     """Build and test the selected models for the window; events come once dbt has let go of the warehouse.
 
-    sources: tables that the models read; a table nothing was loaded into yet is created empty.
+    manifest: dbt's account of the project.
 
     Raises:
         dagster.Failure: quoting dbt, after the events of what did succeed.
     """
     events: list[Any] = []
     failure = None
-    for table in sources:
-        warehouse.migrate(table)
     with warehouse.exclusive():
         invocation = dbt.cli(build_arguments(warehouse, window, full_refresh=False), context=context)
         try:
@@ -54,16 +51,25 @@ def build(
             failure = error
     for event in events:
         if isinstance(event, dg.Output):
-            _describe(context, warehouse, str(event.metadata["unique_id"].value), window)
+            _describe(context, warehouse, manifest["nodes"][event.metadata["unique_id"].value], window)
         yield event
     if failure:
         raise dg.Failure(description=f"dbt build for {window}: {failure.description}", allow_retries=False) from failure
 
 
-def _describe(context: dg.AssetExecutionContext, warehouse: DuckDbWarehouse, unique_id: str, window: DayWindow) -> None:
-    """Attach rows and address of a model to each day's materialization, and to some a plot up to the day."""
-    model = unique_id.rsplit(".", maxsplit=1)[-1]
-    address = f"ethereum.{model}"
+def _describe(
+    context: dg.AssetExecutionContext, warehouse: DuckDbWarehouse, node: Mapping[str, Any], window: DayWindow
+) -> None:
+    """Attach columns, rows and address of a model to each day's materialization, and to some a plot up to the day.
+
+    node: the model in dbt's manifest.
+    """
+    model, address = node["name"], f"{node['schema']}.{node['name']}"
+    columns = [
+        dg.TableColumn(name, type_, description=node["columns"].get(name, {}).get("description"))
+        for name, type_ in warehouse.columns(address).items()
+    ]
+    about = {"dagster/table_name": address, "dagster/column_schema": dg.TableSchema(columns=columns)}
     (key,) = (key for key in context.selected_asset_keys if key.path[-1] == model)
     counted = warehouse.query(
         f"SELECT day, count(*) AS rows FROM {address} WHERE day BETWEEN ? AND ? GROUP BY day",
@@ -72,9 +78,8 @@ def _describe(context: dg.AssetExecutionContext, warehouse: DuckDbWarehouse, uni
     rows = {entry["day"]: entry["rows"] for entry in counted}
     plots = _plots(warehouse, model, address, window)
     for day in window:
-        about = receipt(rows.get(day, 0), warehouse.uri(address), {"dagster/table_name": address})
         plot = {"plot": dg.MetadataValue.md(plots[day])} if day in plots else {}
-        context.add_asset_metadata(about | plot, key, str(day))
+        context.add_asset_metadata(receipt(rows.get(day, 0), warehouse.uri(address), about | plot), key, str(day))
 
 
 def _plots(warehouse: DuckDbWarehouse, model: str, address: str, window: DayWindow) -> dict[date, str]:

@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator
+from dagster_dbt import DagsterDbtTranslator, DbtProject
 
 from assets.partitions import OWNERS
 
 
 class RoomTranslator(DagsterDbtTranslator):
     """``models/<layer>/<room>/<model>.sql`` is ``<layer>/<room>/<model>``; a source is ``warehouse/<room>/<table>``."""
+
+    def __init__(self, freshness: dg.FreshnessPolicy) -> None:
+        super().__init__()
+        self._freshness = freshness
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        return super().get_asset_spec(manifest, unique_id, project).replace_attributes(freshness_policy=self._freshness)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":

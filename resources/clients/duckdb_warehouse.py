@@ -88,14 +88,15 @@ class DuckDbWarehouse:
                 raise
             connection.execute("COMMIT")
 
-    def migrate(self, table: Table) -> None:
-        """Create the table, or add the columns it lacks.
+    def migrate(self, *tables: Table) -> None:
+        """Create the tables, or add the columns they lack.
 
         Raises:
             PermanentError: when a column has another type than declared.
         """
         with self._transaction() as connection:
-            self._migrate(connection, table)
+            for table in tables:
+                self._migrate(connection, table)
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(sql.create_schema(table.system))
@@ -158,6 +159,10 @@ class DuckDbWarehouse:
     def read(self, table: Table, window: DayWindow, columns: list[str] | None = None) -> pa.Table:
         """A window of the table's days."""
         return self.query(sql.select_window(table, window, columns))
+
+    def columns(self, address: str) -> dict[str, str]:
+        """Names and types of the columns of a table or view."""
+        return {row["column_name"]: row["column_type"] for row in self.query(f"DESCRIBE {address}").to_pylist()}
 
     def count_by_day(self, table: Table, window: DayWindow) -> dict[date, int]:
         """Rows of each day of the window that has any."""
