@@ -7,6 +7,9 @@ import pytest
 
 from assets.ethereum.tables import BLOCKS, TABLES
 from core.windows import DayWindow, end_of, start_of
+from devnet.anvil import Anvil, AnvilError, binary
+from devnet.npm import NpmError
+from devnet.record import play
 from resources.clients.lake import Lake
 from resources.clients.object_store import store_for
 from resources.io_managers.lake import LakeIOManager
@@ -182,3 +185,17 @@ def test_the_same_days_on_s3(once, tmp_path, node_uri, s3_bucket):
 def test_a_missing_day_stops_the_load_with_the_remedy(graph):
     result = graph.run(WAREHOUSE, SAMPLE_DAYS[0], expect_success=False)
     assert any("Materialize lake/ethereum/blocks for it first" in said for said in failures(result))
+
+
+@pytest.mark.anvil
+def test_the_real_client_gives_the_same_days(once, tmp_path):
+    """The script played on anvil itself, exported from there."""
+    try:
+        binary()
+    except (AnvilError, NpmError) as missing:
+        pytest.skip(f"no real client here: {missing}")
+    with Anvil() as anvil:
+        play(anvil.uri)
+        graph = Graph(tmp_path, anvil.uri)
+        graph.run(LAKE, *DAYS)
+    assert graph.lake_rows(DAYS) == once.lake_rows(DAYS)

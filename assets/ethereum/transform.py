@@ -64,7 +64,7 @@ def _joined(value: Any) -> str | None:
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)  # clients order the keys as they like
 
 
 def _lower(value: Any) -> str | None:
