@@ -30,7 +30,7 @@ def canonical_blocks(
         for block in node.blocks(range(number, last + 1)):
             if number > first and block["parentHash"] != recent[number - 1]:
                 reorgs += 1
-                number = _fork(node, recent, number, reorgs)
+                number = _fork(node, recent, first, number, reorgs)
                 recent = OrderedDict((at, hash_) for at, hash_ in recent.items() if at < number)
                 chunk = [block for block in chunk if int(block["number"], 16) < number]
                 take_back(number)
@@ -45,13 +45,13 @@ def canonical_blocks(
             number += 1
 
 
-def _fork(node: EthereumNode, recent: OrderedDict[int, str], number: int, reorgs: int) -> int:
+def _fork(node: EthereumNode, recent: OrderedDict[int, str], first: int, number: int, reorgs: int) -> int:
     """The lowest block that differs from what was yielded, at or below ``number - 1``."""
     oldest = next(iter(recent))
     at = number - 1
     while at >= oldest and node.header(at)["hash"] != recent[at]:
         at -= 1
-    if (at < oldest and len(recent) >= REORG_DEPTH) or reorgs > MOST_REORGS:
+    if (at < oldest and oldest > first) or reorgs > MOST_REORGS:
         raise NodeUnavailable(
             f"Ethereum node {node.name}: the chain below block {number} changed "
             f"{'again and again' if reorgs > MOST_REORGS else f'more than {REORG_DEPTH} blocks deep'} while it was "

@@ -25,11 +25,12 @@ def _batch(*numbers):
 def test_taken_back_blocks_leave_no_trace(steps, hold_back):
     """Blocks arrive in chunks; sometimes some of the newest are taken back and others arrive in their place."""
     spool = Spool((ROWS,), "test", "off")
-    day, head = spool.day(DAY, hold_back), 0
+    day, head, peak = spool.day(DAY, hold_back), 0, 0
     for size, back in steps:
         day.add(head + size, {"spooled": _batch(*range(head + 1, head + size + 1))})
         head += size
-        gone = min(back, head)
+        peak = max(peak, head)
+        gone = min(back, head - max(0, peak - hold_back))  # what is still held back
         if gone:
             day.take_back(head - gone + 1)
             head -= gone

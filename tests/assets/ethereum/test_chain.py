@@ -70,3 +70,19 @@ def test_endpoints_on_different_chains_do_not_loop_for_ever(clock):
 
     with pytest.raises(NodeUnavailable, match="again and again"):
         _collect(clock, chain, behave, last=60)
+
+
+def test_a_second_reorganisation_below_what_is_remembered_ends_the_run(clock):
+    """After a deep one, little is remembered; going further back would be a guess."""
+    chain = SyntheticChain(range(0, LENGTH * 10, 10))
+    seen = []
+
+    def behave(calls, honest):
+        seen.append(max(int(call["params"][0], 16) for call in calls))
+        if len(seen) == 50:
+            chain.reorganise(max(seen) - 100, "fork")
+        if len(seen) == 156:
+            chain.reorganise(20, "another")
+
+    with pytest.raises(NodeUnavailable, match="changed more than"):
+        _collect(clock, chain, behave)
