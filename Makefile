@@ -63,9 +63,9 @@ check: .venv/.ready-dev ## Format, lint, types, SQL, definitions, tests
 
 lock: .venv/bin/python ## Resolve the lock files anew
 	@$(BIN)/pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
 		--no-header pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
 		--no-header --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove the embedded defaults' state
