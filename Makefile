@@ -37,9 +37,11 @@ $(DAGSTER_HOME)/dagster.yaml: deploy/local/dagster.yaml
 setup: .venv/.ready $(DAGSTER_HOME)/dagster.yaml ## Make the environment
 
 run: setup ## Run the three sample days from the embedded chain to daily metrics
+	@echo "Loading the definitions (the first time, dbt's project is parsed)"
 	@$(BIN)/python -m jobs $(FROM) $(TO)
 
 backfill: setup ## Run the days FROM= to TO= from the configured node
+	@echo "Loading the definitions (the first time, dbt's project is parsed)"
 	@$(BIN)/python -m jobs $(FROM) $(TO)
 
 dev: setup ## Open the Dagster UI on http://localhost:3000
