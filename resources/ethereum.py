@@ -6,6 +6,7 @@ from functools import cache
 import dagster as dg
 
 from core import settings
+from core.errors import SettingError
 from resources.clients.clock import Clock
 from resources.clients.ethereum_node import Budget, EthereumNode
 
@@ -27,8 +28,15 @@ class EthereumNodeResource(dg.ConfigurableResource):
         return self._node(archival or self._uris())
 
     def tracer_name(self) -> str:
-        """``parity``, ``geth`` or ``off``."""
-        return self.tracer or settings.ETHEREUM_TRACER.require(os.environ)
+        """``parity`` or ``geth``.
+
+        Raises:
+            SettingError: when tracing is switched off.
+        """
+        tracer = self.tracer or settings.ETHEREUM_TRACER.require(os.environ)
+        if tracer == "off":
+            raise SettingError("ETHEREUM_TRACER=off: the node cannot trace; set parity or geth to materialize traces.")
+        return tracer
 
     def confirmations(self) -> int:
         """Blocks that make a day final where the node does not know finality."""

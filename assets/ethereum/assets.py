@@ -116,7 +116,8 @@ def traces(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, bl
     """Calls, creations and rewards of the blocks in the lake, from a node that can trace."""
     with failures_explained():
         export = _export(context, ethereum, ethereum.archival_client())
-        tables = extract.export_traces(export, blocks)
+        changes = mainnet_state_changes(ethereum.state_changes())
+        tables = extract.export_traces(export, blocks, ethereum.tracer_name(), changes)
     yield from _outputs(context, tables, export)
 
 
@@ -147,8 +148,6 @@ def _export(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, n
         say=context.log.info,
         monotonic=time.monotonic,
         confirmations=ethereum.confirmations(),
-        tracer=ethereum.tracer_name(),
-        state_changes=mainnet_state_changes(ethereum.state_changes()),
     )
 
 

@@ -3,7 +3,7 @@
 Every function returns spooled tables only when each of its days is whole; nothing is published here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
@@ -49,17 +49,12 @@ VERIFIED = "parent links"
 
 @dataclass
 class Export:
-    """One step's source and account of its work.
-
-    tracer: ``parity`` or ``geth``. state_changes: balance changes without transactions, by block number.
-    """
+    """One step's source and account of its work."""
 
     node: EthereumNode
     say: Callable[[str], None]
     monotonic: Callable[[], float]
     confirmations: int = CONFIRMATIONS
-    tracer: str = "parity"
-    state_changes: dict[int, list[Row]] = field(default_factory=dict)
     fields: FieldReport = field(default_factory=FieldReport)
 
     def __post_init__(self) -> None:
@@ -185,8 +180,12 @@ def _receipts(export: Export, refs: Sequence[BlockRef], transactions: LakeDay) -
         yield from chain([first], answers)
 
 
-def export_traces(export: Export, blocks: LakeObject) -> dict[str, SpooledTable]:
-    """traces of the days whose blocks the lake holds, in the node's own style.
+def export_traces(
+    export: Export, blocks: LakeObject, tracer: str, changes: Mapping[int, Sequence[Row]]
+) -> dict[str, SpooledTable]:
+    """traces of the days whose blocks the lake holds.
+
+    tracer: ``parity`` or ``geth``. changes: balance changes without transactions, by block number.
 
     Raises:
         ChainReorganised: when a block is no longer the one in the lake.
@@ -196,24 +195,24 @@ def export_traces(export: Export, blocks: LakeObject) -> dict[str, SpooledTable]
     for lake_day in blocks.days:
         day = spool.day(lake_day.day)
         refs = block_refs(lake_day)
-        for ref, rows in zip(refs, _trace_rows(export, refs), strict=True):
-            changes = state_changes(export.state_changes.get(ref.number, ()))
-            day.add(ref.number, {TRACES.name: trace_batch([*changes, *rows], lake_day.day)})
+        for ref, rows in zip(refs, _trace_rows(export.node, tracer, refs), strict=True):
+            extra = state_changes(changes.get(ref.number, ()))
+            day.add(ref.number, {TRACES.name: trace_batch([*extra, *rows], lake_day.day)})
             export.progress.advance()
         spool.finish(day, lake_day.manifest.blocks)
     return spool.tables()
 
 
-def _trace_rows(export: Export, refs: Sequence[BlockRef]) -> Iterator[list[Row]]:
+def _trace_rows(node: EthereumNode, tracer: str, refs: Sequence[BlockRef]) -> Iterator[list[Row]]:
     # Nodes refuse to trace the genesis block: it runs no transactions.
     if refs and refs[0].number == 0:
         yield []
         refs = refs[1:]
-    if export.tracer == "geth":
-        for ref, answer in zip(refs, export.node.geth_traces(refs), strict=True):
+    if tracer == "geth":
+        for ref, answer in zip(refs, node.geth_traces(refs), strict=True):
             yield geth_traces(ref.number, answer)
     else:
-        yield from map(parity_traces, export.node.parity_traces(refs))
+        yield from map(parity_traces, node.parity_traces(refs))
 
 
 def extract_token_transfers(logs: LakeObject, left_out: list[str]) -> dict[str, SpooledTable]:

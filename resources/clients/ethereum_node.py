@@ -27,7 +27,7 @@ class BlockRef:
 class Budget:
     """What each endpoint may be asked for: calls in one request, requests in flight, calls per second."""
 
-    batch_size: int = 20
+    batch_size: int = 10
     in_flight: int = 8
     per_second: float | None = None
     timeout: float = 60.0

@@ -105,7 +105,8 @@ class RpcClient:
         """
         source = iter(calls)
         window: deque[Future[list[Any]]] = deque()
-        ahead = 2 * sum(endpoint.in_flight for endpoint in self.endpoints)
+        # Every request slot busy and a little in store: more would only hold decoded answers in memory.
+        ahead = sum(endpoint.in_flight for endpoint in self.endpoints) + 2
         try:
             while True:
                 while len(window) < ahead and (batch := self._next_batch(source)):
