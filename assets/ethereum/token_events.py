@@ -113,4 +113,4 @@ def _complaint(entry: dict[str, Any], problem: str) -> str:
 
 def _from_rows(table, rows: list[dict[str, Any]]) -> pa.RecordBatch:
     columns = {column.name: [row[column.name] for row in rows] for column in table.columns}
-    return batch(table, rows, columns["block_number"], **columns)
+    return batch(table, columns)
