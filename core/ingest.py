@@ -30,3 +30,19 @@ INGEST_LOG = Table(
     sort_key="logged_at",
     merge=Merge(insert_only=True),
 )
+
+REQUEST_UNITS = Table(
+    system="ingest",
+    schema="raw",
+    name="request_units",
+    grain="one row per API and UTC day",
+    description="Request units spent at APIs that count them, over all runs.",
+    columns=(
+        Column("api", ColumnType.TEXT, "Name of the API.", nullable=False),
+        Column("day", ColumnType.DATE, "UTC day; the API's counter starts anew at 00:00.", nullable=False),
+        Column("spent", ColumnType.NUMERIC, "Units spent.", nullable=False),
+    ),
+    key=("api", "day"),
+    sort_key="day",
+    day_column="day",
+)

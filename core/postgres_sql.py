@@ -61,8 +61,8 @@ def create_table(table: Table) -> list[str]:
             f"({_names(table.merge.one_current)}) WHERE NOT is_orphan"
         )
     if table.merge and table.merge.history:
-        columns = (*all_columns(table), REPLACED_AT)
-        statements.append(_create(history_address(table), columns, (*table.key, "revision")))
+        kept = (*all_columns(table), REPLACED_AT)
+        statements.append(_create(history_address(table), kept, (*table.key, "revision")))
     return statements
 
 

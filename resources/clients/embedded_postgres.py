@@ -6,13 +6,14 @@ file only, so there is no port to collide on and nothing to reach from outside.
 
 import subprocess
 import warnings
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from core.errors import DatabaseUnavailable
+from core.warehouse_sql import quoted
 from resources.clients.postgres import PostgresAddress
 
 DATABASE = "headwater"
@@ -54,20 +55,24 @@ def embedded_postgres(home: Path) -> PostgresAddress:
 
 def _prepare(address: PostgresAddress) -> None:
     """Make the database and dbt's role on first use. A second process doing the same is no error."""
-    maintenance = {**address.parameters(), "dbname": "postgres"}
+    maintenance = replace(address, database="postgres").parameters()
     with psycopg.connect(**maintenance, autocommit=True) as connection:
         for kind, name, catalog in (("DATABASE", DATABASE, "pg_database"), ("ROLE", DBT_ROLE, "pg_roles")):
             column = "datname" if kind == "DATABASE" else "rolname"
-            if not connection.execute(f"SELECT 1 FROM {catalog} WHERE {column} = %s", [name]).fetchall():
+            if not connection.execute(f"SELECT 1 FROM {catalog} WHERE {column} = %s".encode(), [name]).fetchall():
                 login = " LOGIN" if kind == "ROLE" else ""
                 try:
-                    connection.execute(sql.SQL(f"CREATE {kind} {{}}{login}").format(sql.Identifier(name)))
-                except (psycopg.errors.UniqueViolation, psycopg.errors.Duplicate_database):
+                    connection.execute(f"CREATE {kind} {quoted(name)}{login}".encode())
+                except (
+                    psycopg.errors.UniqueViolation,
+                    psycopg.errors.DuplicateDatabase,
+                    psycopg.errors.DuplicateObject,
+                ):
                     continue
     with psycopg.connect(**address.parameters(), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext('headwater'))")
         for statement in grants(RAW_SCHEMA, DATABASE, DBT_ROLE):
-            connection.execute(statement)
+            connection.execute(statement.encode())
 
 
 def grants(schema: str, database: str, role: str) -> list[str]:

@@ -19,6 +19,8 @@ from core.windows import DayWindow
 
 CONNECT_SECONDS = 10
 
+Connection = psycopg.Connection[dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class PostgresAddress:
@@ -76,7 +78,7 @@ class Postgres:
         }
 
     @contextmanager
-    def transaction(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    def transaction(self) -> Iterator[Connection]:
         """A connection whose work is committed at the end, or not at all.
 
         Raises:
@@ -84,7 +86,7 @@ class Postgres:
             PermanentError: when it refuses the login.
         """
         try:
-            with psycopg.connect(**self.address.parameters(), row_factory=dict_row) as connection:
+            with Connection.connect(**self.address.parameters(), row_factory=dict_row) as connection:
                 yield connection
         except (
             psycopg.errors.InvalidAuthorizationSpecification,
@@ -121,7 +123,7 @@ class Postgres:
         with self.transaction() as connection:
             self._migrate(connection, table)
 
-    def _migrate(self, connection: psycopg.Connection, table: Table) -> None:
+    def _migrate(self, connection: Connection, table: Table) -> None:
         # Two processes creating the same thing at once fail on the catalog, IF NOT EXISTS or not.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('headwater'))")
         schema, name = table.address.split(".")
@@ -147,9 +149,7 @@ class Postgres:
         with self.transaction() as connection:
             return self.merge_within(connection, table, batch, run_id, now)
 
-    def merge_within(
-        self, connection: psycopg.Connection[dict[str, Any]], table: Table, batch: Batch, run_id: str, now: datetime
-    ) -> Merged:
+    def merge_within(self, connection: Connection, table: Table, batch: Batch, run_id: str, now: datetime) -> Merged:
         """The same, inside a transaction that holds more."""
         rule = table.merge or Merge()
         self._migrate(connection, table)
@@ -173,7 +173,7 @@ class Postgres:
             orphaned=orphaned,
         )
 
-    def _stage(self, connection: psycopg.Connection[dict[str, Any]], table: Table, batch: Batch) -> None:
+    def _stage(self, connection: Connection, table: Table, batch: Batch) -> None:
         connection.execute("DROP TABLE IF EXISTS pg_temp.staged")
         connection.execute(sql.stage(table).encode())
         names = [column.name for column in table.columns]
@@ -242,7 +242,7 @@ class Postgres:
         return self.records(f"SELECT count(*) AS row_count FROM {address}")[0]["row_count"]
 
 
-def _columns(connection: psycopg.Connection[dict[str, Any]], schema: str, name: str) -> set[str]:
+def _columns(connection: Connection, schema: str, name: str) -> set[str]:
     found = connection.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
         [f"{schema}.{name}"],
