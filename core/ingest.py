@@ -1,6 +1,5 @@
 """The ingest log: one row for each batch that was fetched, with what it cost and what became of its rows."""
 
-from core.merging import Merge
 from core.tables import Column, ColumnType, Table
 
 INGEST_LOG = Table(
@@ -28,7 +27,6 @@ INGEST_LOG = Table(
     ),
     key=("run_id", "asset", "partition", "logged_at"),
     sort_key="logged_at",
-    merge=Merge(insert_only=True),
 )
 
 REQUEST_UNITS = Table(

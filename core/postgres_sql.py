@@ -166,6 +166,12 @@ def merge_staged(table: Table, merge: Merge) -> str:
     return statement + f"UPDATE SET {', '.join(updates)} WHERE {changed} RETURNING (xmax = 0) AS inserted"
 
 
+def append(table: Table, columns: Iterable[str]) -> str:
+    """Insert one row, given by name."""
+    names = list(columns)
+    return f"INSERT INTO {table.address} ({_names(names)}) VALUES ({', '.join(f'%({name})s' for name in names)})"
+
+
 def in_window(table: Table, window: DayWindow) -> str:
     """The condition that picks a window of the table's days."""
     return f"{quoted(table.day_column)} BETWEEN DATE '{window.first}' AND DATE '{window.last}'"

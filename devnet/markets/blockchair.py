@@ -127,10 +127,8 @@ def _sums(chain: Chain, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
     found: dict[str, Any] = {"date": day}
     for name in wanted:
         function, field = re.fullmatch(r"(\w+)\((\w*)\)", name).groups()  # type: ignore[union-attr]
-        values = [row[field] for row in of_day if field and row[field] is not None]
-        found[name] = (
-            len(of_day) if function == "count" else (sum(Decimal(value) for value in values) if values else None)
-        )
+        values = [Decimal(row[field]) for row in of_day if field and row[field] is not None]
+        found[name] = len(of_day) if function == "count" else (sum(values, Decimal(0)) if values else None)
     return [found] if of_day else []
 
 

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from core import postgres_sql as sql
 from core.errors import DatabaseUnavailable, LoadRejected, PermanentError
-from core.merging import Batch, Merge, Merged, content_hash
+from core.merging import Batch, Merge, Merged, Row, content_hash
 from core.tables import Table
 from core.warehouse_sql import column_list, create_schema, quoted
 from core.windows import DayWindow
@@ -187,6 +187,7 @@ class Postgres:
                 f"PostgreSQL: {table.address} takes no row of {batch.source} as it is: {_first_line(error)}. "
                 "The table is unchanged."
             ) from error
+        connection.execute(f"ANALYZE {sql.STAGED}".encode())
         unique = (table.key, *((table.merge.one_current,) if table.merge and table.merge.one_current else ()))
         for columns in unique:
             repeated = connection.execute(sql.repeated_in_stage(columns).encode()).fetchall()[0]["string_agg"]
@@ -195,6 +196,11 @@ class Postgres:
                     f"PostgreSQL: {batch.source} holds several rows with the same {', '.join(columns)} for "
                     f"{table.address}: {repeated}. The table is unchanged; run again."
                 )
+
+    def append_within(self, connection: Connection, table: Table, row: Row) -> None:
+        """Add a row to a table that is only ever added to, inside a transaction that holds more."""
+        self._migrate(connection, table)
+        connection.execute(sql.append(table, row).encode(), row)
 
     def replace_with(self, table: Table, window: DayWindow, rows: pa.Table) -> None:
         """Make a window of days exactly ``rows``, in one transaction.

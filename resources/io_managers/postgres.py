@@ -62,8 +62,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                     with database.transaction() as connection:
                         merged = database.merge_within(connection, table, batch, context.run_id, now)
                         entry = _log_entry(context.run_id, asset, partition, now) | _account(batch, merged)
-                        log = Batch([entry], source=batch.source)
-                        database.merge_within(connection, INGEST_LOG, log, context.run_id, now)
+                        database.append_within(connection, INGEST_LOG, entry)
                     total += merged
                     written = {"dagster/table_name": table.address, "seconds": round(time.monotonic() - started, 3)}
                     about = receipt(len(batch.rows), database.uri(table.address), _shown(batch, merged) | written)
@@ -113,7 +112,8 @@ def failures_logged(database: Postgres, asset: str, run_id: str, partition: str 
     except HeadwaterError as error:
         now = Clock().now()
         entry = _log_entry(run_id, asset, partition, now) | {"outcome": "failed", "detail": str(error)}
-        database.merge(INGEST_LOG, Batch([entry], source="headwater"), run_id, now)
+        with database.transaction() as connection:
+            database.append_within(connection, INGEST_LOG, entry)
         raise
 
 
