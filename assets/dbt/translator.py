@@ -10,7 +10,10 @@ from assets.partitions import OWNERS
 
 
 class RoomTranslator(DagsterDbtTranslator):
-    """``models/<layer>/<room>/<model>.sql`` is ``<layer>/<room>/<model>``; a source is ``warehouse/<room>/<table>``."""
+    """``models/<layer>/<room>/<model>.sql`` is ``<layer>/<room>/<model>``, seeds and folders below it alike.
+
+    A source is ``warehouse/<room>/<table>``, one of the schema ``raw`` is ``raw/<room>/<table>``.
+    """
 
     def __init__(self, freshness: dg.FreshnessPolicy) -> None:
         super().__init__()
@@ -21,7 +24,8 @@ class RoomTranslator(DagsterDbtTranslator):
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
-            return dg.AssetKey(["warehouse", dbt_resource_props["source_name"], dbt_resource_props["name"]])
+            layer = "raw" if dbt_resource_props["schema"] == "raw" else "warehouse"
+            return dg.AssetKey([layer, dbt_resource_props["source_name"], dbt_resource_props["name"]])
         layer, room = dbt_resource_props["fqn"][1:3]
         return dg.AssetKey([layer, room, dbt_resource_props["name"]])
 

@@ -35,6 +35,8 @@ CHAINS: dict[str, tuple[int, float, int, int, int]] = {
     "ethereum": (18_912_000, 12.05, 160, 700, 1_300_000_000_000_000),
 }
 UNITS = {"bitcoin": 10**8, "dogecoin": 10**8, "ethereum": 10**18}
+# Coins that a transaction moves, on average.
+MOVED = {"bitcoin": 2, "dogecoin": 6_000, "ethereum": 1}
 # All coins' capitalisation is this multiple of the three coins'.
 TOTAL = Decimal("1.43")
 
@@ -125,7 +127,7 @@ def _sums(name: str, day: date, blocks: list[dict[str, Any]], coin: Coin) -> dic
     price = coin.points[day].price or Decimal(0)
     of_day = [row for row in blocks if row["date"] == str(day)]
     fees = sum(int(row["fee_total"]) for row in of_day)
-    moved = sum(int(row["transaction_count"]) for row in of_day) * UNITS[name] * 2
+    moved = sum(int(row["transaction_count"]) for row in of_day) * UNITS[name] * MOVED[name]
     fees_usd, moved_usd = (round(Decimal(amount) / UNITS[name] * price, 2) for amount in (fees, moved))
     return {
         "count()": sum(row["transaction_count"] for row in of_day),

@@ -118,10 +118,11 @@ class Postgres:
         """PostgreSQL needs no turns; here so that dbt runs alike on every engine."""
         yield
 
-    def migrate(self, table: Table) -> None:
-        """Create the table, its history and its indexes, or add the columns they lack."""
+    def migrate(self, *tables: Table) -> None:
+        """Create the tables, their histories and indexes, or add the columns they lack."""
         with self.transaction() as connection:
-            self._migrate(connection, table)
+            for table in tables:
+                self._migrate(connection, table)
 
     def _migrate(self, connection: Connection, table: Table) -> None:
         # Two processes creating the same thing at once fail on the catalog, IF NOT EXISTS or not.
@@ -242,6 +243,15 @@ class Postgres:
             [window.first, window.last],
         )
         return {row["day"]: row["row_count"] for row in found}
+
+    def columns(self, address: str) -> dict[str, str]:
+        """Columns and their types of a table or view, in order; none when there is no such."""
+        found = self.records(
+            "SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute "
+            "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            [address],
+        )
+        return {row["attname"]: row["type"] for row in found}
 
     def count(self, address: str) -> int:
         """Rows of a table or view."""
