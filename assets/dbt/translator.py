@@ -8,6 +8,9 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject
 
 from assets.partitions import OWNERS
 
+# What builds a room's models, where it is not the engine the project was parsed for.
+ENGINES = {"markets": "postgres"}
+
 
 class RoomTranslator(DagsterDbtTranslator):
     """``models/<layer>/<room>/<model>.sql`` is ``<layer>/<room>/<model>``, seeds and folders below it alike.
@@ -20,7 +23,9 @@ class RoomTranslator(DagsterDbtTranslator):
         self._freshness = freshness
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
-        return super().get_asset_spec(manifest, unique_id, project).replace_attributes(freshness_policy=self._freshness)
+        spec = super().get_asset_spec(manifest, unique_id, project).replace_attributes(freshness_policy=self._freshness)
+        engine = ENGINES.get(spec.group_name or "")
+        return spec.replace_attributes(kinds={"dbt", engine}) if engine else spec
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
