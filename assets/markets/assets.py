@@ -35,6 +35,8 @@ COINGECKO_POOL, BLOCKCHAIR_POOL = "coingecko", "blockchair"
 
 # The day is fetched at 01:00 UTC; two hours later it counts as late.
 FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 3 * * *", lower_bound_delta=timedelta(hours=3))
+HOURLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3))
+WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8))
 
 PostgresParam = dg.ResourceParam[PostgresIOManager]
 
@@ -64,18 +66,18 @@ def _daily(table: Table) -> Any:
     )
 
 
-def _by_chain(table: Table) -> Any:
-    return _raw(table, BLOCKCHAIR_POOL, partitions_def=MARKETS_CHAIN_DAILY, backfill_policy=RANGES)
+def _by_chain(table: Table, **more: Any) -> Any:
+    return _raw(table, BLOCKCHAIR_POOL, partitions_def=MARKETS_CHAIN_DAILY, backfill_policy=RANGES, **more)
 
 
-@_raw(COIN_LIST, COINGECKO_POOL)
+@_raw(COIN_LIST, COINGECKO_POOL, freshness_policy=WEEKLY)
 def coin_list(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource, postgres: PostgresParam) -> Batch:
     """Every coin CoinGecko knows."""
     with failures_explained(), _logged(context, postgres):
         return extract.coin_list(coingecko.client())
 
 
-@_raw(MARKET_SNAPSHOT, COINGECKO_POOL)
+@_raw(MARKET_SNAPSHOT, COINGECKO_POOL, freshness_policy=HOURLY)
 def market_snapshot(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource, postgres: PostgresParam) -> Batch:
     """The coins' figures of this moment."""
     with failures_explained(), _logged(context, postgres):
@@ -98,14 +100,14 @@ def global_daily(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource
         return Deliveries(extract.global_daily(coingecko.client(), _days(context), now))
 
 
-@_by_chain(BLOCKS)
+@_by_chain(BLOCKS, freshness_policy=FRESHNESS)
 def blocks(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Deliveries:
     """All blocks of the run's chains and days."""
     with failures_explained():
         return Deliveries(extract.blocks(_client(blockchair, postgres), _parts(context)))
 
 
-@_by_chain(TX_DAILY_AGGREGATE)
+@_by_chain(TX_DAILY_AGGREGATE, freshness_policy=FRESHNESS)
 def tx_daily_aggregate(
     context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam
 ) -> Deliveries:
@@ -125,7 +127,7 @@ def transactions(
         return Deliveries(extract.transactions(client, _parts(context), blockchair.most_transactions()))
 
 
-@_raw(CHAIN_STATS, BLOCKCHAIR_POOL)
+@_raw(CHAIN_STATS, BLOCKCHAIR_POOL, freshness_policy=HOURLY)
 def chain_stats(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Batch:
     """The chains' figures of this moment."""
     with failures_explained(), _logged(context, postgres):
