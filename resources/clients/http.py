@@ -5,13 +5,14 @@ document, raises ``Unusable`` for what may go away, and an error of ``core.error
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import urllib3
 
@@ -24,6 +25,26 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
 # A server that asks for a longer pause than this, in seconds, is left to the run's own retry.
 LONGEST_WAIT = 300.0
 CONNECT_SECONDS = 10.0
+
+
+class _Secrets(logging.Filter):
+    """Keeps secrets out of urllib3's log, which at its most talkative holds whole URLs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if any(secret in said for secret in self.known):
+            for secret in self.known:
+                said = said.replace(secret, "***")
+            record.msg, record.args = said, ()
+        return True
+
+
+_secrets = _Secrets()
+logging.getLogger("urllib3.connectionpool").addFilter(_secrets)
 
 
 class Unusable(Exception):
@@ -61,6 +82,7 @@ class HttpApi:
 
     def __post_init__(self) -> None:
         self.root = self.root.rstrip("/")
+        _secrets.known |= {quote_plus(secret) for secret in self.secret_parameters.values()}
         self._next = self.clock.monotonic()
         self._pool = urllib3.PoolManager(
             maxsize=2, retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self.timeout)
