@@ -86,6 +86,8 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return "unknown"
+    if isinstance(value, Decimal) and value == value.to_integral_value() and int(value.as_tuple().exponent) >= 0:
+        return f"{value:,}"
     if isinstance(value, (float, Decimal)):
         return f"{value:,.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
