@@ -14,14 +14,14 @@ from core.settings import stage_from
 from jobs.ethereum import JOBS as ETHEREUM_JOBS
 from jobs.markets import JOBS as MARKETS_JOBS
 from resources.stages import resources_for
-from schedules import ethereum, markets
+from schedules import ethereum, markets, notices
 
 defs = dg.Definitions(
     assets=[chain, *LAKE_ASSETS, *WAREHOUSE_ASSETS, ethereum_aggregates, *MARKETS_ASSETS, *MARKETS_MODELS],
     asset_checks=[*ETHEREUM_CHECKS, *MARKETS_CHECKS],
     jobs=[*ETHEREUM_JOBS, *MARKETS_JOBS],
     schedules=[*ethereum.SCHEDULES, *markets.SCHEDULES],
-    sensors=[*ethereum.SENSORS, *markets.SENSORS],
+    sensors=[*ethereum.SENSORS, *markets.SENSORS, *notices.SENSORS],
     resources=resources_for(stage_from(os.environ)),
     # A day is many small steps: one process does them in 15 s where one process per step takes 98 s.
     executor=dg.in_process_executor,

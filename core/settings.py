@@ -211,6 +211,11 @@ MARKETS_FINALITY_HOURS = Setting(
     "6",
     "6",
 )
+NOTICE_URL = Setting(
+    "NOTICE_URL",
+    "Incoming webhook of a chat system that is told of each failed run; nobody is told when it is not set.",
+    "https://chat.example.com/hooks/from-your-secret-store",
+)
 
 SETTINGS = (
     STAGE,
@@ -246,6 +251,7 @@ SETTINGS = (
     BLOCKCHAIR_UNITS_PER_DAY,
     BLOCKCHAIR_TRANSACTIONS,
     MARKETS_FINALITY_HOURS,
+    NOTICE_URL,
 )
 
 

@@ -47,6 +47,11 @@ _secrets = _Secrets()
 logging.getLogger("urllib3.connectionpool").addFilter(_secrets)
 
 
+def keep_secret(*secrets: str) -> None:
+    """Strings that no line of the HTTP library's log shall show."""
+    _secrets.known |= {secret for text in secrets if text for secret in (text, quote_plus(text))}
+
+
 class Unusable(Exception):
     """The answer is of no use, but the next one may be."""
 
@@ -82,7 +87,7 @@ class HttpApi:
 
     def __post_init__(self) -> None:
         self.root = self.root.rstrip("/")
-        _secrets.known |= {quote_plus(secret) for secret in self.secret_parameters.values()}
+        keep_secret(*self.secret_parameters.values())
         self._next = self.clock.monotonic()
         self._pool = urllib3.PoolManager(
             maxsize=2, retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self.timeout)
