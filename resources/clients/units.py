@@ -81,10 +81,11 @@ class UnitLedger:
 
     def exhaust(self) -> None:
         """The API itself says that the day's units are spent: so does the counter."""
-        rest = self.rest()
-        if rest:
-            self.charge(rest)
-            self.charged -= rest
+        with self.database.transaction() as connection:
+            connection.execute(
+                f"UPDATE {REQUEST_UNITS.address} SET spent = %s WHERE api = %s AND day = %s AND spent < %s".encode(),
+                [self.per_day, *self._today(), self.per_day],
+            )
 
     def _remedy(self, estimate: Decimal) -> str:
         if self.per_day is not None and estimate > self.per_day:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -112,7 +112,8 @@ def failures_logged(database: Postgres, asset: str, run_id: str, partition: str 
     except HeadwaterError as error:
         now = Clock().now()
         entry = _log_entry(run_id, asset, partition, now) | {"outcome": "failed", "detail": str(error)}
-        with database.transaction() as connection:
+        # A database that is down, too, must not hide what failed first.
+        with suppress(HeadwaterError), database.transaction() as connection:
             database.append_within(connection, INGEST_LOG, entry)
         raise
 

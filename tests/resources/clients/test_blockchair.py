@@ -43,6 +43,9 @@ class CountingLedger(UnitLedger):
         self.total -= units
         self.charged -= units
 
+    def exhaust(self):
+        self.total = self.per_day
+
 
 def serving(*chains, units=None):
     return MarketServer(world(chains), units_per_day=units)
