@@ -10,10 +10,10 @@ FROM ?= 2024-01-02
 TO ?= 2024-01-04
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test dev check format backfill lock clean
+.PHONY: help setup run run-markets test dev check format backfill lock clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -39,6 +39,9 @@ setup: .venv/.ready $(DAGSTER_HOME)/dagster.yaml ## Make the environment
 run: setup ## Run the three sample days from the embedded chain to daily metrics
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"
 	@$(BIN)/python -m jobs $(FROM) $(TO)
+
+run-markets: setup ## Run three days of the markets from the embedded sample to prices, chains and shares
+	@$(BIN)/python -m jobs.markets_days $(FROM) $(TO)
 
 backfill: setup ## Run the days FROM= to TO= from the configured node
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"

@@ -4,21 +4,24 @@ import os
 
 import dagster as dg
 
-from assets.dbt.assets import ethereum_aggregates
+from assets.dbt.assets import MARKETS_MODELS, ethereum_aggregates
 from assets.ethereum.assets import LAKE_ASSETS, WAREHOUSE_ASSETS
 from assets.ethereum.chain_state import chain
-from assets.ethereum.checks import CHECKS
+from assets.ethereum.checks import CHECKS as ETHEREUM_CHECKS
+from assets.markets.assets import MARKETS_ASSETS
+from assets.markets.checks import CHECKS as MARKETS_CHECKS
 from core.settings import stage_from
-from jobs.ethereum import JOBS
+from jobs.ethereum import JOBS as ETHEREUM_JOBS
+from jobs.markets import JOBS as MARKETS_JOBS
 from resources.stages import resources_for
-from schedules.ethereum import SCHEDULES, SENSORS
+from schedules import ethereum, markets, notices
 
 defs = dg.Definitions(
-    assets=[chain, *LAKE_ASSETS, *WAREHOUSE_ASSETS, ethereum_aggregates],
-    asset_checks=[*CHECKS],
-    jobs=[*JOBS],
-    schedules=[*SCHEDULES],
-    sensors=[*SENSORS],
+    assets=[chain, *LAKE_ASSETS, *WAREHOUSE_ASSETS, ethereum_aggregates, *MARKETS_ASSETS, *MARKETS_MODELS],
+    asset_checks=[*ETHEREUM_CHECKS, *MARKETS_CHECKS],
+    jobs=[*ETHEREUM_JOBS, *MARKETS_JOBS],
+    schedules=[*ethereum.SCHEDULES, *markets.SCHEDULES],
+    sensors=[*ethereum.SENSORS, *markets.SENSORS, *notices.SENSORS],
     resources=resources_for(stage_from(os.environ)),
     # A day is many small steps: one process does them in 15 s where one process per step takes 98 s.
     executor=dg.in_process_executor,

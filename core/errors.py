@@ -8,7 +8,10 @@
     │   ├── NodeBehind            the node does not have, or has not indexed, what was asked
     │   ├── DayIncomplete         the day is not over, or not final, on the node's chain
     │   ├── LakeChanged           a day was replaced, or its export interrupted, while it was read
-    │   └── WarehouseBusy         another process holds the warehouse
+    │   ├── WarehouseBusy         another process holds the warehouse
+    │   ├── DatabaseUnavailable   the database does not answer, or broke off
+    │   ├── SourceUnavailable     an API gave no usable answer in time
+    │   └── SourceMoved           an API's data changed while it was paged through
     └── PermanentError            trying again without a change cannot help
         ├── SettingError          a setting is missing or wrong
         ├── MethodUnsupported     the node does not offer a JSON-RPC method
@@ -17,6 +20,8 @@
         ├── CommitmentMismatch    a block's rows are not what its header commits to
         ├── InvalidAnswer         an answer holds something no column can take
         ├── DayMissing            a day was never exported to the lake
+        ├── SourceRefused         an API refuses the request, the key or the caller
+        ├── QuotaSpent            an API's quota does not cover the request until it is reset
         └── LoadRejected          the warehouse refused a day's rows
 
 Every message names the system, the thing, the value and the remedy. Whether a failed step is
@@ -56,6 +61,18 @@ class WarehouseBusy(TransientError):
     """Another process holds the warehouse."""
 
 
+class DatabaseUnavailable(TransientError):
+    """The database does not answer, or broke off in the middle."""
+
+
+class SourceUnavailable(TransientError):
+    """An API gave no usable answer within the allowed attempts."""
+
+
+class SourceMoved(TransientError):
+    """What an API serves changed while it was paged through."""
+
+
 class SettingError(PermanentError):
     """A setting is missing or holds something unusable."""
 
@@ -82,6 +99,14 @@ class InvalidAnswer(PermanentError):
 
 class DayMissing(PermanentError):
     """The lake holds no complete export of the day."""
+
+
+class SourceRefused(PermanentError):
+    """An API refuses the request itself, the key, or the caller."""
+
+
+class QuotaSpent(PermanentError):
+    """What is left of an API's quota does not cover the request."""
 
 
 class LoadRejected(PermanentError):

@@ -28,7 +28,7 @@ class Setting:
             SettingError: when the value is not one of the choices.
         """
         value = environ.get(self.name) or self.default
-        if self.choices and value not in self.choices:
+        if self.choices and value is not None and value not in self.choices:
             raise SettingError(f"{self.name}={value!r}: expected one of {', '.join(self.choices)}.")
         return value
 
@@ -148,6 +148,82 @@ LAKE_FORMAT = Setting(
 )
 WAREHOUSE = Setting("WAREHOUSE", "The warehouse's engine.", "duckdb", "duckdb", ("duckdb",))
 
+POSTGRES_HOST = Setting(
+    "POSTGRES_HOST",
+    "Host of the PostgreSQL of the rooms that need one, or the directory of its socket file. Locally an embedded "
+    "server under HEADWATER_HOME serves when it is not set.",
+    "db.example.com",
+)
+POSTGRES_PORT = Setting("POSTGRES_PORT", "Port of the PostgreSQL server.", "5432", "5432")
+POSTGRES_DATABASE = Setting("POSTGRES_DATABASE", "Database that the tables are in.", "headwater", "headwater")
+POSTGRES_USER = Setting("POSTGRES_USER", "Role that loads the raw tables.", "headwater")
+POSTGRES_PASSWORD = Setting("POSTGRES_PASSWORD", "Its password.", "from-your-secret-store")
+POSTGRES_SSLMODE = Setting(
+    "POSTGRES_SSLMODE",
+    "How the connection is secured: verify-full outside a private network.",
+    "verify-full",
+    "prefer",
+    ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+)
+POSTGRES_DBT_USER = Setting(
+    "POSTGRES_DBT_USER",
+    "Role that dbt builds with: reads the raw schema, owns the schemas of the models.",
+    "headwater_dbt",
+)
+POSTGRES_DBT_PASSWORD = Setting("POSTGRES_DBT_PASSWORD", "Its password.", "from-your-secret-store")
+
+COINGECKO_PLAN = Setting(
+    "COINGECKO_PLAN",
+    "Which CoinGecko is asked: the sample of this repository, the public API without a key, or with a demo or pro "
+    "key. Locally sample when not set; elsewhere it has to be set.",
+    "demo",
+    None,
+    ("sample", "keyless", "demo", "pro"),
+)
+COINGECKO_API_KEY = Setting("COINGECKO_API_KEY", "Key of the demo or pro plan.", "CG-from-your-account")
+COINGECKO_URL = Setting(
+    "COINGECKO_URL",
+    "Root of the API, where it is not the plan's own (a proxy).",
+    "https://api.coingecko.com/api/v3",
+)
+COINGECKO_CALLS_PER_MINUTE = Setting("COINGECKO_CALLS_PER_MINUTE", "Most calls a minute.", "100", "25")
+BLOCKCHAIR_PLAN = Setting(
+    "BLOCKCHAIR_PLAN",
+    "Which Blockchair is asked: the sample of this repository, the public API without a key (free), or with one. "
+    "Locally sample when not set; elsewhere it has to be set.",
+    "free",
+    None,
+    ("sample", "free", "key"),
+)
+BLOCKCHAIR_API_KEY = Setting("BLOCKCHAIR_API_KEY", "Key of the plan.", "from-your-account")
+BLOCKCHAIR_URL = Setting(
+    "BLOCKCHAIR_URL", "Root of the API, where it is not the public one (a proxy).", "https://api.blockchair.com"
+)
+BLOCKCHAIR_CALLS_PER_MINUTE = Setting("BLOCKCHAIR_CALLS_PER_MINUTE", "Most calls a minute.", "30", "30")
+BLOCKCHAIR_UNITS_PER_DAY = Setting(
+    "BLOCKCHAIR_UNITS_PER_DAY",
+    "Request units a UTC day allows, over all runs; a fetch that would exceed what is left does not start.",
+    "1440",
+    "1440",
+)
+BLOCKCHAIR_TRANSACTIONS = Setting(
+    "BLOCKCHAIR_TRANSACTIONS",
+    "Most single transactions fetched for a day and chain, first ones first; 0 fetches none, the daily sums need none.",
+    "500",
+    "0",
+)
+MARKETS_FINALITY_HOURS = Setting(
+    "MARKETS_FINALITY_HOURS",
+    "Hours after a day's end from which its daily sums of a chain count as final.",
+    "6",
+    "6",
+)
+NOTICE_URL = Setting(
+    "NOTICE_URL",
+    "Incoming webhook of a chat system that is told of each failed run; nobody is told when it is not set.",
+    "https://chat.example.com/hooks/from-your-secret-store",
+)
+
 SETTINGS = (
     STAGE,
     HOME,
@@ -164,6 +240,26 @@ SETTINGS = (
     LAKE_URI,
     LAKE_FORMAT,
     WAREHOUSE,
+    POSTGRES_HOST,
+    POSTGRES_PORT,
+    POSTGRES_DATABASE,
+    POSTGRES_USER,
+    POSTGRES_PASSWORD,
+    POSTGRES_SSLMODE,
+    POSTGRES_DBT_USER,
+    POSTGRES_DBT_PASSWORD,
+    COINGECKO_PLAN,
+    COINGECKO_API_KEY,
+    COINGECKO_URL,
+    COINGECKO_CALLS_PER_MINUTE,
+    BLOCKCHAIR_PLAN,
+    BLOCKCHAIR_API_KEY,
+    BLOCKCHAIR_URL,
+    BLOCKCHAIR_CALLS_PER_MINUTE,
+    BLOCKCHAIR_UNITS_PER_DAY,
+    BLOCKCHAIR_TRANSACTIONS,
+    MARKETS_FINALITY_HOURS,
+    NOTICE_URL,
 )
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 import pyarrow as pa
 
+from core.merging import Merge
+
 
 class ColumnType(Enum):
     """What a column holds, independent of any engine."""
@@ -19,6 +21,8 @@ class ColumnType(Enum):
     TEXT = "TEXT"
     BOOLEAN = "BOOLEAN"
     DATE = "DATE"
+    NUMERIC = "NUMERIC"  # exact, any size: prices, amounts of any unit
+    TIMESTAMP = "TIMESTAMPTZ"
 
 
 _ARROW: dict[ColumnType, Callable[[], pa.DataType]] = {
@@ -29,6 +33,8 @@ _ARROW: dict[ColumnType, Callable[[], pa.DataType]] = {
     ColumnType.TEXT: pa.string,
     ColumnType.BOOLEAN: pa.bool_,
     ColumnType.DATE: pa.date32,
+    ColumnType.NUMERIC: lambda: pa.decimal256(76, 30),
+    ColumnType.TIMESTAMP: lambda: pa.timestamp("us", tz="UTC"),
 }
 
 
@@ -78,6 +84,8 @@ class Table:
     """One table of a system, the same in the lake and in the warehouse.
 
     ``key`` identifies a row inside the whole table; ``csv_layout`` is what the old system wrote.
+    ``schema``: the database's schema, where it is not the system's name. ``merge``: the rule of tables that rows are
+    merged into; the others are replaced by the day. ``day_column``: the UTC day of a row, if it belongs to one.
     """
 
     system: str
@@ -89,6 +97,10 @@ class Table:
     sort_key: str
     csv_layout: Literal["csv", "json", "txt"] = "csv"
     schema_version: int = 1
+    schema: str | None = None
+    merge: Merge | None = None
+    day_column: str = "block_date"
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self):
         names = [column.name for column in self.columns]
@@ -108,9 +120,14 @@ class Table:
         return ["warehouse", self.system, self.name]
 
     @property
+    def raw_key(self) -> list[str]:
+        """The asset key of a table that a source's rows are merged into."""
+        return ["raw", self.system, self.name]
+
+    @property
     def address(self) -> str:
         """``schema.table`` in the warehouse."""
-        return f"{self.system}.{self.name}"
+        return f"{self.schema or self.system}.{self.name}"
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:

@@ -6,6 +6,8 @@ from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
+from resources.io_managers.postgres import PostgresIOManager
+from resources.markets import BlockchairResource, CoinGeckoResource
 
 
 def resources_for(stage: str) -> dict[str, Any]:
@@ -14,5 +16,8 @@ def resources_for(stage: str) -> dict[str, Any]:
         "ethereum": EthereumNodeResource(),
         "lake": LakeIOManager(),
         "warehouse": DuckDbIOManager(),
+        "postgres": PostgresIOManager(),
+        "coingecko": CoinGeckoResource(),
+        "blockchair": BlockchairResource(),
         "dbt": dbt_resource(),
     }

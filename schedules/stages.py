@@ -23,6 +23,8 @@ class Written:
 
 def newest(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[str]) -> dict[str, Written]:
     """The newest materialization of each partition that has one."""
+    if not partitions:
+        return {}  # Dagster takes no partitions for all of them
     records = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=key, asset_partitions=list(partitions)), limit=RECENT
     ).records

@@ -17,8 +17,8 @@ SOURCES = [
 
 # Under assets/ only these import Dagster; core/ and resources/clients/ never do.
 DAGSTER_FILES = {"assets.py", "checks.py", "factory.py", "partitions.py", "chain_state.py"}
-# A program on top of everything, run as `python -m jobs`.
-PROGRAMS = {ROOT / "jobs/__main__.py"}
+# Programs on top of everything, run as `python -m jobs`, and what they share.
+PROGRAMS = {ROOT / "jobs/__main__.py", ROOT / "jobs/markets_days.py", ROOT / "jobs/running.py"}
 
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 40
 LONG_MODULES = {ROOT / "assets/ethereum/tables.py"}  # declarations, read by looking up

@@ -5,23 +5,33 @@ import json
 import pytest
 import yaml
 
-from assets.ethereum.tables import TABLES
+from assets.ethereum.tables import TABLES as ETHEREUM
+from assets.markets.tables import TABLES as MARKETS
+from core.postgres_sql import all_columns
 from resources.dbt import PROJECT_DIR, prepared_manifest
 
-SOURCES = yaml.safe_load((PROJECT_DIR / "models/staging/ethereum/_sources.yml").read_text())["sources"][0]
+ROOMS = {"ethereum": ETHEREUM, "markets": MARKETS}
 
 
-def test_every_declared_table_is_a_source_and_no_other():
-    assert [table["name"] for table in SOURCES["tables"]] == [table.name for table in TABLES]
-    assert SOURCES["schema"] == SOURCES["name"] == "ethereum"
+def sources(room):
+    return yaml.safe_load((PROJECT_DIR / f"models/staging/{room}/_sources.yml").read_text())["sources"][0]
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_declared_table_is_a_source_and_no_other(room):
+    found, tables = sources(room), ROOMS[room]
+    assert found["name"] == room
+    assert [(found["schema"], table["name"]) for table in found["tables"]] == [
+        tuple(table.address.split(".")) for table in tables
+    ]
+
+
+@pytest.mark.parametrize("table", [*ETHEREUM, *MARKETS], ids=lambda table: f"{table.system}.{table.name}")
 def test_source_descriptions_are_the_declarations(table):
-    (source,) = (found for found in SOURCES["tables"] if found["name"] == table.name)
+    (source,) = (found for found in sources(table.system)["tables"] if found["name"] == table.name)
     assert source["description"] == f"{table.description} Grain: {table.grain}."
-    expected = [{"name": column.name, "description": column.comment} for column in table.columns]
-    assert source["columns"] == expected, "models/staging/ethereum/_sources.yml should read:\n" + yaml.safe_dump(
+    expected = [{"name": column.name, "description": column.comment} for column in all_columns(table)]
+    assert source["columns"] == expected, f"models/staging/{table.system}/_sources.yml should read:\n" + yaml.safe_dump(
         expected, sort_keys=False
     )
 

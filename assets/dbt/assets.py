@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
@@ -9,10 +10,12 @@ from dagster_dbt import DbtCliResource, dbt_assets
 from assets.dbt.build import build
 from assets.dbt.translator import RoomTranslator
 from assets.ethereum.tables import TABLES as ETHEREUM_TABLES
-from assets.partitions import ETHEREUM_DAILY, RANGES
+from assets.markets.tables import TABLES as MARKETS_TABLES
+from assets.partitions import ETHEREUM_DAILY, MARKETS_DAILY, RANGES
 from core.windows import DayWindow, parse_day
 from resources.dbt import PROJECT, prepared_manifest
 from resources.io_managers.duckdb import DuckDbIOManager
+from resources.io_managers.postgres import PostgresIOManager
 from resources.retries import failures_explained
 
 MANIFEST = json.loads(prepared_manifest().read_text())
@@ -39,3 +42,35 @@ def ethereum_aggregates(
         client = warehouse.warehouse()
         client.migrate(*ETHEREUM_TABLES)  # models also read tables that nothing was loaded into, as without tracing
         yield from build(context, dbt, client, MANIFEST, DayWindow(days[0], days[-1]))
+
+
+def _markets_models(part: str, description: str, **more: Any) -> dg.AssetsDefinition:
+    """Models of the markets, one part of them: a source that fails keeps no other part from being built."""
+
+    @dbt_assets(
+        manifest=MANIFEST,
+        select=f"tag:markets_{part}",
+        name=f"markets_{part}",
+        dagster_dbt_translator=TRANSLATOR,
+        project=PROJECT,
+        pool="markets_dbt",
+        **more,
+    )
+    def models(context: dg.AssetExecutionContext, dbt: DbtCliResource, postgres: dg.ResourceParam[PostgresIOManager]):
+        days = [parse_day(key) for key in context.partition_keys] if "partitions_def" in more else []
+        window = DayWindow(days[0], days[-1]) if days else None
+        with failures_explained():
+            client = postgres.postgres()
+            client.migrate(*MARKETS_TABLES)  # models also read tables that nothing was loaded into yet
+            yield from build(context, dbt, client, MANIFEST, window)
+
+    models.__doc__ = description
+    return models
+
+
+BY_DAY: dict[str, Any] = {"partitions_def": MARKETS_DAILY, "backfill_policy": RANGES}
+markets_dimensions = _markets_models("dimensions", "The coins followed, and the calendar.")
+markets_prices = _markets_models("prices", "What follows from prices alone.", **BY_DAY)
+markets_chains = _markets_models("chains", "What follows from the chains alone.", **BY_DAY)
+markets_network = _markets_models("network", "What takes both.", **BY_DAY)
+MARKETS_MODELS = (markets_dimensions, markets_prices, markets_chains, markets_network)

@@ -1,7 +1,9 @@
 """Running dbt for a window of days, and what the UI shows of each model afterwards."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -11,6 +13,7 @@ from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliResource
 from assets.dbt.plot import bars
 from core.windows import ONE_DAY, DayWindow
 from resources.clients.duckdb_warehouse import DuckDbWarehouse
+from resources.clients.postgres import Postgres
 from resources.descriptions import receipt
 
 # Models with a plot in their metadata: title and the column drawn, by day.
@@ -18,25 +21,49 @@ PLOTS = {"daily_chain_metrics": ("Transactions per day", "transactions_cnt")}
 PLOTTED_DAYS = 30
 
 
-def build_arguments(warehouse: DuckDbWarehouse, window: DayWindow | None, full_refresh: bool) -> list[str]:
+# An engine dbt builds on.
+Warehouse = DuckDbWarehouse | Postgres
+
+
+def build_arguments(warehouse: Warehouse, window: DayWindow | None, full_refresh: bool) -> list[str]:
     """``dbt build`` for a window of days; all days without one."""
-    variables = {"warehouse_path": warehouse.path}
+    variables = {"warehouse_path": warehouse.path} if isinstance(warehouse, DuckDbWarehouse) else {}
     if window:
         variables |= {"start_date": str(window.first), "end_date": str(window.last)}
     refresh = ["--full-refresh"] if full_refresh else []
     return ["build", *refresh, "--target", warehouse.engine, "--vars", json.dumps(variables)]
 
 
+@contextmanager
+def connection_settings(warehouse: Warehouse) -> Iterator[None]:
+    """What dbt's profile reads from the environment, there while a command is started. Passwords are in no argument."""
+    settings = warehouse.dbt_environment() if isinstance(warehouse, Postgres) else {}
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 def build(
     context: dg.AssetExecutionContext,
     dbt: DbtCliResource,
-    warehouse: DuckDbWarehouse,
+    warehouse: Warehouse,
     manifest: Mapping[str, Any],
-    window: DayWindow,
+    window: DayWindow | None,
 ) -> Iterator[Any]:
     """Build and test the selected models for the window; events come once dbt has let go of the warehouse.
 
-    manifest: dbt's account of the project.
+    manifest: dbt's account of the project. window: None for models without days.
 
     Raises:
         dagster.Failure: quoting dbt, after the events of what did succeed.
@@ -44,7 +71,8 @@ def build(
     events: list[Any] = []
     failure = None
     with warehouse.exclusive():
-        invocation = dbt.cli(build_arguments(warehouse, window, full_refresh=False), context=context)
+        with connection_settings(warehouse):
+            invocation = dbt.cli(build_arguments(warehouse, window, full_refresh=False), context=context)
         try:
             events.extend(invocation.stream())
         except DagsterDbtCliRuntimeError as error:
@@ -54,11 +82,12 @@ def build(
             _describe(context, warehouse, manifest["nodes"][event.metadata["unique_id"].value], window)
         yield event
     if failure:
-        raise dg.Failure(description=f"dbt build for {window}: {failure.description}", allow_retries=False) from failure
+        days = f" for {window}" if window else ""
+        raise dg.Failure(description=f"dbt build{days}: {failure.description}", allow_retries=False) from failure
 
 
 def _describe(
-    context: dg.AssetExecutionContext, warehouse: DuckDbWarehouse, node: Mapping[str, Any], window: DayWindow
+    context: dg.AssetExecutionContext, warehouse: Warehouse, node: Mapping[str, Any], window: DayWindow | None
 ) -> None:
     """Attach columns, rows and address of a model to each day's materialization, and to some a plot up to the day.
 
@@ -71,9 +100,12 @@ def _describe(
     ]
     about = {"dagster/table_name": address, "dagster/column_schema": dg.TableSchema(columns=columns)}
     (key,) = (key for key in context.selected_asset_keys if key.path[-1] == model)
+    if window is None:
+        (total,) = warehouse.query(f"SELECT count(*) AS row_count FROM {address}").to_pylist()
+        context.add_asset_metadata({"rows": total["row_count"], "dagster/uri": warehouse.uri(address), **about}, key)
+        return
     counted = warehouse.query(
-        f"SELECT day, count(*) AS rows FROM {address} WHERE day BETWEEN ? AND ? GROUP BY day",
-        [window.first, window.last],
+        f"SELECT day, count(*) AS rows FROM {address} WHERE {_between(window.first, window.last)} GROUP BY day"
     ).to_pylist()
     rows = {entry["day"]: entry["rows"] for entry in counted}
     plots = _plots(warehouse, model, address, window)
@@ -82,13 +114,17 @@ def _describe(
         context.add_asset_metadata(receipt(rows.get(day, 0), warehouse.uri(address), about | plot), key, str(day))
 
 
-def _plots(warehouse: DuckDbWarehouse, model: str, address: str, window: DayWindow) -> dict[date, str]:
+def _between(first: date, last: date) -> str:
+    return f"day BETWEEN DATE '{first}' AND DATE '{last}'"
+
+
+def _plots(warehouse: Warehouse, model: str, address: str, window: DayWindow) -> dict[date, str]:
     if model not in PLOTS:
         return {}
     title, column = PLOTS[model]
     first = window.first - (PLOTTED_DAYS - 1) * ONE_DAY
     found = warehouse.query(
-        f"SELECT day, {column} AS value FROM {address} WHERE day BETWEEN ? AND ? ORDER BY day", [first, window.last]
+        f"SELECT day, {column} AS value FROM {address} WHERE {_between(first, window.last)} ORDER BY day"
     ).to_pylist()
     plots = {}
     for day in window:

@@ -31,10 +31,21 @@ def to_arrow(table: Table, frame: Any) -> pa.Table:
 
 
 def from_arrow(rows: pa.Table, wanted: type) -> Any:
-    """Arrow rows as the frame type wanted."""
+    """Arrow rows as the frame type wanted.
+
+    Raises:
+        ValueError: when a number has more digits than polars knows, 20 before the point and 18 after it.
+    """
     if wanted is pd.DataFrame:
         return rows.to_pandas()
-    return pl.from_arrow(rows) if wanted is pl.DataFrame else rows
+    return pl.from_arrow(rows.cast(_for_polars(rows.schema))) if wanted is pl.DataFrame else rows
+
+
+def _for_polars(schema: pa.Schema) -> pa.Schema:
+    """The schema with decimals no wider than polars knows; the cast refuses what does not fit."""
+    return pa.schema(
+        [field.with_type(pa.decimal128(38, 18)) if pa.types.is_decimal256(field.type) else field for field in schema]
+    )
 
 
 def spooled(table: Table, frame: Any, days: list[date], engine: str = "frame") -> SpooledTable:

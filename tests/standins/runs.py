@@ -16,9 +16,10 @@ from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
+from resources.stages import resources_for
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-LAKE, WAREHOUSE, MARTS = "key:lake/*", "key:warehouse/*", "key:marts/* or key:intermediate/*"
+LAKE, WAREHOUSE, MARTS = "key:lake/*", "key:warehouse/*", "key:marts/ethereum/* or key:intermediate/ethereum/*"
 ALL_DAYS = DayWindow(date(2023, 12, 1), date(2024, 1, 31))
 
 
@@ -75,12 +76,16 @@ class Graph:
         return evaluation
 
     def resources(self) -> dict:
-        return {
-            "ethereum": EthereumNodeResource(provider_uri=self.node_uri, tracer=self.tracer),
-            "lake": LakeIOManager(uri=self.lake_uri or str(self.home / "lake"), format=self.format),
-            "warehouse": DuckDbIOManager(path=str(self.home / "warehouse.duckdb")),
-            "dbt": dbt_resource(),
-        } | self.overrides
+        return (
+            resources_for("local")
+            | {
+                "ethereum": EthereumNodeResource(provider_uri=self.node_uri, tracer=self.tracer),
+                "lake": LakeIOManager(uri=self.lake_uri or str(self.home / "lake"), format=self.format),
+                "warehouse": DuckDbIOManager(path=str(self.home / "warehouse.duckdb")),
+                "dbt": dbt_resource(),
+            }
+            | self.overrides
+        )
 
     def lake_rows(self, days: Sequence[date]) -> dict[str, list[dict]]:
         return {table.name: self.lake.open(table, days).table().to_pylist() for table in TABLES}

@@ -1,0 +1,157 @@
+"""The room's assets: what CoinGecko and Blockchair know, merged into the raw tables. Neither source needs the other."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from assets.markets import extract
+from assets.markets.extract import ChainDay
+from assets.markets.tables import (
+    BLOCKS,
+    CHAIN_STATS,
+    COIN_LIST,
+    GLOBAL_DAILY,
+    MARKET_DAILY,
+    MARKET_SNAPSHOT,
+    TRANSACTIONS,
+    TX_DAILY_AGGREGATE,
+)
+from assets.markets.tracked import chains, coins
+from assets.partitions import MARKETS_CHAIN_DAILY, MARKETS_DAILY, OWNERS, RANGES
+from core.merging import Batch, Deliveries
+from core.tables import Table
+from core.windows import parse_day
+from resources.clients.blockchair import Blockchair
+from resources.descriptions import described
+from resources.io_managers.postgres import PostgresIOManager, failures_logged
+from resources.markets import BlockchairResource, CoinGeckoResource
+from resources.retries import failures_explained
+
+GROUP = "markets"
+# One caller at a time: both sources count calls by address or key.
+COINGECKO_POOL, BLOCKCHAIR_POOL = "coingecko", "blockchair"
+
+# The day is fetched at 01:00 UTC; two hours later it counts as late.
+FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 3 * * *", lower_bound_delta=timedelta(hours=3))
+HOURLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3))
+WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8))
+
+PostgresParam = dg.ResourceParam[PostgresIOManager]
+
+
+def _raw(table: Table, source: str, **more: Any) -> Any:
+    """The decorator of an asset whose rows are merged into a raw table."""
+    return dg.asset(
+        key=table.raw_key,
+        description=f"{table.description} Grain: {table.grain}.",
+        io_manager_key="postgres",
+        group_name=GROUP,
+        kinds={"python", "postgres"},
+        owners=OWNERS,
+        metadata=described(table) | {"dagster/table_name": table.address},
+        pool=source,
+        **more,
+    )
+
+
+def _daily(table: Table) -> Any:
+    return _raw(
+        table,
+        COINGECKO_POOL,
+        partitions_def=MARKETS_DAILY,
+        backfill_policy=RANGES,
+        freshness_policy=FRESHNESS,
+    )
+
+
+def _by_chain(table: Table, **more: Any) -> Any:
+    return _raw(table, BLOCKCHAIR_POOL, partitions_def=MARKETS_CHAIN_DAILY, backfill_policy=RANGES, **more)
+
+
+@_raw(COIN_LIST, COINGECKO_POOL, freshness_policy=WEEKLY)
+def coin_list(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource, postgres: PostgresParam) -> Batch:
+    """Every coin CoinGecko knows."""
+    with failures_explained(), _logged(context, postgres):
+        return extract.coin_list(coingecko.client())
+
+
+@_raw(MARKET_SNAPSHOT, COINGECKO_POOL, freshness_policy=HOURLY)
+def market_snapshot(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource, postgres: PostgresParam) -> Batch:
+    """The coins' figures of this moment."""
+    with failures_explained(), _logged(context, postgres):
+        return extract.market_snapshot(coingecko.client(), coins())
+
+
+@_daily(MARKET_DAILY)
+def market_daily(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource) -> Deliveries:
+    """The coins' closes of the run's days, with one request for each coin."""
+    with failures_explained():
+        now = coingecko.clock().now()
+        return Deliveries(extract.market_daily(coingecko.client(), coins(), _days(context), now))
+
+
+@_daily(GLOBAL_DAILY)
+def global_daily(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource) -> Deliveries:
+    """The whole market, if the run's day is the one that ended last."""
+    with failures_explained():
+        now = coingecko.clock().now()
+        return Deliveries(extract.global_daily(coingecko.client(), _days(context), now))
+
+
+@_by_chain(BLOCKS, freshness_policy=FRESHNESS)
+def blocks(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Deliveries:
+    """All blocks of the run's chains and days."""
+    with failures_explained():
+        return Deliveries(extract.blocks(_client(blockchair, postgres), _parts(context)))
+
+
+@_by_chain(TX_DAILY_AGGREGATE, freshness_policy=FRESHNESS)
+def tx_daily_aggregate(
+    context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam
+) -> Deliveries:
+    """The sums over all transactions of the run's chains and days, made by the source."""
+    with failures_explained():
+        now, client = blockchair.clock().now(), _client(blockchair, postgres)
+        return Deliveries(extract.tx_daily_aggregate(client, _parts(context), now, blockchair.finality()))
+
+
+@_by_chain(TRANSACTIONS)
+def transactions(
+    context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam
+) -> Deliveries:
+    """The first transactions of the run's chains and days, on demand."""
+    with failures_explained():
+        client = _client(blockchair, postgres)
+        return Deliveries(extract.transactions(client, _parts(context), blockchair.most_transactions()))
+
+
+@_raw(CHAIN_STATS, BLOCKCHAIR_POOL, freshness_policy=HOURLY)
+def chain_stats(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Batch:
+    """The chains' figures of this moment."""
+    with failures_explained(), _logged(context, postgres):
+        return extract.chain_stats(_client(blockchair, postgres), chains())
+
+
+def _client(blockchair: BlockchairResource, postgres: PostgresIOManager) -> Blockchair:
+    return blockchair.client(postgres.postgres())
+
+
+def _days(context: dg.AssetExecutionContext) -> list[date]:
+    return [parse_day(key) for key in context.partition_keys]
+
+
+def _parts(context: dg.AssetExecutionContext) -> Mapping[str, ChainDay]:
+    """The run's chains and days, by partition key."""
+    keys = [key for key in context.partition_keys if isinstance(key, dg.MultiPartitionKey)]
+    return {str(key): ChainDay(key.keys_by_dimension["chain"], parse_day(key.keys_by_dimension["day"])) for key in keys}
+
+
+def _logged(context: dg.AssetExecutionContext, postgres: PostgresIOManager) -> Any:
+    return failures_logged(postgres.postgres(), context.asset_key.to_user_string(), context.run_id)
+
+
+COINGECKO_DAILY = (market_daily, global_daily)
+CHAIN_DAILY = (blocks, tx_daily_aggregate)
+MARKETS_ASSETS = (coin_list, market_snapshot, *COINGECKO_DAILY, *CHAIN_DAILY, transactions, chain_stats)

@@ -1,0 +1,195 @@
+"""From the clients to batches, one per partition: what belongs together is merged together, or not at all."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from assets.markets.tables import (
+    BLOCKS,
+    CHAIN_STATS,
+    COIN_LIST,
+    GLOBAL_DAILY,
+    MARKET_SNAPSHOT,
+    TRANSACTIONS,
+)
+from assets.markets.tracked import CURRENCY, summed_fields
+from assets.markets.transform import chain_row, closes, sums_row, typed
+from core.errors import DayIncomplete, SettingError
+from core.merging import Batch, Row
+from core.windows import ONE_DAY, end_of
+from resources.clients.blockchair import (
+    COST_OF_STATS,
+    COST_OF_SUMS,
+    Blockchair,
+    cost_of_transactions,
+    estimate_of_blocks,
+)
+from resources.clients.coingecko import CoinGecko
+
+
+@dataclass(frozen=True)
+class ChainDay:
+    """A partition of the chains' tables."""
+
+    chain: str
+    day: date
+
+    def __str__(self) -> str:
+        return f"{self.chain} on {self.day}"
+
+
+def coin_list(gecko: CoinGecko) -> Batch:
+    """Every active coin."""
+    rows = [typed(COIN_LIST, entry, {}) for entry in gecko.coin_list()]
+    return Batch(rows, gecko.http.address("coins/list"), requests=gecko.http.requests)
+
+
+def market_snapshot(gecko: CoinGecko, coins: Sequence[str]) -> Batch:
+    """The coins' figures of this moment."""
+    found = gecko.markets(coins, CURRENCY)
+    if missing := set(coins) - {entry["id"] for entry in found}:
+        raise DayIncomplete(f"CoinGecko sent no market figures of {', '.join(sorted(missing))}. Run again later.")
+    rows = [typed(MARKET_SNAPSHOT, entry, {"vs_currency": CURRENCY}) for entry in found]
+    return Batch(rows, gecko.http.address("coins/markets"), requests=gecko.http.requests)
+
+
+def market_daily(
+    gecko: CoinGecko, coins: Sequence[str], days: Sequence[date], now: datetime
+) -> Iterator[tuple[str, Batch]]:
+    """The coins' closes of the days, a batch per day; one request per coin covers them all.
+
+    Raises:
+        DayIncomplete: when a day is not over, or its close is not there yet.
+    """
+    _must_be_over(days, now)
+    back = (now.date() - min(days)).days
+    by_day: dict[date, list[Row]] = {day: [] for day in days}
+    rejected: Counter[str] = Counter()
+    for coin in coins:
+        rows, left_out = closes(coin, CURRENCY, gecko.market_chart(coin, CURRENCY, back), days)
+        rejected += left_out
+        for day, row in rows.items():
+            by_day[day].append(row)
+    _must_be_there(by_day, coins, now)
+    source, newest = gecko.http.address("coins/*/market_chart"), max(days)
+    for day, of_day in by_day.items():
+        # What the requests brought besides is counted once, with the newest day.
+        extra: dict[str, Any] = {"rejected": rejected, "requests": gecko.http.requests} if day == newest else {}
+        yield str(day), Batch(of_day, source, **extra)
+
+
+def _must_be_over(days: Sequence[date], now: datetime) -> None:
+    if running := [str(day) for day in days if day >= now.date()]:
+        raise DayIncomplete(
+            f"CoinGecko: {', '.join(running)} has no close yet, the day is not over in UTC. Run again after midnight."
+        )
+
+
+def _must_be_there(by_day: Mapping[date, Sequence[Row]], coins: Sequence[str], now: datetime) -> None:
+    """Yesterday has a close of every coin; an older day may lack coins that were not traded yet, not all of them."""
+    for day, rows in by_day.items():
+        missing = sorted(set(coins) - {str(row["coin_id"]) for row in rows})
+        if missing and (day == now.date() - ONE_DAY or not rows):
+            raise DayIncomplete(
+                f"CoinGecko has no close of {day} for {', '.join(missing)}. The close of a day is there about 00:35 "
+                "UTC of the next one; run again then."
+            )
+
+
+def global_daily(gecko: CoinGecko, days: Sequence[date], now: datetime) -> Iterator[tuple[str, Batch]]:
+    """The whole market's capitalisation, for the day that ended last; older days cannot be asked and stay unknown."""
+    _must_be_over(days, now)
+    source, yesterday = gecko.http.address("global"), now.date() - ONE_DAY
+    for day in days:
+        if day != yesterday:
+            yield str(day), Batch([], source)
+            continue
+        caps = gecko.global_figures().get("total_market_cap")
+        answer = {"total_market_cap": caps.get(CURRENCY) if isinstance(caps, dict) else None}
+        row = typed(GLOBAL_DAILY, answer, {"vs_currency": CURRENCY, "price_date": day, "observed_at": now})
+        yield str(day), Batch([row], source, requests=gecko.http.requests)
+
+
+def blocks(blockchair: Blockchair, parts: Mapping[str, ChainDay]) -> Iterator[tuple[str, Batch]]:
+    """The blocks of chains and days, a batch for each.
+
+    Raises:
+        QuotaSpent: before the first request, when not all of them fit into what is left of the units.
+    """
+    estimate = sum((estimate_of_blocks(part.chain) for part in parts.values()), Decimal(0))
+    blockchair.ledger.require(estimate, _named("the blocks of", parts))
+    for key, part in parts.items():
+        answers, spent = _accounted(blockchair, partial(blockchair.blocks, part.chain, part.day))
+        rows = [chain_row(BLOCKS, part.chain, answer) for answer in answers]
+        complete = {"chain": part.chain, "block_date": part.day}
+        yield key, Batch(rows, blockchair.http.address(f"{part.chain}/blocks"), complete_for=complete, **spent)
+
+
+def tx_daily_aggregate(
+    blockchair: Blockchair, parts: Mapping[str, ChainDay], now: datetime, finality: timedelta
+) -> Iterator[tuple[str, Batch]]:
+    """The sums over the transactions of chains and days.
+
+    Raises:
+        QuotaSpent: before the first request, when not all of them fit into what is left of the units.
+    """
+    blockchair.ledger.require(COST_OF_SUMS * len(parts), _named("the daily sums of", parts))
+    for key, part in parts.items():
+        if part.day >= now.date():
+            raise DayIncomplete(f"Blockchair: {part} is not over in UTC. Run again after midnight.")
+        fields = summed_fields(part.chain)
+        (_, sums), spent = _accounted(blockchair, partial(blockchair.sums, part.chain, part.day, list(fields.values())))
+        row = sums_row(part.chain, part.day, sums, fields, is_final=now >= _end(part.day) + finality)
+        yield key, Batch([row], blockchair.http.address(f"{part.chain}/transactions"), **spent)
+
+
+def transactions(blockchair: Blockchair, parts: Mapping[str, ChainDay], most: int) -> Iterator[tuple[str, Batch]]:
+    """The first transactions of chains and days.
+
+    Raises:
+        SettingError: when none are wanted.
+        QuotaSpent: before the first request, when not all of them fit into what is left of the units.
+    """
+    if most < 1:
+        raise SettingError(
+            "BLOCKCHAIR_TRANSACTIONS is 0, so no single transactions are fetched. Set how many of a day and chain are "
+            "wanted, such as BLOCKCHAIR_TRANSACTIONS=500."
+        )
+    blockchair.ledger.require(cost_of_transactions(most) * len(parts), _named("single transactions of", parts))
+    for key, part in parts.items():
+        answers, spent = _accounted(blockchair, partial(blockchair.transactions, part.chain, part.day, most))
+        rows = [chain_row(TRANSACTIONS, part.chain, answer) for answer in answers]
+        yield key, Batch(rows, blockchair.http.address(f"{part.chain}/transactions"), **spent)
+
+
+def chain_stats(blockchair: Blockchair, chains: Sequence[str]) -> Batch:
+    """The chains' figures of this moment."""
+    blockchair.ledger.require(COST_OF_STATS * len(chains), "the figures of the chains")
+    answers, spent = _accounted(blockchair, lambda: {chain: blockchair.stats(chain) for chain in chains})
+    rows = [typed(CHAIN_STATS, answer, {"chain": chain}) for chain, answer in answers.items()]
+    return Batch(rows, blockchair.http.address("*/stats"), **spent)
+
+
+def _end(day: date) -> datetime:
+    return datetime.fromtimestamp(end_of(day), tz=UTC)
+
+
+def _accounted(blockchair: Blockchair, fetch: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+    """What was fetched, with the requests and units it took."""
+    requests, units = blockchair.http.requests, blockchair.ledger.charged
+    found = fetch()
+    return found, {
+        "requests": blockchair.http.requests - requests,
+        "units": blockchair.ledger.charged - units,
+    }
+
+
+def _named(what: str, parts: Mapping[str, ChainDay]) -> str:
+    days = sorted({part.day for part in parts.values()})
+    chains = sorted({part.chain for part in parts.values()})
+    span = str(days[0]) if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
+    return f"{what} {', '.join(chains)} for {span}"

@@ -1,0 +1,64 @@
+-- Blocks and sums are fetched apart: what was not fetched is unknown, not zero.
+with by_blocks as (
+    select
+        chain,
+        day,
+        count(*) as blocks,
+        sum(tx_count) as block_tx_count,
+        avg(interval_seconds) as mean_interval_seconds,
+        sum(size_bytes) as size_bytes,
+        sum(reward) as reward
+    from {{ ref("int_block_intervals") }}
+    where {{ in_reach("day") }}
+    group by chain, day
+),
+
+sums as (
+    select *
+    from {{ ref("stg_blockchair__tx_daily") }}
+    where {{ in_reach("day") }}
+),
+
+joined as (
+    select
+        coalesce(by_blocks.chain, sums.chain) as chain,
+        coalesce(by_blocks.day, sums.day) as day,
+        by_blocks.blocks,
+        by_blocks.block_tx_count,
+        by_blocks.mean_interval_seconds,
+        by_blocks.size_bytes,
+        by_blocks.reward,
+        sums.tx_count,
+        sums.fee,
+        sums.fee_usd,
+        sums.transferred,
+        sums.transferred_usd,
+        coalesce(sums.is_final, false) as is_final
+    from by_blocks
+    full outer join sums
+        on
+            by_blocks.chain = sums.chain
+            and by_blocks.day = sums.day
+)
+
+select
+    joined.chain,
+    joined.day,
+    joined.blocks,
+    cast(joined.block_tx_count as bigint) as block_tx_count,
+    joined.mean_interval_seconds,
+    cast(joined.size_bytes as bigint) as size_bytes,
+    joined.tx_count,
+    joined.fee / power(cast(10 as numeric), assets.decimals) as fees_native,
+    joined.fee_usd as fees_usd,
+    joined.fee / power(cast(10 as numeric), assets.decimals) / nullif(joined.tx_count, 0) as fee_per_tx_native,
+    joined.fee_usd / nullif(joined.tx_count, 0) as fee_per_tx_usd,
+    joined.reward / power(cast(10 as numeric), assets.decimals) as reward_native,
+    joined.transferred / power(cast(10 as numeric), assets.decimals) as transferred_native,
+    joined.transferred_usd,
+    joined.is_final
+from joined
+inner join {{ ref("dim_asset") }} as assets
+    on joined.chain = assets.chain
+inner join {{ ref("dim_date") }} as dates
+    on joined.day = dates.day

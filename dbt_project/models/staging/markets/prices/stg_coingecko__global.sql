@@ -1,0 +1,7 @@
+select
+    price_date as day,
+    total_market_cap as total_market_cap_usd,
+    observed_at,
+    last_seen_at
+from {{ source("markets", "global_daily") }}
+where vs_currency = 'usd'

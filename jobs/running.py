@@ -1,0 +1,98 @@
+"""Running a job in this process and telling in a few lines what came of it; tables as text. For the commands."""
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import textwrap
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+
+from core.settings import home_from
+from definitions import defs
+
+# The run's own log is in Dagster's record; here its warnings are told in short.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+LINE = 160
+
+
+def run(instance: dg.DagsterInstance, announced: str, job: str, first: str, last: str) -> bool:
+    """Run a job for a range of partitions; whether it succeeded."""
+    print(f"{announced} ...", flush=True)
+    started = time.monotonic()
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    with contextlib.redirect_stdout(io.StringIO()):  # dbt's own lines are in the run's log
+        result = defs.resolve_job_def(job).execute_in_process(
+            run_config=QUIET, instance=instance, tags=tags, raise_on_error=False
+        )
+    _tell_rows(result)
+    for entry in instance.all_logs(result.run_id):
+        if entry.level == logging.WARNING and entry.step_key:
+            note = f"Note: {entry.step_key}: {entry.user_message}"
+            print(f"  {textwrap.shorten(note, LINE, placeholder=' ...')}")
+    checks = result.get_asset_check_evaluations()
+    passed = sum(check.passed for check in checks)
+    print(f"  {passed} of {len(checks)} checks passed; {time.monotonic() - started:.1f} s")
+    for check in checks:
+        if not check.passed:
+            print(
+                f"  {check.severity.value}: {check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
+            )
+    if not result.success:
+        _tell_failures(result)
+    return result.success
+
+
+def _tell_rows(result: dg.ExecuteInProcessResult) -> None:
+    rows: dict[str, int] = defaultdict(int)
+    merged: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for event in result.get_asset_materialization_events():
+        name, metadata = event.materialization.asset_key.path[-1], event.materialization.metadata
+        rows[name] += int(str(metadata["rows"].value))
+        for count in ("inserted", "updated", "unchanged"):
+            if count in metadata:
+                merged[name][count] += int(str(metadata[count].value))
+    for name, total in sorted(rows.items()):
+        counts = ", ".join(f"{number:,} {count}" for count, number in merged[name].items())
+        print(f"  {name:<42}{total:>12,} rows{f': {counts}' if counts else ''}")
+
+
+def _tell_failures(result: dg.ExecuteInProcessResult) -> None:
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        cause = event.step_failure_data.error
+        while cause and cause.cause:
+            cause = cause.cause
+        print(f"  Failed: {event.step_key}: {cause.message.strip() if cause else 'no reason given'}", file=sys.stderr)
+
+
+def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as columns of text."""
+    print(f"\n{title}:")
+    if not rows:
+        print("(no rows)")
+        return
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(rows[0]))]
+    for row in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, Decimal) and value == value.to_integral_value() and int(value.as_tuple().exponent) >= 0:
+        return f"{value:,}"
+    if isinstance(value, (float, Decimal)):
+        return f"{value:,.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def print_record() -> None:
+    """Where to look at the runs afterwards."""
+    print(f"\nDagster's record of these runs is in {os.environ.get('DAGSTER_HOME', home_from(os.environ))}.")

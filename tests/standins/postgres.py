@@ -1,0 +1,39 @@
+"""A real PostgreSQL for tests: one server per session, a database of its own for each test that asks."""
+
+import uuid
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from resources.clients.embedded_postgres import DBT_ROLE, RAW_SCHEMA, embedded_postgres, grants
+from resources.clients.postgres import Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory):
+    """Where the session's server is."""
+    return embedded_postgres(tmp_path_factory.getbasetemp() / "postgres-home")
+
+
+@pytest.fixture
+def database(postgres_server, monkeypatch):
+    """A fresh database, also what the POSTGRES_ settings name."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(**postgres_server.parameters(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    address = replace(postgres_server, database=name, password="not-asked-for")
+    with psycopg.connect(**address.parameters(), autocommit=True) as connection:
+        for statement in grants(RAW_SCHEMA, name, DBT_ROLE):
+            connection.execute(statement)
+    for variable, value in {
+        "POSTGRES_HOST": address.host,
+        "POSTGRES_PORT": str(address.port),
+        "POSTGRES_DATABASE": name,
+        "POSTGRES_USER": address.user,
+        "POSTGRES_PASSWORD": "not-asked-for",
+        "POSTGRES_DBT_USER": DBT_ROLE,
+        "POSTGRES_DBT_PASSWORD": "not-asked-for",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    return Postgres(address)
