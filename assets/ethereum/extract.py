@@ -61,7 +61,7 @@ class Export:
 
     def __post_init__(self) -> None:
         self.progress = Progress("blocks", self.say, self.monotonic)
-        self.prover = Prover(self.monotonic)
+        self.prover = Prover()
         self.version = self.node.version()
         self.say(f"Asking {self.node.name}: {self.version}.")
 

@@ -14,15 +14,15 @@ import pyarrow as pa
 
 from assets.ethereum.answers import attribute
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
-from core.columns import array
+from core.columns import Runs, array, joined
 from core.errors import InvalidAnswer
 from core.tables import Column, ColumnType, Table
 from core.windows import day_of
 from resources.clients.ethereum_node import BlockRef
 from resources.clients.transports import Kind, Refusal
 
-# Values of a table's columns, each a list with one value per row.
-Columns = dict[str, list[Any]]
+# Values of a table's columns, one for each row: a list, or runs of values that repeat.
+Columns = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -93,6 +93,10 @@ def block_rows(block: Any) -> BlockRows:
     number, stamp = int(block.number, 16), int(block.timestamp, 16)
     transactions, withdrawals = block.transactions, block.withdrawals
     many, day = len(transactions), [day_of(stamp)]
+
+    def place(count: int) -> Columns:
+        return {"block_number": Runs([number], [count]), "block_date": Runs(day, [count])}
+
     tables = {
         BLOCKS.name: _columns(
             BLOCKS,
@@ -104,13 +108,13 @@ def block_rows(block: Any) -> BlockRows:
             TRANSACTIONS,
             transactions,
             number,
-            {"block_timestamp": [stamp] * many, "block_number": [number] * many, "block_date": day * many},
+            {"block_timestamp": Runs([stamp], [many]), "block_hash": Runs([block.hash], [many])} | place(many),
         ),
         WITHDRAWALS.name: _columns(
             WITHDRAWALS,
             withdrawals or (),
             number,
-            {"block_number": [number] * len(withdrawals or ()), "block_date": day * len(withdrawals or ())},
+            place(len(withdrawals or ())),
         ),
     }
     return BlockRows(number, block.hash, block.parentHash, stamp, tables)
@@ -139,6 +143,14 @@ def receipt_rows(receipts: Sequence[Any], block: BlockRef) -> BlockRows:
     A log's place is its receipt's: a log that claims another one is refused.
     """
     many, day = len(receipts), [day_of(block.timestamp)]
+
+    def place(count: int) -> Columns:
+        return {
+            "block_hash": Runs([block.hash], [count]),
+            "block_number": Runs([block.number], [count]),
+            "block_date": Runs(day, [count]),
+        }
+
     pairs = [(log, receipt) for receipt in receipts for log in receipt.logs]
     for log, receipt in pairs:
         if log.transactionHash != receipt.transactionHash:
@@ -148,20 +160,17 @@ def receipt_rows(receipts: Sequence[Any], block: BlockRef) -> BlockRows:
         RECEIPTS,
         receipts,
         block.number,
-        {"block_hash": [block.hash] * many, "block_number": [block.number] * many, "block_date": day * many},
+        place(many),
     )
     sizes = [len(receipt.logs) for receipt in receipts]
-    indexes = receipt_columns["transaction_index"]
     log_columns = _columns(
         LOGS,
         logs,
         block.number,
         {
-            "transaction_hash": [receipt.transactionHash for _, receipt in pairs],
-            "transaction_index": [at for at, size in zip(indexes, sizes, strict=True) for _ in range(size)],
-            "block_hash": [block.hash] * len(logs),
-            "block_number": [block.number] * len(logs),
-            "block_date": day * len(logs),
+            "transaction_hash": Runs([receipt.transactionHash for receipt in receipts], sizes),
+            "transaction_index": Runs(list(receipt_columns["transaction_index"]), sizes),
+            **place(len(logs)),
         },
     )
     tables = {RECEIPTS.name: receipt_columns, LOGS.name: log_columns}
@@ -179,12 +188,7 @@ def batches(rows: Sequence[BlockRows], tables: Sequence[Table]) -> dict[str, pa.
 
 def _gathered(rows: Sequence[BlockRows], table: Table) -> Columns:
     parts = [row.tables[table.name] for row in rows]
-    return {
-        column.name: [value for part in parts for value in part[column.name]]
-        if len(parts) > 1
-        else parts[0][column.name]
-        for column in table.columns
-    }
+    return {column.name: joined([part[column.name] for part in parts]) for column in table.columns}
 
 
 def batch(table: Table, columns: Columns) -> pa.RecordBatch:

@@ -10,7 +10,7 @@ from typing import Any
 
 from assets.ethereum.proofs import rlp
 
-Columns = Mapping[str, Sequence[Any]]
+Columns = Mapping[str, Any]
 
 _NO_ITEMS = b"\xc0"
 
