@@ -17,6 +17,7 @@
         ├── MethodUnsupported     the node does not offer a JSON-RPC method
         ├── NodeRefused           the node refuses the request itself, or the credentials
         ├── ChainReorganised      an exported block is no longer on the node's chain
+        ├── CommitmentMismatch    a block's rows are not what its header commits to
         ├── InvalidAnswer         an answer holds something no column can take
         ├── DayMissing            a day was never exported to the lake
         ├── SourceRefused         an API refuses the request, the key or the caller
@@ -86,6 +87,10 @@ class NodeRefused(PermanentError):
 
 class ChainReorganised(PermanentError):
     """A block that was exported is no longer on the node's chain."""
+
+
+class CommitmentMismatch(PermanentError):
+    """A block's rows are not what its header commits to."""
 
 
 class InvalidAnswer(PermanentError):

@@ -29,7 +29,8 @@ class BlockSpan(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What one dataset's day consists of.
 
-    ``verify`` says what was proved about the rows before they were published.
+    ``verify`` says whether the rows were proved before they were published, ``evidence`` is the key of the object
+    that tells of it.
     """
 
     dataset: str
@@ -42,10 +43,21 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     verify: str
     run_id: str
+    evidence: str | None = None
 
     @property
     def size(self) -> int:
         return sum(file.bytes for file in self.files)
+
+    @property
+    def block_count(self) -> int:
+        """How many blocks the day has."""
+        return self.blocks.last - self.blocks.first + 1 if self.blocks else 0
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of everything the day consists of, but the manifest itself."""
+        return [file.key for file in self.files] + ([self.evidence] if self.evidence else [])
 
     def encode(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"

@@ -122,6 +122,13 @@ ETHEREUM_CALLS_PER_SECOND = Setting(
     "ETHEREUM_CALLS_PER_SECOND", "Most calls a second to each endpoint; no limit when not set.", "100"
 )
 ETHEREUM_TIMEOUT = Setting("ETHEREUM_TIMEOUT", "Seconds to wait for the node's answer to a request.", "60", "60")
+ETHEREUM_VERIFY = Setting(
+    "ETHEREUM_VERIFY",
+    "full proves every block against its header before anything is published; off does not, and the checks say so.",
+    "off",
+    "full",
+    ("full", "off"),
+)
 ETHEREUM_STATE_CHANGES = Setting(
     "ETHEREUM_STATE_CHANGES",
     "Balance changes outside transactions to add to the traces of mainnet: genesis, daofork, or both.",
@@ -228,6 +235,7 @@ SETTINGS = (
     ETHEREUM_MAX_IN_FLIGHT,
     ETHEREUM_CALLS_PER_SECOND,
     ETHEREUM_TIMEOUT,
+    ETHEREUM_VERIFY,
     ETHEREUM_STATE_CHANGES,
     LAKE_URI,
     LAKE_FORMAT,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,12 +24,13 @@ ROW_GROUP_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class SpooledDay:
-    """One day's rows as a local Parquet file, not yet published."""
+    """One day's rows as a local Parquet file, not yet published. ``evidence``: what was proved of them."""
 
     day: date
     path: Path
     rows: int
     blocks: BlockSpan | None
+    evidence: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,14 @@ class DaySpool:
             if name in self._writers:
                 self._writers[name].write(batch)
 
-    def finish(self, blocks: BlockSpan | None) -> dict[str, SpooledDay]:
+    def finish(self, blocks: BlockSpan | None, evidence: Mapping[str, Any] | None = None) -> dict[str, SpooledDay]:
         """Write what is held and close the files; one spooled day per table."""
         for _, batches in self._held:
             self._write(batches)
         self._held.clear()
         for writer in self._writers.values():
             writer.close()
-        return {name: SpooledDay(self.day, w.path, w.rows, blocks) for name, w in self._writers.items()}
+        return {name: SpooledDay(self.day, w.path, w.rows, blocks, evidence) for name, w in self._writers.items()}
 
 
 class Spool:
@@ -134,8 +136,8 @@ class Spool:
     def day(self, day: date, hold_back: int = 0) -> DaySpool:
         return DaySpool(self._tables, day, Path(self._directory.name), hold_back)
 
-    def finish(self, day: DaySpool, blocks: BlockSpan | None) -> None:
-        for name, spooled in day.finish(blocks).items():
+    def finish(self, day: DaySpool, blocks: BlockSpan | None, evidence: Mapping[str, Any] | None = None) -> None:
+        for name, spooled in day.finish(blocks, evidence).items():
             self._days[name].append(spooled)
 
     def tables(self) -> dict[str, SpooledTable]:

@@ -17,6 +17,7 @@ class EthereumNodeResource(dg.ConfigurableResource):
     provider_uri: str | None = None
     provider_uri_archival: str | None = None
     tracer: str | None = None
+    verify: str | None = None
 
     def client(self) -> EthereumNode:
         """The node for blocks, receipts and token calls."""
@@ -41,6 +42,10 @@ class EthereumNodeResource(dg.ConfigurableResource):
     def confirmations(self) -> int:
         """Blocks that make a day final where the node does not know finality."""
         return settings.ETHEREUM_CONFIRMATIONS.integer(os.environ, least=0)
+
+    def verify_mode(self) -> str:
+        """``full`` or ``off``: whether blocks are proved against their headers before they are published."""
+        return self.verify or settings.ETHEREUM_VERIFY.require(os.environ)
 
     def state_changes(self) -> list[str]:
         """Kinds of balance changes outside transactions to add to the traces."""

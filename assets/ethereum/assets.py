@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.ethereum import extract
+from assets.ethereum import derive, extract, receipts
 from assets.ethereum.chain_state import CHAIN_KEY
 from assets.ethereum.state_changes import mainnet_state_changes
 from assets.ethereum.tables import (
@@ -89,7 +89,7 @@ def receipts_and_logs(
     """Receipts and logs of the blocks in the lake, each checked to belong to that very block."""
     with failures_explained():
         export = _export(context, ethereum, ethereum.client())
-        tables = extract.export_receipts(export, blocks, transactions)
+        tables = receipts.export_receipts(export, blocks, transactions)
     yield from _outputs(context, tables, export)
 
 
@@ -98,7 +98,7 @@ def token_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
     """ERC-20 and ERC-721 transfers, read from the lake's logs."""
     left_out: list[str] = []
     with failures_explained():
-        tables = extract.extract_token_transfers(logs, left_out)
+        tables = derive.derive_token_transfers(logs, left_out)
     yield from _outputs(context, tables, left_out=left_out)
 
 
@@ -107,7 +107,7 @@ def erc1155_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
     """ERC-1155 transfers, one row per token id, read from the lake's logs."""
     left_out: list[str] = []
     with failures_explained():
-        tables = extract.extract_erc1155_transfers(logs, left_out)
+        tables = derive.derive_erc1155_transfers(logs, left_out)
     yield from _outputs(context, tables, left_out=left_out)
 
 
@@ -125,7 +125,7 @@ def traces(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, bl
 def contracts(context: dg.AssetExecutionContext, traces: LakeObject):
     """Contracts created, with the standards they announce, read from the lake's traces."""
     with failures_explained():
-        tables = extract.extract_contracts(traces)
+        tables = derive.derive_contracts(traces)
     yield from _outputs(context, tables)
 
 
@@ -148,6 +148,7 @@ def _export(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, n
         say=context.log.info,
         monotonic=time.monotonic,
         confirmations=ethereum.confirmations(),
+        verify=ethereum.verify_mode(),
     )
 
 
@@ -158,8 +159,8 @@ def _outputs(
     left_out: Sequence[str] = (),
 ) -> Iterator[dg.Output[SpooledTable]]:
     """The selected tables, with the account of the step; what got no column or no row is named once."""
-    if export and export.fields.unknown:
-        context.log.warning(f"The node sends fields that no column takes: {', '.join(sorted(export.fields.unknown))}")
+    if export and export.reader.unknown:
+        context.log.warning(f"The node sends fields that no column takes: {', '.join(sorted(export.reader.unknown))}")
     if left_out:
         shown = "; ".join(left_out[:QUOTED])
         context.log.warning(f"{len(left_out)} events are no transfers that the table can hold: {shown}")

@@ -1,12 +1,14 @@
 """The room's asset checks. Blocking ones keep a wrong day out of the layers below it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from types import MappingProxyType
+from typing import Any
 
 import dagster as dg
 
 from assets.ethereum import consistency
-from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS
+from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS, WITHDRAWALS
 from assets.partitions import ETHEREUM_DAILY
 from core.errors import HeadwaterError
 from core.tables import Table
@@ -45,14 +47,21 @@ def _days(context: dg.AssetCheckExecutionContext) -> list[date]:
     return [parse_day(key) for key in context.partition_keys]
 
 
-def _result(problems: list[str], days: list[date], blocking: bool) -> dg.AssetCheckResult:
-    metadata: dict = {"days": f"{days[0]} to {days[-1]}" if len(days) > 1 else str(days[0]), "problems": len(problems)}
+def _result(
+    problems: list[str],
+    days: list[date],
+    blocking: bool,
+    account: Mapping[str, Any] = MappingProxyType({}),
+    note: str | None = None,
+) -> dg.AssetCheckResult:
+    span = f"{days[0]} to {days[-1]}" if len(days) > 1 else str(days[0])
+    metadata: dict[str, Any] = {"days": span, "problems": len(problems), **account}
     if problems:
         metadata["first_problems"] = dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems[:QUOTED]))
     return dg.AssetCheckResult(
         passed=not problems,
         severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-        description="; ".join(problems[:3]) or None,
+        description="; ".join(problems[:3]) or note,
         metadata=metadata,
     )
 
@@ -135,6 +144,37 @@ def _rows_loaded(table: Table) -> dg.AssetChecksDefinition:
     return check
 
 
+def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=table.lake_key,
+        name="header_commitments",
+        description="Every block's rows were proved against its header before they were published.",
+        blocking=True,
+        partitions_def=ETHEREUM_DAILY,
+    )
+    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]) -> dg.AssetCheckResult:
+        days = _days(context)
+        with failures_explained():
+            client = lake.lake()
+            found = {day.day: (day.manifest, client.evidence(day.manifest)) for day in client.open(table, days).days}
+        unverified = [day for day, (manifest, _) in found.items() if manifest.verify != "full"]
+        problems = [
+            f"{day}: {(evidence or {}).get('blocks_proved', 0)} blocks were proved, the day has {manifest.block_count}"
+            for day, (manifest, evidence) in found.items()
+            if manifest.verify == "full" and (evidence or {}).get("blocks_proved", 0) < manifest.block_count
+        ]
+        evidences = [evidence for _, evidence in found.values() if evidence]
+        account = {
+            "blocks_proved": sum(evidence.get("blocks_proved", 0) for evidence in evidences),
+            "seconds_proving": sum(evidence.get("seconds", 0.0) for evidence in evidences),
+            "days_not_verified": len(unverified),
+        }
+        note = "Not verified: ETHEREUM_VERIFY was off for " + ", ".join(map(str, unverified)) if unverified else None
+        return _result(problems, days, blocking=True, account=account, note=note)
+
+    return check
+
+
 @dg.asset_check(
     asset=BLOCKS.lake_key,
     name="still_on_the_chain",
@@ -165,6 +205,7 @@ def moved_to(lake: Lake, node, day: date) -> str | None:
 
 
 CHECKS = (
+    *(_header_commitments(table) for table in (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, LOGS)),
     _lake_check(
         BLOCKS, _chain, "contiguous", "Numbers and parent hashes link up, in the day and to its neighbours.", True
     ),

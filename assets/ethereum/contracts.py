@@ -50,19 +50,18 @@ def contracts(traces: pa.Table) -> pa.RecordBatch:
         set_statuses(block_rows)
     created = [row for row in rows if row["trace_type"].startswith("create") and row["to_address"] and row["status"]]
     selectors = [function_selectors(row["output"]) for row in created]
-    numbers = [row["block_number"] for row in created]
-    return batch(
-        CONTRACTS,
-        created,
-        numbers,
-        address=[row["to_address"] for row in created],
-        bytecode=[row["output"] or "0x" for row in created],  # geth leaves empty code out
-        function_sighashes=[",".join(found) for found in selectors],
-        is_erc20=[_ERC20.issubset(found) for found in selectors],
-        is_erc721=[_ERC721.issubset(found) and bool({_TRANSFER, _TRANSFER_FROM} & set(found)) for found in selectors],
-        block_number=numbers,
-        block_date=[row["block_date"] for row in created],
-    )
+    columns = {
+        "address": [row["to_address"] for row in created],
+        "bytecode": [row["output"] or "0x" for row in created],  # geth leaves empty code out
+        "function_sighashes": [",".join(found) for found in selectors],
+        "is_erc20": [_ERC20.issubset(found) for found in selectors],
+        "is_erc721": [
+            _ERC721.issubset(found) and bool({_TRANSFER, _TRANSFER_FROM} & set(found)) for found in selectors
+        ],
+        "block_number": [row["block_number"] for row in created],
+        "block_date": [row["block_date"] for row in created],
+    }
+    return batch(CONTRACTS, columns)
 
 
 def function_selectors(bytecode: str | None) -> list[str]:

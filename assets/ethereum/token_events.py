@@ -24,8 +24,26 @@ def token_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch
 
     logs: a batch of the logs table. left_out: takes a sentence about every other Transfer event.
     """
+    events = _with_signature(logs, TRANSFER)
+    topics = pc.utf8_length(events.column("topics"))
+    data = pc.utf8_length(events.column("data"))
+    # Nearly all: an amount as data, or a token id as the fourth topic. Their words stand at fixed places.
+    fungible = pc.and_(pc.equal(topics, _characters(3)), pc.equal(data, WORD + 2))
+    unique = pc.and_(pc.equal(topics, _characters(4)), pc.equal(data, 2))
+    plain = pc.fill_null(pc.or_(fungible, unique), False)
+    parts = [_plain_transfers(events.filter(plain), fungible.filter(plain))]
+    if parts[0].num_rows < events.num_rows:
+        parts.append(_odd_transfers(events.filter(pc.invert(plain)), left_out))
+    if not parts[-1].num_rows:
+        return parts[0]
+    order = [("block_number", "ascending"), ("log_index", "ascending")]
+    return pa.Table.from_batches(parts).sort_by(order).combine_chunks().to_batches()[0]
+
+
+def _odd_transfers(events: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch:
+    """Transfers whose words are spread over topics and data in another way, and complaints about the others."""
     rows = []
-    for entry in _events(logs, TRANSFER):
+    for entry in _entries(events):
         words = entry["topics"] + _words(entry["data"])
         if len(words) != 4:
             left_out.append(_complaint(entry, f"a Transfer of {len(words)} words, not 4"))
@@ -37,13 +55,39 @@ def token_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch
     return _from_rows(TOKEN_TRANSFERS, rows)
 
 
+def _characters(words: int) -> int:
+    """Length of so many 32-byte words, comma-joined."""
+    return words * (WORD + 2) + words - 1
+
+
+def _plain_transfers(events: pa.RecordBatch, fungible: pa.Array) -> pa.RecordBatch:
+    """Transfers whose words all stand where they are expected, column by column."""
+    topics = events.column("topics")
+    last = pc.if_else(fungible, events.column("data"), pc.utf8_slice_codeunits(topics, _characters(3) + 1))
+    columns = {
+        "token_address": pc.utf8_lower(events.column("address")),
+        "from_address": _addresses(topics, word=1),
+        "to_address": _addresses(topics, word=2),
+        "value": pa.array([str(int(value, 16)) for value in last.to_pylist()], pa.string()),
+    }
+    columns |= {name: events.column(name) for name in ("transaction_hash", "log_index", "block_number", "block_date")}
+    arrays = [columns[name] for name in TOKEN_TRANSFERS.arrow_schema.names]
+    return pa.RecordBatch.from_arrays(arrays, schema=TOKEN_TRANSFERS.arrow_schema)
+
+
+def _addresses(topics: pa.Array, word: int) -> pa.Array:
+    """The last 20 bytes of the word at a position."""
+    end = _characters(word + 1)
+    return pc.binary_join_element_wise("0x", pc.utf8_lower(pc.utf8_slice_codeunits(topics, end - 40, end)), "")
+
+
 def erc1155_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch:
     """One row per token id of a TransferSingle or TransferBatch event.
 
     logs: a batch of the logs table. left_out: takes a sentence about every malformed event.
     """
     rows = []
-    for entry in _events(logs, TRANSFER_SINGLE, TRANSFER_BATCH):
+    for entry in _entries(_with_signature(logs, TRANSFER_SINGLE, TRANSFER_BATCH)):
         words = entry["topics"] + _words(entry["data"])
         if len(words) < 6 or any(len(word) != WORD + 2 for word in words):
             left_out.append(_complaint(entry, f"an ERC-1155 transfer of {len(words)} words, not 6 whole ones or more"))
@@ -62,11 +106,15 @@ def erc1155_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBat
     return _from_rows(ERC1155_TRANSFERS, rows)
 
 
-def _events(logs: pa.RecordBatch, *signatures: str) -> Iterator[dict[str, Any]]:
-    """The log entries whose first topic is one of ``signatures``, in any letter case; topics as a list."""
+def _with_signature(logs: pa.RecordBatch, *signatures: str) -> pa.RecordBatch:
+    """The log entries whose first topic is one of ``signatures``, in any letter case."""
     first_topic = pc.utf8_lower(pc.utf8_slice_codeunits(logs.column("topics"), 0, WORD + 2))
-    chosen = logs.select(LOG_COLUMNS).filter(pc.is_in(first_topic, pa.array(signatures)))
-    for entry in chosen.to_pylist():
+    return logs.select(LOG_COLUMNS).filter(pc.is_in(first_topic, pa.array(signatures)))
+
+
+def _entries(events: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """Log entries with their topics as a list."""
+    for entry in events.to_pylist():
         yield entry | {"topics": entry["topics"].split(",")}
 
 
@@ -113,4 +161,4 @@ def _complaint(entry: dict[str, Any], problem: str) -> str:
 
 def _from_rows(table, rows: list[dict[str, Any]]) -> pa.RecordBatch:
     columns = {column.name: [row[column.name] for row in rows] for column in table.columns}
-    return batch(table, rows, columns["block_number"], **columns)
+    return batch(table, columns)

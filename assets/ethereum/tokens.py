@@ -25,19 +25,17 @@ def token_batch(contracts: Sequence[dict[str, Any]], answers: Sequence[Sequence[
     answers: for each contract, the returned hex data of ``CALLS``; None where the call failed.
     """
     said = [dict(zip(CALLS, row, strict=True)) for row in answers]
-    numbers = [contract["block_number"] for contract in contracts]
-    return batch(
-        TOKENS,
-        contracts,
-        numbers,
-        address=[contract["address"] for contract in contracts],
-        symbol=[_text(row[SYMBOL], row[UPPER_SYMBOL]) for row in said],
-        name=[_text(row[NAME], row[UPPER_NAME]) for row in said],
-        decimals=[_first(_small_number(row[DECIMALS]), _small_number(row[UPPER_DECIMALS])) for row in said],
-        total_supply=[None if (n := _number(row[TOTAL_SUPPLY])) is None else str(n) for row in said],
-        block_number=numbers,
-        block_date=[contract["block_date"] for contract in contracts],
-    )
+    supplies = [_number(row[TOTAL_SUPPLY]) for row in said]
+    columns = {
+        "address": [contract["address"] for contract in contracts],
+        "symbol": [_text(row[SYMBOL], row[UPPER_SYMBOL]) for row in said],
+        "name": [_text(row[NAME], row[UPPER_NAME]) for row in said],
+        "decimals": [_first(_small_number(row[DECIMALS]), _small_number(row[UPPER_DECIMALS])) for row in said],
+        "total_supply": [None if supply is None else str(supply) for supply in supplies],
+        "block_number": [contract["block_number"] for contract in contracts],
+        "block_date": [contract["block_date"] for contract in contracts],
+    }
+    return batch(TOKENS, columns)
 
 
 def _text(*answers: str | None) -> str | None:

@@ -1,19 +1,25 @@
 """Traces from either kind of node: ``trace_block`` (parity style) and ``callTracer`` (geth)."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
 from assets.ethereum.tables import TRACES
-from assets.ethereum.transform import Record, batch, quantity
+from assets.ethereum.transform import batch
 from core.errors import InvalidAnswer
 
+Record = Mapping[str, Any]
 Row = dict[str, Any]
 
 _GETH_CALLS = {"call", "callcode", "delegatecall", "staticcall"}
+
+
+def quantity(value: Any) -> int | None:
+    """An exact integer from a hex quantity; JSON numbers, as some nodes' traces hold them, pass through."""
+    return value if value is None or isinstance(value, int) else int(value, 16)
 
 
 def trace_batch(rows: Sequence[Row], day: date) -> pa.RecordBatch:
@@ -21,7 +27,7 @@ def trace_batch(rows: Sequence[Row], day: date) -> pa.RecordBatch:
     columns: dict[str, list[Any]] = {c.name: [row.get(c.name) for row in rows] for c in TRACES.columns}
     columns["trace_address"] = [_path(row["trace_address"], ",") for row in rows]
     columns["block_date"] = [day] * len(rows)
-    return batch(TRACES, rows, columns["block_number"], **columns)
+    return batch(TRACES, columns)
 
 
 def parity_traces(traces: Sequence[Record]) -> list[Row]:

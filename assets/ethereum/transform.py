@@ -1,197 +1,135 @@
-"""Answers of the node to columns. Pure: JSON objects in, one Arrow batch per table out.
+"""Answers of the node to columns. Pure: decoded objects in, lists and Arrow batches out.
 
-A column with a ``source`` is read from that field: quantities from hex to exact integers, lists to one
-comma-joined cell, structures to JSON text. Nothing is narrowed: a value that does not fit is an error.
+A column with a ``source`` is read from that field: quantities from hex to exact integers, lists to one comma-joined
+cell, structures to JSON text. Nothing is narrowed: a value that does not fit is an error.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
 
+from assets.ethereum.answers import attribute
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
+from core.columns import Runs, array, joined
 from core.errors import InvalidAnswer
 from core.tables import Column, ColumnType, Table
 from core.windows import day_of
+from resources.clients.ethereum_node import BlockRef
+from resources.clients.transports import Kind, Refusal
 
-Record = Mapping[str, Any]
-
-# Left out on purpose: what other tables hold, signatures, and what repeats another field.
-IGNORED_FIELDS: dict[str, frozenset[str]] = {
-    BLOCKS.name: frozenset({"transactions", "uncles", "mixHash"}),
-    TRANSACTIONS.name: frozenset(
-        {"v", "r", "s", "yParity", "chainId", "creates", "publicKey", "raw", "standardV", "condition"}
-        | {"blockTimestamp"}
-    ),
-    RECEIPTS.name: frozenset({"from", "to", "logs", "logsBloom", "type", "blockTimestamp"}),
-    LOGS.name: frozenset({"removed", "blockTimestamp", "transactionLogIndex", "type"}),
-    WITHDRAWALS.name: frozenset(),
-}
-_SPLIT_INTO_ROWS = {BLOCKS.name: {"withdrawals"}}
+# Values of a table's columns, one for each row: a list, or runs of values that repeat.
+Columns = dict[str, Any]
 
 
-class FieldReport:
-    """Names of fields that no column takes, collected over a run to be reported once."""
+@dataclass(slots=True)
+class BlockRows:
+    """What one block, or its receipts, contributes to the tables, by table name."""
 
-    def __init__(self) -> None:
-        self._known = {
-            table.name: {column.source for column in table.columns if column.source}
-            | IGNORED_FIELDS[table.name]
-            | _SPLIT_INTO_ROWS.get(table.name, set())
-            for table in (BLOCKS, TRANSACTIONS, RECEIPTS, LOGS, WITHDRAWALS)
-        }
-        self.unknown: set[str] = set()
-
-    def note(self, table: Table, records: Iterable[Record]) -> None:
-        known = self._known[table.name]
-        for record in records:
-            if not record.keys() <= known:
-                self.unknown.update(f"{table.name}.{field}" for field in record.keys() - known)
+    number: int
+    hash: str
+    parent_hash: str
+    timestamp: int
+    tables: dict[str, Columns]
 
 
-def quantity(value: Any) -> int | None:
-    """An exact integer from a hex quantity; JSON numbers, as parity's traces hold them, pass through."""
-    if value is None or isinstance(value, int):
-        return value
-    return int(value, 16)
+def _integers(values: Iterable[str | None]) -> list[int | None]:
+    return [None if value is None else int(value, 16) for value in values]
 
 
-def _joined(value: Any) -> str | None:
-    return None if value is None else ",".join(value)
+def _lower(values: Iterable[str | None]) -> list[str | None]:
+    return [value.lower() if value else value for value in values]
 
 
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)  # clients order the keys as they like
+def _joined(values: Iterable[list[str] | None]) -> list[str | None]:
+    return [None if value is None else ",".join(value) for value in values]
 
 
-def _lower(value: Any) -> str | None:
-    return value.lower() if isinstance(value, str) else value
+def _structures(values: Iterable[Any]) -> list[str | None]:
+    # Clients order the keys of an object as they like.
+    return [None if v is None else json.dumps(v, separators=(",", ":"), sort_keys=True) if v else "[]" for v in values]
 
 
-def _reader(column: Column) -> Callable[[Any], Any]:
+def _floats(values: Iterable[str | None]) -> list[float | None]:
+    return [None if value is None else float(value) for value in values]
+
+
+def _reader(column: Column) -> Callable[[Iterable[Any]], list[Any]]:
     if column.type in (ColumnType.BIGINT, ColumnType.DECIMAL):
-        return quantity
+        return _integers
     if column.type is ColumnType.DOUBLE:
-        return lambda value: None if value is None else float(value)
+        return _floats
     if column.joined:
         return _joined
-    return _lower if column.lower_case else _text
+    if column.source in ("accessList", "authorizationList"):
+        return _structures
+    return _lower if column.lower_case else list
 
 
-def batch(
-    table: Table, records: Sequence[Record], blocks: Sequence[int], **given: Sequence[Any] | pa.Array
-) -> pa.RecordBatch:
-    """The records as one batch of ``table``.
-
-    ``blocks``: the block number of each record, for error messages.
-    ``given``: columns that are not read from a field of their own, by name.
-
-    Raises:
-        InvalidAnswer: naming block, field and value, when a value is missing, malformed or does not fit.
-    """
-    arrays = []
-    for column in table.columns:
-        values = given[column.name] if column.name in given else _read(column, records, blocks)
-        arrays.append(_array(table, column, values, blocks))
-    return pa.RecordBatch.from_arrays(arrays, schema=table.arrow_schema)
+_READERS = {
+    table.name: [(c, attrgetter(attribute(c.source)), _reader(c)) for c in table.columns if c.source]
+    for table in (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, LOGS)
+}
 
 
-def _read(column: Column, records: Sequence[Record], blocks: Sequence[int]) -> list[Any]:
-    read, source = _reader(column), column.source or column.name
-    try:
-        return [read(record.get(source)) for record in records]
-    except (ValueError, TypeError, AttributeError):
-        for record, block in zip(records, blocks, strict=True):
-            try:
-                read(record.get(source))
-            except (ValueError, TypeError, AttributeError) as error:
-                raise InvalidAnswer(_complaint(block, source, record.get(source), "is malformed")) from error
-        raise
+def _columns(table: Table, records: Sequence[Any], block: int, given: Columns) -> Columns:
+    """The records' columns. given: columns that are not read from a field of their own, or known already."""
+    columns: Columns = {}
+    for column, get, read in _READERS[table.name]:
+        if column.name in given:
+            continue
+        try:
+            columns[column.name] = read(map(get, records))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Refusal(Kind.BROKEN, f"{column.source} of a row of {table.name} of block {block}: {error}") from error
+    return columns | given
 
 
-def _array(table: Table, column: Column, values: Sequence[Any] | pa.Array, blocks: Sequence[int]) -> pa.Array:
-    field = table.arrow_schema.field(column.name)
-    try:
-        array = values if isinstance(values, pa.Array) else pa.array(values, field.type)
-    except (pa.ArrowInvalid, OverflowError, pa.ArrowTypeError) as error:
-        for value, block in zip(values, blocks, strict=True):
-            try:
-                pa.array([value], field.type)
-            except (pa.ArrowInvalid, OverflowError, pa.ArrowTypeError):
-                name = f"{table.name}.{column.name}"
-                raise InvalidAnswer(_complaint(block, name, value, f"does not fit {column.type.value}")) from error
-        raise
-    if array.null_count and not column.nullable:
-        block = blocks[array.is_null().index(True).as_py()]
-        raise InvalidAnswer(_complaint(block, column.source or column.name, None, f"is missing for {table.name}"))
-    return array
+def block_rows(block: Any) -> BlockRows:
+    """Rows of blocks, transactions and withdrawals of one decoded block."""
+    number, stamp = int(block.number, 16), int(block.timestamp, 16)
+    transactions, withdrawals = block.transactions, block.withdrawals
+    many, day = len(transactions), [day_of(stamp)]
 
+    def place(count: int) -> Columns:
+        return {"block_number": Runs([number], [count]), "block_date": Runs(day, [count])}
 
-def _complaint(block: int, field: str | None, value: Any, problem: str) -> str:
-    return (
-        f"The node's answer for block {block}: {field} = {str(value)[:100]!r} {problem}. "
-        "Nothing of the day was published; compare the block with another node."
-    )
-
-
-def block_batches(blocks: Sequence[Record], report: FieldReport) -> dict[str, pa.RecordBatch]:
-    """Batches of blocks, transactions and withdrawals.
-
-    blocks: answers of eth_getBlockByNumber with full transactions, ordered by number.
-    """
-    numbers = [int(block["number"], 16) for block in blocks]
-    stamps = [int(block["timestamp"], 16) for block in blocks]
-    days = [day_of(stamp) for stamp in stamps]
-    transactions, tx_at = _children(blocks, "transactions")
-    withdrawals, withdrawal_at = _children(blocks, "withdrawals")
-    for table, records in ((BLOCKS, blocks), (TRANSACTIONS, transactions), (WITHDRAWALS, withdrawals)):
-        report.note(table, records)
-    withdrawal_blocks = [numbers[at] for at in withdrawal_at]
-    return {
-        BLOCKS.name: batch(
+    tables = {
+        BLOCKS.name: _columns(
             BLOCKS,
-            blocks,
-            numbers,
-            transaction_count=[len(block.get("transactions") or ()) for block in blocks],
-            withdrawals=[_withdrawals_cell(block.get("withdrawals")) for block in blocks],
-            block_date=days,
+            [block],
+            number,
+            {"transaction_count": [many], "withdrawals": [_withdrawals_cell(withdrawals)], "block_date": day},
         ),
-        TRANSACTIONS.name: batch(
+        TRANSACTIONS.name: _columns(
             TRANSACTIONS,
             transactions,
-            [numbers[at] for at in tx_at],
-            block_timestamp=[stamps[at] for at in tx_at],
-            block_date=[days[at] for at in tx_at],
+            number,
+            {"block_timestamp": Runs([stamp], [many]), "block_hash": Runs([block.hash], [many])} | place(many),
         ),
-        WITHDRAWALS.name: batch(
+        WITHDRAWALS.name: _columns(
             WITHDRAWALS,
-            withdrawals,
-            withdrawal_blocks,
-            block_number=withdrawal_blocks,
-            block_date=[days[at] for at in withdrawal_at],
+            withdrawals or (),
+            number,
+            place(len(withdrawals or ())),
         ),
     }
+    return BlockRows(number, block.hash, block.parentHash, stamp, tables)
 
 
-def _children(blocks: Sequence[Record], field: str) -> tuple[list[Record], list[int]]:
-    """All items of a list field, and for each the position of its block."""
-    pairs = [(item, at) for at, block in enumerate(blocks) for item in block.get(field) or ()]
-    return [item for item, _ in pairs], [at for _, at in pairs]
-
-
-def _withdrawals_cell(withdrawals: Sequence[Record] | None) -> str | None:
+def _withdrawals_cell(withdrawals: Sequence[Any] | None) -> str | None:
     if withdrawals is None:
         return None
     return ",".join(
         json.dumps(
             {
-                "index": quantity(item["index"]),
-                "validator_index": quantity(item["validatorIndex"]),
-                "address": item["address"],
-                "amount": quantity(item["amount"]),
+                "index": int(item.index, 16),
+                "validator_index": int(item.validatorIndex, 16),
+                "address": item.address,
+                "amount": int(item.amount, 16),
             },
             separators=(",", ":"),
         )
@@ -199,20 +137,85 @@ def _withdrawals_cell(withdrawals: Sequence[Record] | None) -> str | None:
     )
 
 
-def receipt_batches(
-    receipts: Sequence[Record], stamps: Mapping[int, int], report: FieldReport
-) -> dict[str, pa.RecordBatch]:
-    """Batches of receipts and logs.
+def receipt_rows(receipts: Sequence[Any], block: BlockRef) -> BlockRows:
+    """Rows of receipts and logs of one block; receipts are in transaction order, and of that very block.
 
-    receipts: answers of eth_getBlockReceipts, flattened, in order.
-    stamps: block number to block timestamp, for ``block_date``.
+    A log's place is its receipt's: a log that claims another one is refused.
     """
-    numbers = [int(receipt["blockNumber"], 16) for receipt in receipts]
-    logs, log_at = _children(receipts, "logs")
-    report.note(RECEIPTS, receipts)
-    report.note(LOGS, logs)
-    log_blocks = [numbers[at] for at in log_at]
-    return {
-        RECEIPTS.name: batch(RECEIPTS, receipts, numbers, block_date=[day_of(stamps[number]) for number in numbers]),
-        LOGS.name: batch(LOGS, logs, log_blocks, block_date=[day_of(stamps[number]) for number in log_blocks]),
-    }
+    many, day = len(receipts), [day_of(block.timestamp)]
+
+    def place(count: int) -> Columns:
+        return {
+            "block_hash": Runs([block.hash], [count]),
+            "block_number": Runs([block.number], [count]),
+            "block_date": Runs(day, [count]),
+        }
+
+    pairs = [(log, receipt) for receipt in receipts for log in receipt.logs]
+    for log, receipt in pairs:
+        if log.transactionHash != receipt.transactionHash:
+            raise Refusal(Kind.BROKEN, f"a log of block {block.number} stands in another transaction's receipt")
+    logs = [log for log, _ in pairs]
+    receipt_columns = _columns(
+        RECEIPTS,
+        receipts,
+        block.number,
+        place(many),
+    )
+    sizes = [len(receipt.logs) for receipt in receipts]
+    log_columns = _columns(
+        LOGS,
+        logs,
+        block.number,
+        {
+            "transaction_hash": Runs([receipt.transactionHash for receipt in receipts], sizes),
+            "transaction_index": Runs(list(receipt_columns["transaction_index"]), sizes),
+            **place(len(logs)),
+        },
+    )
+    tables = {RECEIPTS.name: receipt_columns, LOGS.name: log_columns}
+    return BlockRows(block.number, block.hash, "", block.timestamp, tables)
+
+
+def batches(rows: Sequence[BlockRows], tables: Sequence[Table]) -> dict[str, pa.RecordBatch]:
+    """The blocks' rows, one Arrow batch per table.
+
+    Raises:
+        InvalidAnswer: naming block, column and value, when a value is missing or does not fit.
+    """
+    return {table.name: batch(table, _gathered(rows, table)) for table in tables}
+
+
+def _gathered(rows: Sequence[BlockRows], table: Table) -> Columns:
+    parts = [row.tables[table.name] for row in rows]
+    return {column.name: joined([part[column.name] for part in parts]) for column in table.columns}
+
+
+def batch(table: Table, columns: Columns) -> pa.RecordBatch:
+    """Columns as one batch of ``table``.
+
+    Raises:
+        InvalidAnswer: naming block, column and value, when a value is missing or does not fit.
+    """
+    arrays = []
+    for column in table.columns:
+        try:
+            arrays.append(array(column, columns[column.name]))
+        except ValueError as error:
+            raise InvalidAnswer(_complaint(table, column, columns)) from error
+    return pa.RecordBatch.from_arrays(arrays, schema=table.arrow_schema)
+
+
+def _complaint(table: Table, column: Column, columns: Columns) -> str:
+    """What is wrong with the first value of a column that its type refuses."""
+    heights = columns[next(name for name in ("number", "block_number", "start_block") if name in columns)]
+    for value, block in zip(columns[column.name], heights, strict=True):
+        try:
+            array(column, [value])
+        except ValueError:
+            problem = "is missing" if value is None else f"does not fit {column.type.value}"
+            return (
+                f"The node's answer for block {block}: {table.name}.{column.name} = {str(value)[:100]!r} {problem}. "
+                "Nothing of the day was published; compare the block with another node."
+            )
+    raise AssertionError("unreachable: some value of the column was refused")

@@ -15,10 +15,29 @@ from resources.clients.transports import Kind, Refusal, Transport
 
 _ids = itertools.count(1)
 
+NULL_BYTES = b"null"
+NULL = msgspec.Raw(NULL_BYTES)
+
 # How long an endpoint that failed is left alone, doubling with each failure in a row.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 # A batch grows back by one after this many batches without trouble.
 GROW_AFTER = 8
+
+
+class Response(msgspec.Struct, gc=False):
+    """A JSON-RPC response object; its result is left as it came."""
+
+    id: int | str | None = None
+    result: msgspec.Raw = NULL
+    error: Any = None
+
+    @property
+    def is_null(self) -> bool:
+        view = memoryview(self.result)
+        return view.nbytes == len(NULL_BYTES) and bytes(view) == NULL_BYTES
+
+
+_ANSWER = msgspec.json.Decoder(list[Response] | Response)
 
 
 @dataclass
@@ -60,7 +79,7 @@ class Endpoint:
         """Seconds until the endpoint may be asked again; 0 when it may be asked now."""
         return max(0.0, self._paused_until - self._clock.monotonic())
 
-    def exchange(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[dict[str, Any]]:
+    def exchange(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Response]:
         """The response objects to a batch of (method, parameters), in the batch's order.
 
         Raises:
@@ -123,19 +142,18 @@ class Endpoint:
                 self._paused_until = now + pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
 
 
-def _in_order(answer: bytes, ids: Sequence[int]) -> list[dict[str, Any]]:
+def _in_order(answer: bytes, ids: Sequence[int]) -> list[Response]:
     try:
-        decoded = msgspec.json.decode(answer)
+        decoded = _ANSWER.decode(answer)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(Kind.BROKEN, f"not JSON ({error}), {len(answer)} bytes") from error
-    responses = decoded if isinstance(decoded, list) else [decoded]
-    if not all(isinstance(response, dict) for response in responses):
-        raise Refusal(Kind.BROKEN, "not JSON-RPC")
-    if isinstance(decoded, dict) and "error" in decoded and decoded.get("id") not in ids:
-        raise classify(decoded["error"])  # the batch as a whole was refused
-    by_id = {response.get("id"): response for response in responses}
-    if len(by_id) != len(responses) or by_id.keys() != set(ids):
-        raise Refusal(Kind.BROKEN, f"answers to other requests: {len(responses)} for {len(ids)}")
+        raise Refusal(Kind.BROKEN, f"not JSON-RPC ({error}), {len(answer)} bytes") from error
+    if isinstance(decoded, Response):
+        if decoded.error is not None and decoded.id not in ids:
+            raise classify(decoded.error)  # the batch as a whole was refused
+        decoded = [decoded]
+    by_id = {response.id: response for response in decoded}
+    if len(by_id) != len(decoded) or by_id.keys() != set(ids):
+        raise Refusal(Kind.BROKEN, f"answers to other requests: {len(decoded)} for {len(ids)}")
     return [by_id[id_] for id_ in ids]
 
 

@@ -1,16 +1,19 @@
 """An Ethereum node: blocks, receipts, traces and token calls, each checked to be the one asked for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from resources.clients.clock import Clock
 from resources.clients.endpoints import Endpoint, Traffic, classify
-from resources.clients.rpc import Call, RpcClient, not_null
+from resources.clients.rpc import Call, RpcClient, given_up
 from resources.clients.transports import Kind, Refusal, transport_for
 
-Block = dict[str, Any]
+Header = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class BlockRef:
     hash: str
     timestamp: int
     transaction_count: int
+    receipts_root: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,47 +72,63 @@ class EthereumNode:
         """The client's name and version."""
         return self._rpc.call(Call("web3_clientVersion", []))
 
-    def head(self) -> Block:
+    def head(self) -> Header:
         """The newest block's header."""
         return self._rpc.call(Call("eth_getBlockByNumber", ["latest", False]))
 
-    def header(self, number: int) -> Block:
+    def header(self, number: int) -> Header:
         """A block's header by number."""
-        return self._rpc.call(_block_call(number, full=False))
 
-    def finalized(self) -> Block | None:
+        def read(raw: msgspec.Raw) -> Header:
+            header = msgspec.json.decode(raw)
+            if header.get("number") != hex(number):
+                raise Refusal(Kind.BROKEN, f"block {header.get('number')} came for {hex(number)}")
+            return header
+
+        return self._rpc.call(Call("eth_getBlockByNumber", [hex(number), False], read))
+
+    def finalized(self) -> Header | None:
         """The newest final block's header; None where the node does not know the tag."""
-        return self._rpc.call(Call("eth_getBlockByNumber", ["finalized", False], lambda block: block, _unknown_tag))
+        call = Call("eth_getBlockByNumber", ["finalized", False], accept_null=True, accept_error=_unknown_tag)
+        return self._rpc.call(call)
 
-    def blocks(self, numbers: Iterable[int]) -> Iterator[Block]:
-        """Blocks with full transactions, in the order of ``numbers``."""
-        return self._rpc.map(_block_call(number, full=True) for number in numbers)
+    def blocks(self, numbers: Iterable[int], read: Callable[[int, msgspec.Raw], T]) -> Iterator[T]:
+        """Blocks with full transactions, in the order of ``numbers``.
 
-    def receipts(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
-        """Each block's receipts in transaction order.
+        read: makes a value of a block's JSON; raises Refusal when it is not the block of that number.
+        """
+        return self._rpc.map(
+            Call("eth_getBlockByNumber", [hex(number), True], partial(read, number)) for number in numbers
+        )
+
+    def receipts(self, blocks: Iterable[BlockRef], read: Callable[[BlockRef, bytes], T]) -> Iterator[T]:
+        """Each block's receipts.
+
+        read: makes a value of the JSON of a block's receipts; raises Refusal when they are not that block's.
 
         Raises:
             ChainReorganised: when the node's block of that number is another one by now.
             MethodUnsupported: when no endpoint offers eth_getBlockReceipts.
         """
         return self._rpc.map(
-            Call("eth_getBlockReceipts", [hex(block.number)], partial(_receipts_of, block)) for block in blocks
+            Call("eth_getBlockReceipts", [hex(block.number)], partial(read, block)) for block in blocks
         )
 
     def receipts_by_hash(
-        self, blocks: Sequence[BlockRef], hashes: Mapping[int, Sequence[str]]
-    ) -> Iterator[list[dict[str, Any]]]:
+        self, blocks: Sequence[BlockRef], hashes: Mapping[int, Sequence[str]], read: Callable[[BlockRef, bytes], T]
+    ) -> Iterator[T]:
         """The same from a node without eth_getBlockReceipts: one call per transaction.
 
         hashes: transaction hashes by block number.
         """
         answers = self._rpc.map(
-            Call("eth_getTransactionReceipt", [hash_], partial(_receipt_of, block))
-            for block in blocks
-            for hash_ in hashes[block.number]
+            Call("eth_getTransactionReceipt", [hash_], bytes) for block in blocks for hash_ in hashes[block.number]
         )
         for block in blocks:
-            yield [next(answers) for _ in hashes[block.number]]
+            try:
+                yield read(block, b"[" + b",".join(next(answers) for _ in hashes[block.number]) + b"]")
+            except Refusal as refusal:
+                raise given_up(refusal.kind, f"Ethereum node {self.name}: {refusal}.") from refusal
 
     def parity_traces(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
         """Each block's answer of trace_block."""
@@ -118,7 +138,7 @@ class EthereumNode:
         """Each block's answer of the callTracer, one object per transaction, asked for by block hash."""
         tracer = {"tracer": "callTracer"}
         return self._rpc.map(
-            Call("debug_traceBlockByHash", [block.hash, tracer], partial(_one_each, block)) for block in blocks
+            Call("debug_traceBlockByHash", [block.hash, tracer], partial(_calls_of, block)) for block in blocks
         )
 
     def contract_calls(self, calls: Iterable[tuple[str, str]]) -> Iterator[str | None]:
@@ -127,59 +147,39 @@ class EthereumNode:
         Only failures of the contract's own count; the node's are tried again.
         """
         return self._rpc.map(
-            Call("eth_call", [{"to": address, "data": data}, "latest"], not_null, _contract_failure)
+            Call("eth_call", [{"to": address, "data": data}, "latest"], accept_error=_contract_failure)
             for address, data in calls
         )
-
-
-def _block_call(number: int, full: bool) -> Call:
-    def accept(block: Any) -> Block:
-        if not_null(block).get("number") != hex(number):
-            raise Refusal(Kind.BROKEN, f"block {block.get('number')} came for {hex(number)}")
-        if full and any(
-            not isinstance(tx, dict) or tx.get("blockHash") != block["hash"] for tx in block["transactions"]
-        ):
-            raise Refusal(Kind.BROKEN, f"transactions of another block came with block {number}")
-        return block
-
-    return Call("eth_getBlockByNumber", [hex(number), full], accept)
 
 
 def _unknown_tag(error: dict[str, Any]) -> tuple[None] | None:
     return (None,) if classify(error).kind in (Kind.INVALID, Kind.UNSUPPORTED, Kind.BEHIND) else None
 
 
-def _receipts_of(block: BlockRef, receipts: Any) -> list[dict[str, Any]]:
-    found = not_null(receipts)
-    if any(receipt is None for receipt in found):
-        raise Refusal(Kind.BEHIND, f"a receipt of block {block.number} is null")
-    return [_receipt_of(block, receipt) for receipt in _one_each(block, found)]
-
-
-def _receipt_of(block: BlockRef, receipt: Any) -> dict[str, Any]:
-    for owner in (not_null(receipt), *(receipt.get("logs") or ())):
-        if owner.get("blockHash") != block.hash:
-            raise Refusal(Kind.MOVED, _moved(block, owner.get("blockHash")))
-    return receipt
-
-
-def _traces_of(block: BlockRef, traces: Any) -> list[dict[str, Any]]:
-    for trace in not_null(traces):
+def _traces_of(block: BlockRef, raw: msgspec.Raw) -> list[dict[str, Any]]:
+    traces = msgspec.json.decode(raw)
+    for trace in traces:
         if trace.get("blockHash", block.hash) != block.hash:
-            raise Refusal(Kind.MOVED, _moved(block, trace["blockHash"]))
+            raise Refusal(Kind.MOVED, moved(block, trace["blockHash"]))
     if block.transaction_count and not traces:
         raise Refusal(Kind.BEHIND, f"block {block.number} has transactions but no traces")
     return traces
 
 
-def _one_each(block: BlockRef, items: Any) -> list[dict[str, Any]]:
-    if len(not_null(items)) != block.transaction_count:
+def _calls_of(block: BlockRef, raw: msgspec.Raw) -> list[dict[str, Any]]:
+    return one_each(block, msgspec.json.decode(raw))
+
+
+def one_each(block: BlockRef, items: list[T]) -> list[T]:
+    """The items, one for each of the block's transactions; raises Refusal when there are more or fewer."""
+    if len(items) != block.transaction_count:
         detail = f"{len(items)} items came for the {block.transaction_count} transactions of block {block.number}"
         raise Refusal(Kind.BROKEN, detail)
     return items
 
 
-def _moved(block: BlockRef, found: str | None) -> str:
+def moved(block: BlockRef, found: str | None) -> str:
+    """That the node's block of a number is another one by now."""
     return f"block {block.number} is {found}, the lake holds {block.hash}"
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -47,7 +49,9 @@ class Lake:
         path = day.path
         if self.format == CSV:
             path = etl_files.write(table, day.path)
-        key = object_path(table.name, day.day, self._file_name(table))
+        stem, suffix = self._file_name(table)
+        key = object_path(table.name, day.day, stem + suffix)
+        evidence = object_path(table.name, day.day, f"{stem}.proof.json") if day.evidence else None
         file = DataFile(key, day.rows, path.stat().st_size, sha256_of(path))
         manifest = Manifest(
             dataset=table.name,
@@ -60,21 +64,24 @@ class Lake:
             engine=spooled.engine,
             verify=spooled.verify,
             run_id=run_id,
+            evidence=evidence,
         )
         self.store.upload(key, path)
+        if evidence:
+            self.store.write(evidence, msgspec.json.format(msgspec.json.encode(day.evidence)) + b"\n")
         self.store.write(manifest_path(table.name, day.day), manifest.encode())
         self._sweep(manifest, superseded)
         return manifest
 
-    def _file_name(self, table: Table) -> str:
-        """A name of its own for each export, so that a reader of the old manifest keeps its file to the end."""
+    def _file_name(self, table: Table) -> tuple[str, str]:
+        """Stem and suffix; each export has its own, so that a reader of the old manifest keeps its file to the end."""
         if self.format == CSV:
-            return f"{table.name}.{table.csv_layout}"
-        return f"{table.name}-{self._clock.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}.parquet"
+            return table.name, f".{table.csv_layout}"
+        return f"{table.name}-{self._clock.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}", ".parquet"
 
     def _sweep(self, manifest: Manifest, superseded: Manifest | None) -> None:
-        listed = {file.key for file in manifest.files} | {manifest_path(manifest.dataset, manifest.day)}
-        replaced = {file.key for file in superseded.files} if superseded else set()
+        listed = {*manifest.keys, manifest_path(manifest.dataset, manifest.day)}
+        replaced = set(superseded.keys) if superseded else set()
         oldest = self._clock.now() - ORPHAN_AFTER
         for stored in self.store.list(day_prefix(manifest.dataset, manifest.day)):
             if stored.key not in listed and (stored.key in replaced or stored.modified < oldest):
@@ -99,6 +106,11 @@ class Lake:
                 f"under {self.store.uri('')}. Materialize lake/{table.system}/{table.name} for it first."
             )
         return LakeObject(table, tuple(LakeDay(table, day, m, self.store) for day, m in found.items() if m))
+
+    def evidence(self, manifest: Manifest) -> dict[str, Any] | None:
+        """What was proved of a published day; None when nothing is kept of it."""
+        raw = self.store.read(manifest.evidence) if manifest.evidence else None
+        return None if raw is None else msgspec.json.decode(raw)
 
     def uri(self, manifest: Manifest) -> str:
         """The address of a published day's folder."""

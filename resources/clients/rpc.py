@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from core.errors import (
     ChainReorganised,
+    CommitmentMismatch,
     HeadwaterError,
     MethodUnsupported,
     NodeBehind,
@@ -20,7 +23,7 @@ from core.errors import (
     NodeUnavailable,
 )
 from resources.clients.clock import Clock
-from resources.clients.endpoints import Endpoint, Traffic, classify
+from resources.clients.endpoints import Endpoint, Response, Traffic, classify
 from resources.clients.transports import Kind, Refusal
 
 # With an endpoint's pauses of 0.5 s doubling to 30 s, some two minutes until a call is given up.
@@ -34,32 +37,34 @@ _GIVEN_UP: dict[Kind, tuple[type[HeadwaterError], str]] = {
     Kind.BEHIND: (NodeBehind, "Check that the node is synced, then run again."),
     Kind.UNSUPPORTED: (MethodUnsupported, "Use a node that offers it."),
     Kind.INVALID: (NodeRefused, "Use a node that accepts it."),
+    Kind.UNPROVEN: (CommitmentMismatch, "Compare the block with a node you trust; nothing of the day was published."),
     Kind.MOVED: (ChainReorganised, "Materialize the day's blocks again, then what follows from them."),
 }
 
 
+def given_up(kind: Kind, story: str) -> HeadwaterError:
+    """The error to end with when the last refusal was of that kind."""
+    error, remedy = _GIVEN_UP.get(kind, (NodeUnavailable, "Check the node, then run again."))
+    return error(f"{story} {remedy}")
+
+
 # Asking the same endpoint again cannot change these; another endpoint may still answer.
-_FINAL = {Kind.UNSUPPORTED, Kind.INVALID, Kind.MOVED}
-
-
-def not_null(result: Any) -> Any:
-    """Refuses null, which a node answers for what it does not have yet."""
-    if result is None:
-        raise Refusal(Kind.BEHIND, "the answer is null")
-    return result
+_FINAL = {Kind.UNSUPPORTED, Kind.INVALID, Kind.MOVED, Kind.UNPROVEN}
 
 
 @dataclass(frozen=True)
 class Call:
     """One call.
 
-    accept: returns the result, or raises Refusal when it is not the one asked for.
+    read: makes a value of the result's JSON, or raises Refusal when it is not what was asked for.
+    accept_null: null is an answer, and not what a node sends for what it does not have yet.
     accept_error: returns what an error object means for this call, or None to treat it as a failure.
     """
 
     method: str
     params: Sequence[Any]
-    accept: Callable[[Any], Any] = not_null
+    read: Callable[[msgspec.Raw], Any] = msgspec.json.decode
+    accept_null: bool = False
     accept_error: Callable[[dict[str, Any]], tuple[Any] | None] = field(default=lambda error: None)
 
     def __str__(self) -> str:
@@ -173,39 +178,41 @@ class RpcClient:
             item.attempts += 1
         hopeless = refusal.kind in _FINAL and not self._untried(item)
         if hopeless or item.attempts >= self._attempts:
-            error, remedy = _GIVEN_UP.get(refusal.kind, (NodeUnavailable, "Check the node, then run again."))
-            raise error(self._story(item, remedy))
+            raise given_up(refusal.kind, self._story(item))
 
     def _untried(self, item: _Pending) -> list[Endpoint]:
         tried = {endpoint for endpoint, _ in item.refusals}
         return [endpoint for endpoint in self.endpoints if endpoint not in tried | self._denied]
 
-    def _story(self, item: _Pending, remedy: str) -> str:
+    def _story(self, item: _Pending) -> str:
         last = {endpoint.name: str(refusal) for endpoint, refusal in item.refusals}
         told = "; ".join(f"{name}: {reason}" for name, reason in last.items())
-        return f"Ethereum node: no usable answer to {item.call} after {item.attempts} attempts ({told}). {remedy}"
+        return f"Ethereum node: no usable answer to {item.call} after {item.attempts} attempts ({told})."
 
     def _choose(self, group: list[_Pending]) -> Endpoint:
         """The endpoint to ask next: one that has failed this call least; waits while all are taken out."""
         while True:
             usable = [endpoint for endpoint in self.endpoints if endpoint not in self._denied]
             if not usable:
-                raise NodeRefused(self._story(group[0], "Check the key in ETHEREUM_PROVIDER_URI."))
+                raise NodeRefused(f"{self._story(group[0])} Check the key in ETHEREUM_PROVIDER_URI.")
             ready = [endpoint for endpoint in usable if not endpoint.resumes_in]
             if ready:
                 failed = [endpoint for endpoint, _ in group[0].refusals]
                 return min(ready, key=lambda endpoint: (failed.count(endpoint), endpoint.busy))
             wait = min(endpoint.resumes_in for endpoint in usable)
             if wait > LONGEST_WAIT:
-                raise NodeUnavailable(self._story(group[0], f"The node asks to wait {wait:.0f} s; run again then."))
+                raise NodeUnavailable(f"{self._story(group[0])} The node asks to wait {wait:.0f} s; run again then.")
             self._clock.sleep(wait)
 
 
-def _result(call: Call, response: dict[str, Any]) -> Any:
-    error = response.get("error")
-    if error is not None:
-        meaning = call.accept_error(error) if isinstance(error, dict) else None
+def _result(call: Call, response: Response) -> Any:
+    if response.error is not None:
+        meaning = call.accept_error(response.error) if isinstance(response.error, dict) else None
         if meaning is None:
-            raise classify(error)
+            raise classify(response.error)
         return meaning[0]
-    return call.accept(response.get("result"))
+    if not response.is_null:
+        return call.read(response.result)
+    if call.accept_null:
+        return None
+    raise Refusal(Kind.BEHIND, "the answer is null")

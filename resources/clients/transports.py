@@ -32,6 +32,7 @@ class Kind(Enum):
     BROKEN = "broken answer"
     BEHIND = "block or receipt not there yet"
     MOVED = "another block by now"
+    UNPROVEN = "the header commits to something else"
     UNSUPPORTED = "method not offered"
     DENIED = "access denied"
     INVALID = "request refused"

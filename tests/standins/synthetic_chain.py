@@ -1,6 +1,9 @@
-"""Chains made of nothing but numbers, times and parents: for day edges and reorganisations."""
+"""Chains without transactions, with real headers: for day edges and reorganisations."""
 
-import hashlib
+from assets.ethereum.proofs import encodings, trie
+
+_ROOT = "0x" + trie.EMPTY_ROOT.hex()
+_ZERO = "0x" + "00" * 32
 
 
 class SyntheticChain:
@@ -16,26 +19,61 @@ class SyntheticChain:
         self._rebuild()
 
     def _rebuild(self):
-        self.hashes, parent = [], "0x" + "00" * 32
-        self.parents = []
+        self.blocks, parent = [], _ZERO
         for number, salt in enumerate(self.salts):
-            self.parents.append(parent)
-            parent = "0x" + hashlib.sha256(f"{number}{salt}{parent}".encode()).hexdigest()
-            self.hashes.append(parent)
+            block = self._header(number, salt, parent)
+            parent = block["hash"]
+            self.blocks.append(block)
+
+    @property
+    def hashes(self):
+        return [block["hash"] for block in self.blocks]
+
+    def _header(self, number, salt, parent):
+        columns = {
+            "parent_hash": parent,
+            "sha3_uncles": _ZERO,
+            "miner": "0x" + "00" * 20,
+            "state_root": _ZERO,
+            "transactions_root": _ROOT,
+            "receipts_root": _ROOT,
+            "logs_bloom": "0x" + "00" * 256,
+            "difficulty": 0,
+            "number": number,
+            "gas_limit": 30_000_000,
+            "gas_used": 0,
+            "timestamp": self.times[number],
+            "extra_data": "0x" + salt.encode().hex(),
+            "nonce": "0x" + "00" * 8,
+        }
+        later = ("base_fee_per_gas", "withdrawals_root", "blob_gas_used", "excess_blob_gas")
+        columns |= dict.fromkeys((*later, "parent_beacon_block_root", "requests_hash"))
+        header = encodings.header({name: [value] for name, value in columns.items()}, _ZERO)
+        return {
+            "number": hex(number),
+            "hash": "0x" + trie.keccak(header).hex(),
+            "parentHash": parent,
+            "sha3Uncles": columns["sha3_uncles"],
+            "miner": columns["miner"],
+            "stateRoot": _ZERO,
+            "transactionsRoot": _ROOT,
+            "receiptsRoot": _ROOT,
+            "logsBloom": columns["logs_bloom"],
+            "difficulty": "0x0",
+            "gasLimit": hex(columns["gas_limit"]),
+            "gasUsed": "0x0",
+            "size": "0x200",
+            "timestamp": hex(self.times[number]),
+            "extraData": columns["extra_data"],
+            "mixHash": _ZERO,
+            "nonce": columns["nonce"],
+            "transactions": [],
+        }
 
     def reorganise(self, number, salt):
         """Replace block ``number`` and all above by others of the same times."""
         self.salts[number:] = [salt] * (len(self.salts) - number)
         self._rebuild()
-
-    def block(self, number):
-        return {
-            "number": hex(number),
-            "hash": self.hashes[number],
-            "parentHash": self.parents[number],
-            "timestamp": hex(self.times[number]),
-            "transactions": [],
-        }
 
     def answer(self, request):
         self.calls += 1
@@ -52,4 +90,4 @@ class SyntheticChain:
             return response | {"error": {"code": -32602, "message": "invalid argument 0: unknown tag"}}
         tags = {"latest": len(self.times) - 1, "finalized": self.finalized}
         number = tags[tag] if tag in tags else int(tag, 16)
-        return response | {"result": self.block(number) if number < len(self.times) else None}
+        return response | {"result": self.blocks[number] if number < len(self.times) else None}

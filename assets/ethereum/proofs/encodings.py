@@ -1,19 +1,21 @@
-"""Headers, transactions, receipts and withdrawals as the protocol encodes them, from rows and what rows leave out.
+"""Headers, transactions, receipts and withdrawals as the protocol encodes them, from the columns to be published.
 
-Rows are dicts of the published columns. Signatures, the chain id, a header's mixHash and a receipt's bloom have no
+Columns are lists of values, by name. Signatures, the chain id, a header's mixHash and a receipt's bloom have no
 column: they come from the node's answer, and are bound by the same hashes.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from assets.ethereum.proofs import rlp
 
-Row = Mapping[str, Any]
+Columns = Mapping[str, Any]
+
+_NO_ITEMS = b"\xc0"
 
 # Header fields that came with later forks, in the order they were appended.
-_APPENDED = (
+_APPENDED: tuple[tuple[str, Callable[[Any], bytes]], ...] = (
     ("base_fee_per_gas", rlp.integer),  # London
     ("withdrawals_root", rlp.text),  # Shanghai
     ("blob_gas_used", rlp.integer),  # Cancun
@@ -23,100 +25,122 @@ _APPENDED = (
 )
 
 
-class UnknownType(Exception):
+class UnknownTypeError(ValueError):
     """A transaction type whose encoding is not known here."""
 
 
-def header(row: Row, mix_hash: str) -> bytes:
-    """A block's header, which its hash is the hash of."""
+def header(columns: Columns, mix_hash: str) -> bytes:
+    """The header of the one block in ``columns``, which its hash is the hash of."""
+    row = {name: values[0] for name, values in columns.items()}
     parts = [rlp.text(row[name]) for name in ("parent_hash", "sha3_uncles", "miner")]
     parts += [rlp.text(row[name]) for name in ("state_root", "transactions_root", "receipts_root", "logs_bloom")]
-    parts += [rlp.integer(int(row[name])) for name in ("difficulty", "number", "gas_limit", "gas_used", "timestamp")]
+    parts += [rlp.integer(row[name]) for name in ("difficulty", "number", "gas_limit", "gas_used", "timestamp")]
     parts += [rlp.text(row["extra_data"]), rlp.text(mix_hash), rlp.text(row["nonce"])]
-    parts += [encode(int(value) if encode is rlp.integer else value) for value, encode in _appended(row)]
+    parts += [encode(row[name]) for name, encode in _APPENDED if row[name] is not None]
     return rlp.concatenated(parts)
 
 
-def _appended(row: Row):
-    return [(row[name], encode) for name, encode in _APPENDED if row[name] is not None]
+_CALL = ("nonce", "gas", "to_address", "value", "input", "transaction_type", "gas_price")
 
 
-def transaction(row: Row, signed: Row) -> bytes:
-    """A transaction of types 0 to 4, which its hash is the hash of.
+def transactions(columns: Columns, signed: Sequence[Any]) -> Iterator[bytes]:
+    """Transactions of types 0 to 4 in order, which their hashes are the hashes of.
 
-    signed: the node's object, for v, r, s, yParity and chainId.
+    signed: the node's objects, for v, r, s, yParity and chainId.
 
     Raises:
-        UnknownType: for any other type.
+        UnknownTypeError: for any other type.
     """
-    kind = row["transaction_type"] or 0
-    to = rlp.text(row["to_address"]) if row["to_address"] else rlp.EMPTY
-    call = [to, rlp.integer(int(row["value"])), rlp.text(row["input"])]
-    nonce, gas = rlp.integer(row["nonce"]), rlp.integer(row["gas"])
-    signature = [rlp.quantity(signed["r"]), rlp.quantity(signed["s"])]
-    if kind == 0:
-        price = rlp.integer(int(row["gas_price"]))
-        return rlp.concatenated([nonce, price, gas, *call, rlp.quantity(signed["v"]), *signature])
-    if kind == 1:
-        fees = [rlp.integer(int(row["gas_price"]))]
-    elif kind in (2, 3, 4):
-        fees = [rlp.integer(int(row[name])) for name in ("max_priority_fee_per_gas", "max_fee_per_gas")]
-    else:
-        raise UnknownType(f"transaction type {kind}")
-    parts = [rlp.quantity(signed["chainId"]), nonce, *fees, gas, *call, _access_list(row["access_list"])]
-    if kind == 3:
-        hashes = rlp.concatenated(rlp.text(hash_) for hash_ in row["blob_versioned_hashes"].split(","))
-        parts += [rlp.integer(int(row["max_fee_per_blob_gas"])), hashes]
-    elif kind == 4:
-        parts.append(_authorization_list(row["authorization_list"]))
-    parity = signed["yParity"] if signed.get("yParity") is not None else signed["v"]
-    return bytes((kind,)) + rlp.concatenated([*parts, rlp.quantity(parity), *signature])
+    integer, text = rlp.integer, rlp.text
+    calls = zip(*(columns[name] for name in _CALL), signed, strict=True)
+    for at, (nonce, gas, to, value, data, kind, price, tx) in enumerate(calls):
+        call = (text(to) if to else rlp.EMPTY, integer(value), text(data))
+        signature = (rlp.quantity(tx.r), rlp.quantity(tx.s))
+        if not kind:
+            parts = (integer(nonce), integer(price), integer(gas), *call, rlp.quantity(tx.v), *signature)
+            yield rlp.concatenated(parts)
+            continue
+        fees: tuple[bytes, ...] = (integer(price),)
+        if kind > 1:
+            fees = (integer(columns["max_priority_fee_per_gas"][at]), integer(columns["max_fee_per_gas"][at]))
+        extra = _EXTRA[kind](columns, at) if kind in _EXTRA else _refuse(kind)
+        parity = rlp.quantity(tx.yParity if tx.yParity is not None else tx.v)
+        access = _access_list(columns["access_list"][at])
+        named = (rlp.quantity(tx.chainId), integer(nonce), *fees, integer(gas), *call, access, *extra)
+        yield bytes((kind,)) + rlp.concatenated((*named, parity, *signature))
+
+
+def _refuse(kind: int) -> tuple[bytes, ...]:
+    raise UnknownTypeError(f"transactions of type {kind} cannot be encoded here")
+
+
+def _blobs(columns: Columns, at: int) -> tuple[bytes, ...]:
+    hashes = map(rlp.text, columns["blob_versioned_hashes"][at].split(","))
+    return rlp.integer(columns["max_fee_per_blob_gas"][at]), rlp.concatenated(hashes)
+
+
+def _authorizations(columns: Columns, at: int) -> tuple[bytes, ...]:
+    entries = json.loads(columns["authorization_list"][at])
+    return (
+        rlp.concatenated(
+            rlp.concatenated((
+                *(rlp.quantity(entry["chainId"]), rlp.text(entry["address"]), rlp.quantity(entry["nonce"])),
+                *(rlp.quantity(entry["yParity"]), rlp.quantity(entry["r"]), rlp.quantity(entry["s"])),
+            ))
+            for entry in entries
+        ),
+    )  # fmt: skip
+
+
+def _nothing(columns: Columns, at: int) -> tuple[bytes, ...]:
+    return ()
+
+
+# What a type holds between its access list and its signature.
+_EXTRA: dict[int, Callable[[Columns, int], tuple[bytes, ...]]] = {
+    1: _nothing,
+    2: _nothing,
+    3: _blobs,
+    4: _authorizations,
+}
 
 
 def _access_list(cell: str | None) -> bytes:
     if not cell or cell == "[]":
-        return b"\xc0"
+        return _NO_ITEMS
     return rlp.concatenated(
         rlp.concatenated((rlp.text(entry["address"]), rlp.concatenated(map(rlp.text, entry["storageKeys"]))))
         for entry in json.loads(cell)
     )
 
 
-def _authorization_list(cell: str) -> bytes:
-    return rlp.concatenated(
-        rlp.concatenated((
-            *(rlp.quantity(entry["chainId"]), rlp.text(entry["address"]), rlp.quantity(entry["nonce"])),
-            *(rlp.quantity(entry["yParity"]), rlp.quantity(entry["r"]), rlp.quantity(entry["s"])),
-        ))
-        for entry in json.loads(cell)
-    )  # fmt: skip
+def receipts(columns: Columns, logs: Columns, blooms: Sequence[str], kinds: Sequence[int | None]) -> Iterator[bytes]:
+    """Receipts in order with their logs. Before Byzantium they hold a state root, since then a status.
 
-
-def receipt(row: Row, logs: Sequence[Row], bloom: str, kind: int) -> bytes:
-    """A receipt with its logs. Before Byzantium it holds a state root, since then a status.
-
-    bloom: the node's; the receipt commits to the logs themselves. kind: the transaction's type.
+    blooms: the node's; a receipt commits to the logs themselves. kinds: the transactions' types.
     """
-    outcome = rlp.text(row["root"]) if row["status"] is None else rlp.integer(row["status"])
-    entries = rlp.concatenated(
-        rlp.concatenated((
-            rlp.text(log["address"]),
-            rlp.concatenated(rlp.text(topic) for topic in log["topics"].split(",") if topic),
-            rlp.text(log["data"]),
-        ))
-        for log in logs
-    )  # fmt: skip
-    encoded = rlp.concatenated((outcome, rlp.integer(row["cumulative_gas_used"]), rlp.text(bloom), entries))
-    return bytes((kind,)) + encoded if kind else encoded
+    entries = _log_entries(columns["transaction_index"], logs)
+    names = ("status", "root", "cumulative_gas_used")
+    rows = zip(*(columns[name] for name in names), blooms, kinds, entries, strict=True)
+    for status, root, gas, bloom, kind, own_logs in rows:
+        outcome = rlp.text(root) if status is None else rlp.integer(status)
+        encoded = rlp.concatenated((outcome, rlp.integer(gas), rlp.text(bloom), rlp.concatenated(own_logs)))
+        yield bytes((kind,)) + encoded if kind else encoded
 
 
-def withdrawal(row: Row) -> bytes:
-    """A validator withdrawal."""
-    return rlp.concatenated(
-        (
-            rlp.integer(row["index"]),
-            rlp.integer(row["validator_index"]),
-            rlp.text(row["address"]),
-            rlp.integer(row["amount"]),
-        )
-    )
+def _log_entries(indexes: Sequence[int], logs: Columns) -> list[list[bytes]]:
+    """For each transaction index its encoded logs."""
+    by_index: dict[int, list[bytes]] = {index: [] for index in indexes}
+    text, names = rlp.text, ("transaction_index", "address", "topics", "data")
+    for index, address, topics, data in zip(*(logs[name] for name in names), strict=True):
+        words = rlp.concatenated([text(topic) for topic in topics.split(",")]) if topics else _NO_ITEMS
+        by_index[index].append(rlp.concatenated((text(address), words, text(data))))
+    return [by_index[index] for index in indexes]
+
+
+def withdrawals(columns: Columns) -> Iterator[bytes]:
+    """Validator withdrawals in order."""
+    names = ("index", "validator_index", "address", "amount")
+    for index, validator, address, amount in zip(*(columns[name] for name in names), strict=True):
+        parts = (rlp.integer(index), rlp.integer(validator), rlp.text(address), rlp.integer(amount))
+        yield rlp.concatenated(parts)

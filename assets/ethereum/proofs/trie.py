@@ -46,11 +46,12 @@ def root(items: Sequence[bytes]) -> bytes:
 
 
 def _encoded(node: _Leaf | _Extension | _Branch, items: Sequence[bytes]) -> bytes:
-    if type(node) is _Leaf:
+    if isinstance(node, _Leaf):
         return rlp.concatenated((node.path, rlp.string(items[node.at])))
-    if type(node) is _Extension:
+    if isinstance(node, _Extension):
         return rlp.concatenated((node.path, _reference(node.child, items)))
-    parts = [rlp.EMPTY if child is None else _reference(child, items) for child in node.children]
+    children = node.children
+    parts = [rlp.EMPTY if child is None else _reference(child, items) for child in children]
     parts.append(rlp.EMPTY)  # no position's key is the beginning of another's: branches hold no value
     return rlp.concatenated(parts)
 

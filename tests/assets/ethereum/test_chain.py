@@ -2,13 +2,19 @@
 
 import pytest
 
+from assets.ethereum.answers import AnswerReader
 from assets.ethereum.chain import REORG_DEPTH, canonical_blocks
+from assets.ethereum.transform import block_rows
 from core.errors import NodeUnavailable
 from resources.clients.ethereum_node import Budget, EthereumNode
 from tests.standins.faulty_node import FaultyNode
 from tests.standins.synthetic_chain import SyntheticChain
 
 LENGTH = 300
+
+
+def _read(number, raw):
+    return block_rows(AnswerReader().block(raw))
 
 
 def _collect(clock, chain, behave=None, last=LENGTH - 1):
@@ -21,8 +27,8 @@ def _collect(clock, chain, behave=None, last=LENGTH - 1):
 
     with FaultyNode(chain.answer, behave) as server:
         node = EthereumNode(server.uri, Budget(batch_size=5, in_flight=2), clock)
-        for chunk in canonical_blocks(node, 0, last, 20, take_back):
-            kept |= {int(block["number"], 16): block["hash"] for block in chunk}
+        for chunk in canonical_blocks(node, _read, 0, last, take_back):
+            kept |= {block.number: block.hash for block in chunk}
     return kept
 
 

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS
 from resources.ethereum import EthereumNodeResource
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.clock import ManualClock
@@ -178,3 +179,56 @@ def test_run_metadata_accounts_for_the_work(tmp_path, recorded_chain):
     assert (metadata["first_block"], metadata["last_block"]) == (42, 78)
     assert metadata["node_version"].startswith("anvil")
     assert {"bytes_received", "seconds", "blocks_per_second", "rows", "dagster/uri", "file"} <= metadata.keys()
+
+
+def _lying(chain, number, field):
+    """The chain's answers, but for one block whose transactions are worth a wei more."""
+
+    def answer(request):
+        found = chain.answer(request)
+        block = found.get("result")
+        if request["method"] == "eth_getBlockByNumber" and isinstance(block, dict) and block["number"] == hex(number):
+            for transaction in block["transactions"]:
+                if isinstance(transaction, dict):
+                    transaction[field] = hex(int(transaction[field], 16) + 1)
+        return found
+
+    return answer
+
+
+def test_a_lying_endpoint_is_named_and_nothing_is_published(tmp_path, recorded_chain):
+    with FaultyNode(_lying(recorded_chain, 50, "value")) as liar:
+        graph = _graph(tmp_path, liar)
+        result = graph.run(LAKE, DAY, expect_success=False)
+    said = " ".join(failures(result))
+    assert re.search(r"block 50: transactionsRoot is 0x\w{64}, the rows give 0x\w{64}", said)
+    assert liar.uri in said
+    assert "nothing of the day was published" in said
+    assert graph.lake.store.list("export/") == []
+
+
+def test_another_endpoint_is_tried_before_the_partition_fails(good, tmp_path, recorded_chain):
+    with FaultyNode(_lying(recorded_chain, 50, "value")) as liar, FaultyNode(recorded_chain.answer) as honest:
+        both = _HurriedNode(provider_uri=f"{liar.uri},{honest.uri}", tracer="parity")
+        graph = Graph(tmp_path, liar.uri, overrides={"ethereum": both})
+        graph.run(LAKE, DAY)
+    assert graph.lake_rows([DAY]) == good.lake_rows([DAY])
+
+
+def test_what_was_proved_is_kept_beside_the_data_and_told_by_a_check(good):
+    manifest = good.lake.manifest(TRANSACTIONS, DAY)
+    assert manifest.verify == "full"
+    evidence = good.lake.evidence(manifest)
+    assert (evidence["verify"], evidence["blocks_proved"]) == ("full", 37)
+    for table in (BLOCKS, TRANSACTIONS, RECEIPTS, LOGS):
+        assert good.evaluate(table.lake_key, "header_commitments", DAY).passed
+
+
+def test_without_verification_the_check_says_so(tmp_path, recorded_chain):
+    with FaultyNode(_lying(recorded_chain, 50, "value")) as liar:
+        off = _HurriedNode(provider_uri=liar.uri, tracer="parity", verify="off")
+        graph = Graph(tmp_path, liar.uri, overrides={"ethereum": off})
+        graph.run('key:"lake/ethereum/blocks" or key:"lake/ethereum/transactions"', DAY)
+    evaluation = graph.evaluate(BLOCKS.lake_key, "header_commitments", DAY)
+    assert evaluation.passed
+    assert evaluation.description == "Not verified: ETHEREUM_VERIFY was off for 2024-01-03"

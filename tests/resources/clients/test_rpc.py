@@ -2,10 +2,12 @@
 
 import threading
 
+import msgspec
 import pytest
 
 from core.errors import ChainReorganised, MethodUnsupported, NodeBehind, NodeRefused, NodeUnavailable
-from resources.clients.ethereum_node import BlockRef, Budget, EthereumNode
+from resources.clients.ethereum_node import BlockRef, Budget, EthereumNode, moved, one_each
+from resources.clients.transports import Kind, Refusal
 from tests.standins.faulty_node import FaultyNode, Reply, error, first, status
 from tests.standins.synthetic_chain import SyntheticChain
 
@@ -17,7 +19,24 @@ def _node(clock, *servers, **budget):
 
 
 def _numbers(node, count=60):
-    return [int(block["number"], 16) for block in node.blocks(range(count))]
+    return list(node.blocks(range(count), _read))
+
+
+def _read(number, raw):
+    """What every reader does first: refuse another block."""
+    block = msgspec.json.decode(raw)
+    if block["number"] != hex(number):
+        raise Refusal(Kind.BROKEN, f"block {block['number']} came for {hex(number)}")
+    return number
+
+
+def _read_receipts(block, raw):
+    receipts = msgspec.json.decode(raw)
+    if None in receipts:
+        raise Refusal(Kind.BEHIND, "a receipt is null")
+    if any(receipt["blockHash"] != block.hash for receipt in receipts):
+        raise Refusal(Kind.MOVED, moved(block, receipts[0]["blockHash"]))
+    return one_each(block, receipts)
 
 
 def _null(calls, honest):
@@ -160,7 +179,7 @@ def test_no_more_requests_in_flight_than_allowed(clock):
 
 def test_only_a_bounded_number_of_answers_is_fetched_ahead(clock):
     with FaultyNode(CHAIN.answer) as server:
-        blocks = _node(clock, server, in_flight=2, batch_size=5).blocks(range(400))
+        blocks = _node(clock, server, in_flight=2, batch_size=5).blocks(range(400), _read)
         next(blocks)
         blocks.close()
         assert len(server.calls) <= (2 * 2 + 1) * 5
@@ -179,7 +198,7 @@ def test_a_wrong_key_is_permanent_and_never_shown(code, clock):
 def test_an_unknown_method_is_told_at_once(clock):
     with FaultyNode(CHAIN.answer) as server:
         with pytest.raises(MethodUnsupported, match="eth_getBlockReceipts"):
-            list(_node(clock, server).receipts([BlockRef(1, CHAIN.hashes[1], 10, 0)]))
+            list(_node(clock, server).receipts([BlockRef(1, CHAIN.hashes[1], 10, 0)], _read_receipts))
     assert not clock.slept
 
 
@@ -192,7 +211,7 @@ def test_receipts_of_another_block_mean_a_reorganisation(clock):
 
     with FaultyNode(receipts) as server:
         with pytest.raises(ChainReorganised, match="block 5 is 0xnew, the lake holds 0xold"):
-            list(_node(clock, server).receipts([ref]))
+            list(_node(clock, server).receipts([ref], _read_receipts))
 
 
 def test_a_null_receipt_is_waited_for(clock):
@@ -203,7 +222,7 @@ def test_a_null_receipt_is_waited_for(clock):
         return {"jsonrpc": "2.0", "id": request["id"], "result": next(answers)}
 
     with FaultyNode(receipts) as server:
-        assert list(_node(clock, server).receipts([ref])) == [[{"blockHash": "0xa", "logs": []}]]
+        assert list(_node(clock, server).receipts([ref], _read_receipts)) == [[{"blockHash": "0xa", "logs": []}]]
 
 
 def test_what_a_contract_fails_is_an_answer_and_what_the_node_fails_is_not(clock):

@@ -1,11 +1,14 @@
 """Roots and hashes worked out from rows are the ones that real headers commit to."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.ethereum.answers import AnswerReader
 from assets.ethereum.proofs import encodings, rlp, trie
-from assets.ethereum.transform import FieldReport, block_batches, receipt_batches
+from assets.ethereum.transform import block_rows, receipt_rows
+from resources.clients.ethereum_node import BlockRef
 from tests.standins.captured import execution_api, mainnet, needs_captured_data
 
 # anvil 1.7.1 computes the transactionsRoot of a block with a blob transaction over its sidecar.
@@ -20,35 +23,24 @@ def _ask(chain, method, *params):
     return chain.answer({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)})["result"]
 
 
-def _rows(batches):
-    return {name: batch.to_pylist() for name, batch in batches.items()}
-
-
 def _block_roots(block):
-    rows = _rows(block_batches([block], FieldReport()))
-    (header,) = rows["blocks"]
-    encoded = [
-        encodings.transaction(row, tx) for row, tx in zip(rows["transactions"], block["transactions"], strict=True)
-    ]
+    answer = AnswerReader().block(msgspec.json.encode(block))
+    tables = block_rows(answer).tables
+    encoded = list(encodings.transactions(tables["transactions"], answer.transactions))
     assert [_hex(trie.keccak(one)) for one in encoded] == [tx["hash"] for tx in block["transactions"]]
     return {
-        "hash": _hex(trie.keccak(encodings.header(header, block["mixHash"]))),
+        "hash": _hex(trie.keccak(encodings.header(tables["blocks"], answer.mixHash))),
         "transactionsRoot": _hex(trie.root(encoded)),
-        "withdrawalsRoot": _hex(trie.root([encodings.withdrawal(row) for row in rows["withdrawals"]])),
+        "withdrawalsRoot": _hex(trie.root(list(encodings.withdrawals(tables["withdrawals"])))),
     }
 
 
 def _receipts_root(receipts, number):
-    rows = _rows(receipt_batches(receipts, {number: 1_700_000_000}, FieldReport()))
-    logs = {}
-    for log in rows["logs"]:
-        logs.setdefault(log["transaction_index"], []).append(log)
-    return _hex(
-        trie.root([
-            encodings.receipt(row, logs.get(row["transaction_index"], []), answer["logsBloom"], int(answer.get("type", "0x0"), 16))
-            for row, answer in zip(rows["receipts"], receipts, strict=True)
-        ])
-    )  # fmt: skip
+    answers = AnswerReader().receipts(msgspec.json.encode(receipts))
+    block = BlockRef(number, receipts[0]["blockHash"] if receipts else "", 1_700_000_000, len(receipts))
+    tables = receipt_rows(answers, block).tables
+    blooms, kinds = [answer.logsBloom for answer in answers], [int(answer.type or "0x0", 16) for answer in answers]
+    return _hex(trie.root(list(encodings.receipts(tables["receipts"], tables["logs"], blooms, kinds))))
 
 
 def test_every_block_of_the_sample_chain(recorded_chain):
