@@ -4,11 +4,16 @@ import uuid
 from datetime import date
 
 import pytest
+from hypothesis import settings
 
 from core.settings import SETTINGS
 from devnet.node import DevnetNode, RecordedChain
 from tests.standins.clock import ManualClock
 from tests.standins.s3 import s3_client, s3_server
+
+# An example's time depends on what else the machine does; benchmarks measure, tests do not.
+settings.register_profile("headwater", deadline=None)
+settings.load_profile("headwater")
 
 SAMPLE_DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
 EMPTY_DAY = date(2024, 1, 5)
