@@ -2,13 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 Row = Mapping[str, Any]
+
+
+class Rows(Protocol):
+    """Rows whose number is known, and that may be gone through more than once: a list, or what a file holds."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Row]: ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Batch:
     ``requests``, ``units``: what fetching it took; units are the source's own money, if it counts any.
     """
 
-    rows: Sequence[Row]
+    rows: Rows
     source: str
     rejected: Mapping[str, int] = field(default_factory=dict)
     complete_for: Mapping[str, Any] = field(default_factory=dict)

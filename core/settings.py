@@ -212,6 +212,22 @@ BLOCKCHAIR_TRANSACTIONS = Setting(
     "500",
     "0",
 )
+BLOCKCHAIR_SOURCE = Setting(
+    "BLOCKCHAIR_SOURCE",
+    "Where blocks and single transactions come from: api, in request units, or dumps, the daily files, which take none "
+    "and are published some time after the day. Daily sums and figures of the moment are always the API's.",
+    "dumps",
+    "api",
+    ("api", "dumps"),
+)
+BLOCKCHAIR_DUMPS_URL = Setting(
+    "BLOCKCHAIR_DUMPS_URL",
+    "Address of a dump, with {chain}, {table} and {day} as YYYYMMDD in it; Blockchair's own when not set.",
+    "https://gz.blockchair.com/{chain}/{table}/blockchair_{chain}_{table}_{day}.tsv.gz",
+)
+BLOCKCHAIR_DUMPS_KEY = Setting(
+    "BLOCKCHAIR_DUMPS_KEY", "Key sent for dumps; without one they may be slow.", "from-your-account"
+)
 MARKETS_FINALITY_HOURS = Setting(
     "MARKETS_FINALITY_HOURS",
     "Hours after a day's end from which its daily sums of a chain count as final.",
@@ -258,6 +274,9 @@ SETTINGS = (
     BLOCKCHAIR_CALLS_PER_MINUTE,
     BLOCKCHAIR_UNITS_PER_DAY,
     BLOCKCHAIR_TRANSACTIONS,
+    BLOCKCHAIR_SOURCE,
+    BLOCKCHAIR_DUMPS_URL,
+    BLOCKCHAIR_DUMPS_KEY,
     MARKETS_FINALITY_HOURS,
     NOTICE_URL,
 )

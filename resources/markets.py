@@ -9,6 +9,8 @@ import dagster as dg
 
 from core import settings
 from resources.clients.blockchair import Blockchair
+from resources.clients.blockchair_dumps import BlockchairDumps
+from resources.clients.chain_source import ChainSource
 from resources.clients.clock import Clock
 from resources.clients.coingecko import CoinGecko
 from resources.clients.postgres import Postgres
@@ -57,6 +59,16 @@ class BlockchairResource(dg.ConfigurableResource):
             per_minute=settings.BLOCKCHAIR_CALLS_PER_MINUTE.number(environ, least=0.01),
         )
 
+    def source(self, database: Postgres) -> ChainSource:
+        """Where blocks and single transactions come from: the API, or the dumps."""
+        environ = os.environ
+        if settings.BLOCKCHAIR_SOURCE.read(environ) == "api":
+            return self.client(database)
+        if plan_of(settings.BLOCKCHAIR_PLAN) == SAMPLE:
+            return BlockchairDumps(self.clock(), _sample_roots()[2])
+        key = settings.BLOCKCHAIR_DUMPS_KEY.read(environ)
+        return BlockchairDumps(self.clock(), settings.BLOCKCHAIR_DUMPS_URL.read(environ), key)
+
     def most_transactions(self) -> int:
         return settings.BLOCKCHAIR_TRANSACTIONS.integer(os.environ, least=0)
 
@@ -88,10 +100,10 @@ class _SampleClock(Clock):
 
 
 @cache
-def _sample_roots() -> tuple[str, str]:
-    """Serves the sample from this process, once: CoinGecko's root and Blockchair's."""
+def _sample_roots() -> tuple[str, str, str]:
+    """Serves the sample from this process, once: CoinGecko's root, Blockchair's, and the address of its dumps."""
     from devnet.markets.sample import sample  # noqa: PLC0415 - not loaded for the real APIs
     from devnet.markets.server import MarketServer  # noqa: PLC0415
 
     server = MarketServer(sample()).start()
-    return server.coingecko_root, server.blockchair_root
+    return server.coingecko_root, server.blockchair_root, server.dumps_pattern

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -104,7 +105,7 @@ def global_daily(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource
 def blocks(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Deliveries:
     """All blocks of the run's chains and days."""
     with failures_explained():
-        return Deliveries(extract.blocks(_client(blockchair, postgres), _parts(context)))
+        return Deliveries(extract.blocks(blockchair.source(postgres.postgres()), _parts(context)))
 
 
 @_by_chain(TX_DAILY_AGGREGATE, freshness_policy=FRESHNESS)
@@ -117,14 +118,15 @@ def tx_daily_aggregate(
         return Deliveries(extract.tx_daily_aggregate(client, _parts(context), now, blockchair.finality()))
 
 
-@_by_chain(TRANSACTIONS)
+@_by_chain(TRANSACTIONS, deps=[blocks])
 def transactions(
     context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam
 ) -> Deliveries:
     """The first transactions of the run's chains and days, on demand."""
     with failures_explained():
-        client = _client(blockchair, postgres)
-        return Deliveries(extract.transactions(client, _parts(context), blockchair.most_transactions()))
+        database = postgres.postgres()
+        source, hashes = blockchair.source(database), partial(extract.block_hashes, database)
+        return Deliveries(extract.transactions(source, _parts(context), blockchair.most_transactions(), hashes))
 
 
 @_raw(CHAIN_STATS, BLOCKCHAIR_POOL, freshness_policy=HOURLY)

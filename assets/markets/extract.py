@@ -1,10 +1,9 @@
 """From the clients to batches, one per partition: what belongs together is merged together, or not at all."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -17,18 +16,16 @@ from assets.markets.tables import (
     TRANSACTIONS,
 )
 from assets.markets.tracked import CURRENCY, summed_fields
-from assets.markets.transform import chain_row, closes, sums_row, typed
+from assets.markets.transform import chain_row, closes, in_block, sums_row, typed
 from core.errors import DayIncomplete, SettingError
-from core.merging import Batch, Row
+from core.merging import Batch, Row, Rows
 from core.windows import ONE_DAY, end_of
-from resources.clients.blockchair import (
-    COST_OF_STATS,
-    COST_OF_SUMS,
-    Blockchair,
-    cost_of_transactions,
-    estimate_of_blocks,
-)
+from resources.clients.blockchair import COST_OF_STATS, COST_OF_SUMS, Blockchair
+from resources.clients.chain_source import ChainSource
 from resources.clients.coingecko import CoinGecko
+from resources.clients.postgres import Postgres
+
+Hashes = Callable[[str, Iterable[int]], Mapping[int, str]]
 
 
 @dataclass(frozen=True)
@@ -114,19 +111,18 @@ def global_daily(gecko: CoinGecko, days: Sequence[date], now: datetime) -> Itera
         yield str(day), Batch([row], source, requests=gecko.http.requests)
 
 
-def blocks(blockchair: Blockchair, parts: Mapping[str, ChainDay]) -> Iterator[tuple[str, Batch]]:
+def blocks(source: ChainSource, parts: Mapping[str, ChainDay]) -> Iterator[tuple[str, Batch]]:
     """The blocks of chains and days, a batch for each.
 
     Raises:
         QuotaSpent: before the first request, when not all of them fit into what is left of the units.
     """
-    estimate = sum((estimate_of_blocks(part.chain) for part in parts.values()), Decimal(0))
-    blockchair.ledger.require(estimate, _named("the blocks of", parts))
+    source.require_blocks([part.chain for part in parts.values()], _named("the blocks of", parts))
     for key, part in parts.items():
-        answers, spent = _accounted(blockchair, partial(blockchair.blocks, part.chain, part.day))
+        answers, spent = _accounted(source, partial(source.blocks, part.chain, part.day))
         rows = [chain_row(BLOCKS, part.chain, answer) for answer in answers]
         complete = {"chain": part.chain, "block_date": part.day}
-        yield key, Batch(rows, blockchair.http.address(f"{part.chain}/blocks"), complete_for=complete, **spent)
+        yield key, Batch(rows, source.address_of(part.chain, "blocks", part.day), complete_for=complete, **spent)
 
 
 def tx_daily_aggregate(
@@ -147,8 +143,26 @@ def tx_daily_aggregate(
         yield key, Batch([row], blockchair.http.address(f"{part.chain}/transactions"), **spent)
 
 
-def transactions(blockchair: Blockchair, parts: Mapping[str, ChainDay], most: int) -> Iterator[tuple[str, Batch]]:
-    """The first transactions of chains and days.
+@dataclass(frozen=True)
+class Converted:
+    """Rows made of a source's while they are gone through: a file of them is never held as a whole."""
+
+    answers: Rows
+    convert: Callable[[Row], Row]
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self.convert, self.answers)
+
+
+def transactions(
+    source: ChainSource, parts: Mapping[str, ChainDay], most: int, hashes: Hashes
+) -> Iterator[tuple[str, Batch]]:
+    """The first transactions of chains and days, each with the hash of its block if that is known.
+
+    hashes: a chain and heights to the hashes of the blocks there.
 
     Raises:
         SettingError: when none are wanted.
@@ -159,11 +173,23 @@ def transactions(blockchair: Blockchair, parts: Mapping[str, ChainDay], most: in
             "BLOCKCHAIR_TRANSACTIONS is 0, so no single transactions are fetched. Set how many of a day and chain are "
             "wanted, such as BLOCKCHAIR_TRANSACTIONS=500."
         )
-    blockchair.ledger.require(cost_of_transactions(most) * len(parts), _named("single transactions of", parts))
+    source.require_transactions(most, len(parts), _named("single transactions of", parts))
     for key, part in parts.items():
-        answers, spent = _accounted(blockchair, partial(blockchair.transactions, part.chain, part.day, most))
-        rows = [chain_row(TRANSACTIONS, part.chain, answer) for answer in answers]
-        yield key, Batch(rows, blockchair.http.address(f"{part.chain}/transactions"), **spent)
+        answers, spent = _accounted(source, partial(source.transactions, part.chain, part.day, most))
+        rows = Converted(answers, partial(chain_row, TRANSACTIONS, part.chain))
+        known = hashes(part.chain, {row["block_id"] for row in rows} - {None})
+        rows = Converted(rows, partial(in_block, known))
+        yield key, Batch(rows, source.address_of(part.chain, "transactions", part.day), **spent)
+
+
+def block_hashes(database: Postgres, chain: str, heights: Iterable[int]) -> dict[int, str]:
+    """Hashes of the current blocks at these heights, as far as they were loaded."""
+    database.migrate(BLOCKS)
+    found = database.records(
+        f"SELECT height, block_hash FROM {BLOCKS.address} WHERE chain = %s AND height = ANY(%s) AND NOT is_orphan",
+        [chain, sorted(heights)],
+    )
+    return {row["height"]: row["block_hash"] for row in found}
 
 
 def chain_stats(blockchair: Blockchair, chains: Sequence[str]) -> Batch:
@@ -178,14 +204,11 @@ def _end(day: date) -> datetime:
     return datetime.fromtimestamp(end_of(day), tz=UTC)
 
 
-def _accounted(blockchair: Blockchair, fetch: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+def _accounted(source: ChainSource, fetch: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
     """What was fetched, with the requests and units it took."""
-    requests, units = blockchair.http.requests, blockchair.ledger.charged
+    requests, units = source.requests, source.units
     found = fetch()
-    return found, {
-        "requests": blockchair.http.requests - requests,
-        "units": blockchair.ledger.charged - units,
-    }
+    return found, {"requests": source.requests - requests, "units": source.units - units}
 
 
 def _named(what: str, parts: Mapping[str, ChainDay]) -> str:

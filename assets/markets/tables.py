@@ -159,7 +159,7 @@ TRANSACTIONS = Table(
         _CHAIN,
         Column("tx_hash", TEXT, "Hash.", nullable=False, source="hash"),
         Column("block_id", BIGINT, "Height of its block; null while it waits for one.", source="block_id"),
-        Column("block_hash", TEXT, "Hash of the block, where it was loaded."),
+        Column("block_hash", TEXT, "Hash of the block, if it was loaded before; null when not."),
         Column("block_date", DATE, "UTC day of its time.", nullable=False),
         Column("tx_time", TIMESTAMP, "Time.", nullable=False, source="time"),
         Column("size", BIGINT, "Size.", unit="bytes", source="size"),

@@ -68,9 +68,9 @@ def _text(value: Any) -> str:
 
 
 def _truth(value: Any) -> bool:
-    if value not in (True, False):  # Blockchair's dumps write 1 and 0
+    if value not in (True, False, "1", "0"):  # Blockchair's dumps write 1 and 0
         raise ValueError("neither true nor false")
-    return bool(value)
+    return value in (True, "1")
 
 
 def moment(value: Any) -> datetime:
@@ -125,6 +125,11 @@ def chain_row(table: Table, chain: str, answer: Mapping[str, Any]) -> dict[str, 
     if row.get("block_id") == -1:  # still waiting for a block
         row["block_id"] = None
     return row
+
+
+def in_block(known: Mapping[int, str], transaction: Row) -> Row:
+    """The transaction with the hash of its block. known: height to hash."""
+    return {**transaction, "block_hash": known.get(transaction["block_id"])}
 
 
 def sums_row(

@@ -1,4 +1,5 @@
-"""One loopback server for both APIs: CoinGecko's below /api/v3 (public) and /pro/api/v3, Blockchair's at /blockchair.
+"""One loopback server for both sources: CoinGecko below /api/v3 (public) and /pro/api/v3, Blockchair at /blockchair,
+its dumps at /dumps.
 
 ``python -m devnet.markets.server --port 8600`` serves the committed sample.
 """
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from devnet.markets import coingecko
+from devnet.markets import coingecko, dumps
 from devnet.markets.blockchair import Blockchair
 from devnet.markets.sample import sample
 from devnet.markets.world import World
@@ -55,6 +56,7 @@ class MarketServer:
         root = f"http://127.0.0.1:{self._server.server_port}"
         self.coingecko_root, self.pro_root = f"{root}/api/v3", f"{root}/pro/api/v3"
         self.blockchair_root = f"{root}/blockchair"
+        self.dumps_pattern = f"{root}/dumps/{{chain}}/{{table}}/blockchair_{{chain}}_{{table}}_{{day}}.tsv.gz"
 
     def start(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="markets", daemon=True).start()
@@ -90,6 +92,8 @@ class MarketServer:
                 )
         if request.path.startswith("/blockchair/"):
             return self.blockchair.answer(request.path.removeprefix("/blockchair/"), request.parameters)
+        if request.path.startswith("/dumps/"):
+            return dumps.answer(self.world, request.path.removeprefix("/dumps/"))
         return 404, {"error": "no such path"}
 
 
@@ -107,7 +111,7 @@ def _handler(market: MarketServer) -> type[BaseHTTPRequestHandler]:
             if status is None:
                 self.close_connection = True
                 return
-            body = (document if isinstance(document, str) else json.dumps(document, default=_number)).encode()
+            body = document if isinstance(document, bytes) else _text(document).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **more}.items():
                 self.send_header(name, value)
@@ -118,6 +122,10 @@ def _handler(market: MarketServer) -> type[BaseHTTPRequestHandler]:
             """Say nothing: a day takes a hundred requests."""
 
     return Handler
+
+
+def _text(document: Any) -> str:
+    return document if isinstance(document, str) else json.dumps(document, default=_number)
 
 
 def _number(value: object) -> float | int:

@@ -67,7 +67,7 @@ class Page:
 
 
 class Blockchair:
-    """The endpoints this platform reads; every request is charged to the ledger."""
+    """The endpoints this platform reads, a ``ChainSource``; every request is charged to the ledger."""
 
     def __init__(
         self,
@@ -85,6 +85,23 @@ class Blockchair:
             per_minute=per_minute,
             secret_parameters={"key": key} if key else {},
         )
+
+    @property
+    def requests(self) -> int:
+        return self.http.requests
+
+    @property
+    def units(self) -> Decimal:
+        return self.ledger.charged
+
+    def address_of(self, chain: str, table: str, day: date) -> str:
+        return self.http.address(f"{chain}/{table}")
+
+    def require_blocks(self, chains: Sequence[str], what: str) -> None:
+        self.ledger.require(sum(map(estimate_of_blocks, chains), Decimal(0)), what)
+
+    def require_transactions(self, most: int, days: int, what: str) -> None:
+        self.ledger.require(cost_of_transactions(most) * days, what)
 
     def blocks(self, chain: str, day: date) -> list[dict[str, Any]]:
         """Every block from the day's lowest to its highest height.

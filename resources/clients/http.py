@@ -1,4 +1,4 @@
-"""JSON over HTTP, politely: paced, tried again where that may help, and without a secret in any message.
+"""JSON and files over HTTP, politely: paced, tried again where that may help, and without a secret in any message.
 
 What an answer means is the API's own affair: its client passes a ``judge``, which returns what is wanted of a
 document, raises ``Unusable`` for what may go away, and an error of ``core.errors`` for what will not.
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import partial
+from typing import IO, Any
 from urllib.parse import quote_plus, urlencode
 
 import urllib3
@@ -25,6 +26,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
 # A server that asks for a longer pause than this, in seconds, is left to the run's own retry.
 LONGEST_WAIT = 300.0
 CONNECT_SECONDS = 10.0
+OK = 200
+# Bytes of a file held at a time.
+PIECE = 1 << 16
 
 
 class _Secrets(logging.Filter):
@@ -113,6 +117,28 @@ class HttpApi:
         Raises:
             SourceUnavailable: when no attempt gave a usable answer; and whatever ``judge`` raises.
         """
+        return self._tried(
+            path, parameters, partial(self._exchange, path, parameters), judge, before=before, refused=refused
+        )
+
+    def download(self, path: str, file: IO[bytes], judge: Judge) -> None:
+        """A file, byte by byte as it is sent, into ``file``; ``judge`` sees an empty text unless the status is bad.
+
+        Raises:
+            SourceUnavailable: when it never came whole; and whatever ``judge`` raises.
+        """
+        self._tried(path, None, partial(self._receive, path, file), judge)
+
+    def _tried(
+        self,
+        path: str,
+        parameters: Mapping[str, Any] | None,
+        exchange: Callable[[], tuple[Answer, float | None]],
+        judge: Judge,
+        *,
+        before: Callable[[], None] = lambda: None,
+        refused: Callable[[], None] = lambda: None,
+    ) -> Any:
         reasons = []
         for attempt in range(ATTEMPTS):
             self._pace()
@@ -120,7 +146,7 @@ class HttpApi:
             wait = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
             self.requests += 1
             try:
-                answer, retry_after = self._exchange(path, parameters)
+                answer, retry_after = exchange()
             except urllib3.exceptions.HTTPError as error:
                 reasons.append(type(error).__name__)
             else:
@@ -157,6 +183,27 @@ class HttpApi:
         except ValueError:
             document = None
         return Answer(response.status, document, text), _seconds(response.headers.get("Retry-After"), self.clock.now())
+
+    def _receive(self, path: str, file: IO[bytes]) -> tuple[Answer, float | None]:
+        file.seek(0)
+        file.truncate()
+        response = self._pool.request(
+            "GET",
+            f"{self.root}/{path}",
+            fields=self.secret_parameters,
+            headers=self.headers,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            # Undecoded, so that a server that declares a .gz file as compressed transfer changes nothing.
+            if response.status == OK:
+                for piece in response.stream(PIECE, decode_content=False):
+                    file.write(piece)
+            text = "" if response.status == OK else response.read(PIECE).decode(errors="replace")
+        finally:
+            response.close()
+        return Answer(response.status, None, text), _seconds(response.headers.get("Retry-After"), self.clock.now())
 
 
 def _no_number(name: str) -> None:

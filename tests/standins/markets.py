@@ -67,14 +67,15 @@ def sums_of(count):
 
 
 def transactions(name, count, height=1001, day=DAY):
-    """Transactions as the API serves them, all of one day; numbers leave gaps, as the API's do."""
+    """Transactions as the API serves them, evenly spread on a day; numbers leave gaps, as the API's do."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return [
         {
             "id": 5_000_000 + 3 * at,
             "block_id": height + at // 100,
             "hash": block_hash(name, at, "transaction"),
             "date": str(day),
-            "time": f"{day} 00:00:{at % 60:02}",
+            "time": f"{midnight + timedelta(seconds=86_399 * at // max(count - 1, 1)):%Y-%m-%d %H:%M:%S}",
             "size": 250,
             "is_coinbase": at % 100 == 0,
             "input_count": 1,

@@ -272,6 +272,39 @@ def test_single_transactions_come_on_demand_and_move_with_their_block(markets, m
     assert moved == [{"block_id": 1009}, {"block_id": None}]
 
 
+def test_a_transaction_names_its_block_once_that_is_loaded(markets, monkeypatch):
+    """The hash is the current block's at that height: a reorganisation changes it, and its reversal back."""
+    monkeypatch.setenv("BLOCKCHAIR_TRANSACTIONS", "150")
+    select, partition = "key:raw/markets/transactions", f"bitcoin|{DAY}"
+    bitcoin = markets.server.world.chains["bitcoin"]
+    bitcoin.transactions, bitcoin.sums = transactions("bitcoin", 200), {}
+    bitcoin.transactions[3]["block_id"], bitcoin.transactions[4]["block_id"] = -1, 999_999
+
+    def run(*selected):
+        result = counts(markets.run(" or ".join(selected), partition))[f"transactions {partition}"]
+        return {name: result[name] for name in ("inserted", "updated", "unchanged")}
+
+    def assert_hashes():
+        hashes = {row["id"]: row["hash"] for row in bitcoin.blocks}
+        found = markets.rows("SELECT block_id, block_hash FROM raw.transactions")
+        assert len(found) == 150
+        assert all(row["block_hash"] == hashes.get(row["block_id"]) for row in found)
+        assert {row["block_id"] for row in found if row["block_hash"] is None} == {None, 999_999}
+
+    assert run(select) == {"inserted": 150, "updated": 0, "unchanged": 0}
+    assert markets.rows("SELECT DISTINCT block_hash FROM raw.transactions") == [{"block_hash": None}]
+    assert run("key:raw/markets/blocks", select) == {"inserted": 0, "updated": 148, "unchanged": 2}
+    assert_hashes()
+    assert run(select) == {"inserted": 0, "updated": 0, "unchanged": 150}
+    original = [dict(row) for row in bitcoin.blocks]
+    bitcoin.reorganise(1002, "x")
+    assert run("key:raw/markets/blocks", select) == {"inserted": 0, "updated": 50, "unchanged": 100}
+    assert_hashes()
+    bitcoin.blocks[:] = original
+    assert run("key:raw/markets/blocks", select)["updated"] == 50
+    assert_hashes()
+
+
 def test_snapshots_are_kept_apart_by_their_moment(markets):
     select = "key:raw/markets/market_snapshot or key:raw/markets/chain_stats or key:raw/markets/coin_list"
 

@@ -11,7 +11,7 @@ from statistics import stdev
 
 import pytest
 
-from assets.dbt.assets import markets_dimensions, markets_prices
+from assets.dbt.assets import markets_dimensions, markets_network, markets_prices
 from core.errors import SettingError
 from devnet.markets.server import Fault
 from devnet.markets.world import Figures
@@ -169,3 +169,19 @@ def test_a_missing_password_fails_early_and_by_name(database, monkeypatch):
     )
     assert done.returncode != 0
     assert "POSTGRES_DBT_PASSWORD" in done.stdout + done.stderr
+
+
+def test_network_value_needs_neither_prices_nor_chains_to_have_been_built(markets):
+    """On an empty database there are no rows; without prices the capitalisation is null, until a later run."""
+    markets.build(markets_network, DAY)
+    assert markets.table("markets.fct_network_value") == []
+
+    markets.fetch_chains(DAY)
+    markets.run_job("markets_chain_models_job", str(DAY))
+    found = markets.table("markets.fct_network_value")
+    assert [row["chain"] for row in found] == ["bitcoin", "dogecoin", "ethereum"]
+    assert {(row["market_cap_usd"], row["nvt"]) for row in found} == {(None, None)}
+
+    markets.run_job("markets_prices_job", str(DAY))
+    markets.build(markets_network, DAY)
+    assert None not in {row["nvt"] for row in markets.table("markets.fct_network_value")}

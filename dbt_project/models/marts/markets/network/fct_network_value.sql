@@ -1,3 +1,8 @@
+-- Takes prices and chains, which are built apart: without prices the capitalisation is unknown, without chains there
+-- is no row.
+{% set chain_columns = {"chain": "text", "day": "date", "transferred_usd": "numeric"} %}
+{% set price_columns = {"coin_id": "text", "day": "date", "market_cap_usd": "numeric"} %}
+
 select
     assets.coin_id,
     chains.chain,
@@ -5,10 +10,10 @@ select
     prices.market_cap_usd,
     chains.transferred_usd,
     prices.market_cap_usd / nullif(chains.transferred_usd, 0) as nvt
-from {{ ref("fct_chain_daily") }} as chains
-inner join {{ ref("dim_asset") }} as assets
+from {{ built_or_empty(ref("fct_chain_daily"), chain_columns) }} as chains
+inner join {{ built_or_empty(ref("dim_asset"), {"coin_id": "text", "chain": "text"}) }} as assets
     on chains.chain = assets.chain
-left join {{ ref("fct_prices_daily") }} as prices
+left join {{ built_or_empty(ref("fct_prices_daily"), price_columns) }} as prices
     on
         assets.coin_id = prices.coin_id
         and chains.day = prices.day
