@@ -6,6 +6,8 @@ export DAGSTER_HOME ?= $(HEADWATER_HOME)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 BIN := .venv/bin
+# Against the pins of ethereum-etl's own packages, as its dependency group says in pyproject.toml.
+ETL_OVERRIDE := parsimonious==0.9.0
 FROM ?= 2024-01-02
 TO ?= 2024-01-04
 
@@ -72,6 +74,8 @@ lock: .venv/bin/python ## Resolve the lock files anew
 		--no-header pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
 		--no-header --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
+		--no-header --no-annotate --override <(echo $(ETL_OVERRIDE)) --group ethereum-etl -o requirements-ethereum-etl.lock
 
 clean: ## Remove the embedded defaults' state
 	rm -rf $(HEADWATER_HOME) dbt_project/target dbt_project/logs
