@@ -12,7 +12,7 @@ FROM ?= 2024-01-02
 TO ?= 2024-01-04
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-markets test dev check format backfill lock clean
+.PHONY: help setup run run-markets test dev check format backfill bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ dev: setup ## Open the Dagster UI on http://localhost:3000
 test: .venv/.ready-dev ## Run the tests
 	@echo "Running the tests (some minutes on two cores)"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+bench: setup ## Measure the budgets beside ethereum-etl and cryo (BENCH="--blocks 300" for a short run)
+	@$(BIN)/python -m benchmarks.run $(BENCH)
 
 format: .venv/.ready-dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
