@@ -6,11 +6,13 @@ export DAGSTER_HOME ?= $(HEADWATER_HOME)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 BIN := .venv/bin
+# Against the pins of ethereum-etl's own packages, as its dependency group says in pyproject.toml.
+ETL_OVERRIDE := parsimonious==0.9.0
 FROM ?= 2024-01-02
 TO ?= 2024-01-04
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-markets test dev check format backfill lock clean
+.PHONY: help setup run run-markets test dev check format backfill bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +56,9 @@ test: .venv/.ready-dev ## Run the tests
 	@echo "Running the tests (some minutes on two cores)"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
+bench: setup ## Measure the budgets beside ethereum-etl and cryo (BENCH="--blocks 300" for a short run)
+	@$(BIN)/python -m benchmarks.run $(BENCH)
+
 format: .venv/.ready-dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
@@ -72,6 +77,8 @@ lock: .venv/bin/python ## Resolve the lock files anew
 		--no-header pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
 		--no-header --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
+		--no-header --no-annotate --override <(echo $(ETL_OVERRIDE)) --group ethereum-etl -o requirements-ethereum-etl.lock
 
 clean: ## Remove the embedded defaults' state
 	rm -rf $(HEADWATER_HOME) dbt_project/target dbt_project/logs

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ["core", "devnet", "resources.clients", "resources", "assets", "jobs", "schedules", "definitions"]
-PACKAGES = ("core", "devnet", "resources", "assets", "jobs", "schedules")
+PACKAGES = ("core", "devnet", "resources", "assets", "benchmarks", "jobs", "schedules")
+LAYERS = ["core", "devnet", "resources.clients", *PACKAGES[2:], "definitions"]
 SOURCES = [
     *sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts),
     ROOT / "definitions.py",
@@ -67,6 +67,7 @@ PURE = [
     if path.is_relative_to(ROOT / "core")
     or path.is_relative_to(ROOT / "resources/clients")
     or path.is_relative_to(ROOT / "devnet")
+    or path.is_relative_to(ROOT / "benchmarks")
     or (path.is_relative_to(ROOT / "assets") and path.name not in DAGSTER_FILES and "dbt" not in path.parts)
 ]
 

@@ -1,0 +1,123 @@
+"""The whole benchmark on a few blocks, without the engines that need a package index; and what it makes of figures."""
+
+import sys
+
+import pytest
+
+from benchmarks import report, run
+from benchmarks.engines import Export
+from benchmarks.measure import CommandFailed, Cost, measured, typical
+from benchmarks.report import ETL, OTHER, OURS, Budget, Measured
+
+
+def test_a_run_of_a_few_blocks_writes_the_tables(home, tmp_path, capsys):
+    output = tmp_path / "results.md"
+    words = ["--blocks", "3", "--day-blocks", "4", "--repeat", "1", "--parts", "export", "day", "load", "--against"]
+    run.main([*words, "--output", str(output)])
+    text = output.read_text()
+    assert text in capsys.readouterr().out
+    assert "## Budgets" in text
+    assert "| Headwater" in text
+    assert "## Export: 3 blocks of" in text
+    assert "## A day of 4 blocks" in text
+    assert "| logs " in text
+    assert str(tmp_path) not in text
+    assert not [path for path in home.iterdir() if path.name.startswith("bench-")]
+
+
+@pytest.mark.slow
+def test_the_increment_on_two_histories(home, tmp_path):
+    output = tmp_path / "results.md"
+    words = ["--parts", "increment", "--history-blocks", "2", "--history-days", "2", "--repeat", "1", "--against"]
+    run.main([*words, "--output", str(output)])
+    assert "| 2 days " in output.read_text()
+    assert "| 20 days " in output.read_text()
+
+
+@pytest.mark.slow
+def test_all_engines_leave_the_same_rows(home, tmp_path):
+    output = tmp_path / "results.md"
+    run.main(["--blocks", "5", "--repeat", "1", "--parts", "export", "--output", str(output)])
+    text = output.read_text()
+    assert "ethereum-etl" in text
+    assert "times less than ethereum-etl" in text
+    assert f"{ETL} was not measured" not in text
+
+
+def test_a_command_is_charged_with_its_childrens_time_and_memory():
+    burn = "import time; a = bytearray(90 << 20); e = time.process_time() + .3\nwhile time.process_time() < e: pass"
+    cost = measured([sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])"])
+    assert cost.cpu >= 0.3
+    assert cost.wall >= 0.3
+    assert 90 < cost.peak < 1000
+    with pytest.raises(CommandFailed, match="ended with 3: so it is"):
+        measured([sys.executable, "-c", "import sys; print('so it is', file=sys.stderr); sys.exit(3)"])
+
+
+def test_repetitions_give_medians_and_the_highest_peak():
+    cost = typical([Cost(1, 9, 5), Cost(3, 8, 7), Cost(2, 1, 6)])
+    assert (cost.cpu, cost.wall, cost.peak) == (2, 8, 7)
+    both = Cost(1, 2, 30).then(Cost(4, 5, 20))
+    assert (both.cpu, both.wall, both.peak) == (5, 7, 30)
+
+
+def _line(engine, proofs, cpu, wall, rows):
+    return Measured(engine, proofs, 0, 500, Export(Cost(cpu, wall, 100), rows), 7)
+
+
+def test_figures_are_held_against_their_budgets():
+    rows = {"blocks": 500, "transactions": 90_000, "receipts": 90_000, "logs": 180_000, "token_transfers": 90_000}
+    found = run.Found(
+        lines=[
+            _line(OURS, False, 1.0, 1.0, rows),
+            _line(OURS, True, 4.0, 3.0, rows),
+            _line(ETL, None, 10.0, 20.0, rows),
+            _line(OTHER, None, 2.0, 4.0, {"blocks": 500, "transactions": 90_000, "logs": 180_000}),
+        ],
+        load=[{"table": "logs", "rows": 10, "ours": [1.0, 2.0, 1.0], "copy": [0.5, 1.5, 0.9]}],
+        increment={"days": 2, "times": 10, "rows": 5, "short": [1.0, 1.2, 1.1], "long": [1.1, 1.1, 1.4]},
+    )
+    measured_ = {budget.figure: budget.cells() for budget in run.budgets(found)}
+    assert measured_["export without proofs, per 1,000 blocks"][3:] == [
+        "2.00 CPU-s",
+        "must met, 1.1 times from the aim",
+    ]
+    assert measured_["the same, times less than ethereum-etl"][3:] == ["10.00x", "must met, 1.5 times from the aim"]
+    assert measured_["proofs, extra per 1,000 blocks"][3:] == ["6.00 CPU-s", "MISSED, 2.4 times from the aim"]
+    assert measured_["a day of 7,200 blocks with proofs"][3:] == ["not measured", ""]
+    assert measured_["lake to DuckDB, of COPY's rows/s"][3] == "0.75x"
+    assert measured_["increment with 10 times the history"][3:] == ["1.00x", "aim met"]
+    lines = report.exports_table(found.lines)
+    assert "10.0x" in lines[2]
+    assert "20.0x" in lines[2]
+    assert len({len(line) for line in lines}) == 1
+    assert "67,625" in lines[5]  # cryo's rows are counted in what it exports
+
+
+def test_engines_that_leave_other_rows_are_no_comparison():
+    rows = {"blocks": 500, "transactions": 90_000}
+    ours, theirs = Export(Cost(1, 1, 1), rows), Export(Cost(1, 1, 1), rows | {"transactions": 89_999})
+    with pytest.raises(CommandFailed, match="ethereum-etl left .*89999.*we left"):
+        run._assert_same_rows({(OURS, False): [ours], (ETL, None): [theirs]})
+
+
+def test_anothers_engine_that_fails_is_left_out_and_ours_is_not(home):
+    def fine(node, blocks, scratch):
+        return Export(Cost(1, 1, 1), {"blocks": blocks})
+
+    def failing(node, blocks, scratch):
+        raise CommandFailed("it crashed")
+
+    home.mkdir()
+    found = run.Found()
+    run.compare(found, {(OURS, False): fine, (OTHER, None): failing}, home, 2, repeat=2, latency_ms=0)
+    assert [line.engine for line in found.lines] == [OURS]
+    assert found.remarks == ["cryo failed with 0 ms of latency: it crashed"]
+    with pytest.raises(CommandFailed):
+        run.compare(found, {(OURS, False): failing}, home, 2, repeat=1, latency_ms=0)
+
+
+def test_a_budget_knows_which_way_is_better():
+    assert Budget("speed", "x", 8, 15, 15.0, more=True).cells()[4] == "aim met"
+    assert Budget("speed", "x", 8, 15, 7.5, more=True).cells()[4] == "MISSED, 2.0 times from the aim"
+    assert Budget("time", " s", 60, 30, 45.0).cells()[4] == "must met, 1.5 times from the aim"
