@@ -31,7 +31,7 @@ FORMATS = (PARQUET, CSV)
 # A data file without a manifest belongs to a killed run once it is older than any run may last.
 ORPHAN_AFTER = timedelta(hours=24)
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 16_384
 
 
 class Lake:
@@ -151,7 +151,7 @@ class LakeDay:
         with tempfile.TemporaryDirectory(prefix="headwater-read-") as scratch:
             yield pa.RecordBatch.from_pylist([], pa.schema([self.table_.arrow_schema.field(name) for name in names]))
             for path in self.local_files(Path(scratch)):
-                with pq.ParquetFile(path) as file:
+                with pq.ParquetFile(path, pre_buffer=False) as file:  # else the whole file is held
                     yield from file.iter_batches(BATCH_ROWS, columns=names)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
