@@ -55,7 +55,13 @@ class Ui:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self.wait(lambda: self.ask("{ assetNodes { id } }")["assetNodes"], 120)
+        self.wait(self._answers, 120)
+
+    def _answers(self):
+        try:
+            return self.ask("{ assetNodes { id } }")["assetNodes"]
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return None
 
     def stop(self):
         for signal_, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
@@ -68,11 +74,8 @@ class Ui:
     def ask(self, query, **variables):
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.load(answer)["data"]
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return {"assetNodes": []}
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["data"]
 
     def wait(self, ready, seconds):
         """Poll another process: its time is not ours to set."""
@@ -155,7 +158,8 @@ query($id: String!) {
 
 def _backfill(ui, layers):
     nodes = ui.ask("{ assetNodes { assetKey { path } } }")["assetNodes"]
-    keys = [node["assetKey"] for node in nodes if node["assetKey"]["path"][0] in layers]
+    paths = [node["assetKey"]["path"] for node in nodes]
+    keys = [{"path": path} for path in paths if path[0] in layers and path[1] == "ethereum"]
     return ui.ask(LAUNCH, assets=keys, days=DAYS)["launchPartitionBackfill"]["backfillId"]
 
 
