@@ -12,6 +12,7 @@ from assets.ethereum.transform import block_rows, receipt_rows
 from resources.clients.ethereum_node import BlockRef
 from resources.clients.transports import Refusal
 from tests.standins.captured import mainnet, needs_captured_data
+from tests.standins.synthetic_chain import SyntheticChain
 
 
 def _ask(chain, method, *params):
@@ -231,6 +232,15 @@ def test_a_missing_withdrawal_is_caught(rich):
         change(mutated["withdrawals"])
         with pytest.raises(Refusal, match="withdrawalsRoot is"):
             _prove_block(mutated)
+
+
+def test_withdrawals_that_the_header_does_not_commit_to_are_refused():
+    """A block of before Shanghai, whose header has no root for them."""
+    block = copy.deepcopy(SyntheticChain([0, 12]).blocks[1])
+    _prove_block(block)
+    block["withdrawals"] = [{"index": "0x1", "validatorIndex": "0x2", "address": f"0x{7:040x}", "amount": "0x1"}]
+    with pytest.raises(Refusal, match="withdrawalsRoot is None, the rows give 0x"):
+        _prove_block(block)
 
 
 def _prove_block(block):
