@@ -20,7 +20,6 @@ SAMPLE = Path(__file__).with_name("sample.json.gz")
 NOW = datetime(2024, 1, 5, 1, 0, tzinfo=UTC)
 FIRST_POINT = date(2023, 9, 28)
 FIRST_BLOCK = datetime(2024, 1, 1, 23, 0, tzinfo=UTC)
-SECONDS_A_DAY = 86_400
 
 # Price at the beginning, daily drift and spread, coins in existence.
 COINS: dict[str, tuple[str, str, float, float, float, int]] = {

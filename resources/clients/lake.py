@@ -26,7 +26,6 @@ from resources.clients.clock import Clock
 from resources.clients.object_store import ObjectStore
 
 PARQUET, CSV = "parquet", "csv"
-FORMATS = (PARQUET, CSV)
 
 # A data file without a manifest belongs to a killed run once it is older than any run may last.
 ORPHAN_AFTER = timedelta(hours=24)
