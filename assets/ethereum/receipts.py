@@ -1,8 +1,9 @@
 """A day of receipts and logs from the node, for the blocks and transactions that the lake holds."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from itertools import accumulate, chain
+from itertools import chain
 
 import msgspec
 import pyarrow as pa
@@ -32,8 +33,7 @@ def export_receipts(export: Export, blocks: LakeObject, transactions: LakeObject
     for lake_day in blocks.days:
         day = spool.day(lake_day.day)
         proved, seconds = export.prover.blocks, export.prover.seconds
-        known = KnownBlocks(lake_day, transactions.on(lake_day.day))
-        for block in _receipts(export, known):
+        for block in _receipts(export, lake_day, transactions.on(lake_day.day)):
             day.add(block.number, block.tables)
             export.progress.advance()
         proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
@@ -41,57 +41,43 @@ def export_receipts(export: Export, blocks: LakeObject, transactions: LakeObject
     return spool.tables()
 
 
-class KnownBlocks:
-    """A day's blocks with their transactions' hashes and types, as the lake holds them."""
-
-    def __init__(self, blocks: LakeDay, transactions: LakeDay):
-        self.refs = block_refs(blocks)
-        self._transactions = transactions.table(["hash", "transaction_type"])
-        starts = accumulate((ref.transaction_count for ref in self.refs), initial=0)
-        self._starts = {ref.number: start for ref, start in zip(self.refs, starts, strict=False)}
-
-    def hashes(self, block: BlockRef) -> list[str]:
-        """The block's transaction hashes, in order."""
-        return self.of([block], "hash").to_pylist()
-
-    def of(self, blocks: Sequence[BlockRef], column: str) -> pa.Array:
-        """A column of the blocks' transactions, in order."""
-        values = self._transactions.column(column)
-        return pa.chunked_array(
-            [part for block in blocks for part in self._part(values, block).chunks], values.type
-        ).combine_chunks()
-
-    def _part(self, values: pa.ChunkedArray, block: BlockRef) -> pa.ChunkedArray:
-        return values.slice(self._starts[block.number], block.transaction_count)
+def known_blocks(blocks: LakeDay, transactions: LakeDay) -> Iterator[BlockRef]:
+    """A day's blocks with the hashes of their transactions, as the lake holds them; read as they are asked for."""
+    parts = transactions.batches(["hash"])
+    held = pa.chunked_array([], pa.string())
+    for block in block_refs(blocks):
+        while len(held) < block.transaction_count:
+            held = pa.chunked_array([*held.chunks, next(parts).column("hash")])
+        yield replace(block, transaction_hashes=held.slice(0, block.transaction_count).combine_chunks())
+        held = held.slice(block.transaction_count)
 
 
-def _receipts(export: Export, known: KnownBlocks) -> Iterator[BlockRows]:
-    read = partial(_read_receipts, export, known)
-    answers = export.node.receipts(known.refs, read)
+def _receipts(export: Export, blocks: LakeDay, transactions: LakeDay) -> Iterator[BlockRows]:
+    read = partial(_read_receipts, export)
+    answers = export.node.receipts(known_blocks(blocks, transactions), read)
     try:
         first = next(answers, None)
     except MethodUnsupported:
         export.say("The node offers no eth_getBlockReceipts; asking for each transaction's receipt.")
-        hashes = {ref.number: known.hashes(ref) for ref in known.refs}
-        yield from export.node.receipts_by_hash(known.refs, hashes, read)
+        yield from export.node.receipts_by_hash(known_blocks(blocks, transactions), read)
         return
     if first:
         yield from chain([first], answers)
 
 
 def _read_receipts(
-    export: Export, known: KnownBlocks, blocks: Sequence[BlockRef], raws: Sequence[msgspec.Raw]
+    export: Export, blocks: Sequence[BlockRef], raws: Sequence[msgspec.Raw]
 ) -> list[BlockRows | Refusal]:
     answers = export.reader.receipts(raws)
     for block, receipts in zip(blocks, answers, strict=True):
         _check_whole(block, receipts.values)
     rows = receipt_rows(answers, blocks)
-    if not rows.tables[RECEIPTS.name].column("transaction_hash").equals(known.of(blocks, "hash")):
+    sent = pa.concat_arrays([block.transaction_hashes for block in blocks])
+    if not rows.tables[RECEIPTS.name].column("transaction_hash").equals(sent):
         raise Refusal(Kind.BROKEN, f"receipts of block {blocks[0].number} are not in the order of its transactions")
     refused = {}
     if export.verify == VERIFY_FULL:
-        roots = [block.receipts_root for block in blocks]
-        refused = export.prover.prove_receipts(rows, answers, known.of(blocks, "transaction_type"), roots)
+        refused = export.prover.prove_receipts(rows, answers, [block.receipts_root for block in blocks])
     return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
 
 

@@ -1,11 +1,13 @@
 """An Ethereum node: blocks, receipts, traces and token calls, each checked to be the one asked for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import tee
 from typing import Any, TypeVar
 
 import msgspec
+import pyarrow as pa
 
 from resources.clients.clock import Clock
 from resources.clients.endpoints import Endpoint, Traffic, classify
@@ -18,13 +20,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class BlockRef:
-    """A block known from the lake: what its receipts and traces must belong to."""
+    """A block known from the lake: what its receipts and traces must belong to.
+
+    transaction_hashes: of its transactions, in order, where they are asked for.
+    """
 
     number: int
     hash: str
     timestamp: int
     transaction_count: int
     receipts_root: str = ""
+    transaction_hashes: pa.StringArray | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Budget:
     """What each endpoint may be asked for: calls in one request, requests in flight, calls per second."""
 
     batch_size: int = 20
-    in_flight: int = 4
+    in_flight: int = 3
     per_second: float | None = None
     timeout: float = 60.0
 
@@ -112,18 +118,16 @@ class EthereumNode:
         calls = (Call("eth_getBlockReceipts", [hex(block.number)], about=block) for block in blocks)
         return self._rpc.map(calls, read)
 
-    def receipts_by_hash(
-        self, blocks: Sequence[BlockRef], hashes: Mapping[int, Sequence[str]], read: ReadTogether[T]
-    ) -> Iterator[T]:
+    def receipts_by_hash(self, blocks: Iterable[BlockRef], read: ReadTogether[T]) -> Iterator[T]:
         """The same from a node without eth_getBlockReceipts: one call per transaction.
 
-        hashes: transaction hashes by block number.
+        blocks: with their transaction hashes.
         """
-        answers = self._rpc.map(
-            Call("eth_getTransactionReceipt", [hash_], bytes) for block in blocks for hash_ in hashes[block.number]
-        )
+        asked, blocks = tee(blocks)
+        hashes = (hash_ for block in asked for hash_ in (block.transaction_hashes or pa.array([])).to_pylist())
+        answers = self._rpc.map(Call("eth_getTransactionReceipt", [hash_], bytes) for hash_ in hashes)
         for block in blocks:
-            together = msgspec.Raw(b"[" + b",".join(next(answers) for _ in hashes[block.number]) + b"]")
+            together = msgspec.Raw(b"[" + b",".join(next(answers) for _ in range(block.transaction_count)) + b"]")
             try:
                 (outcome,) = read([block], [together])
             except Refusal as refusal:

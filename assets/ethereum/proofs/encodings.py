@@ -143,22 +143,20 @@ def _authorizations(entries: Sequence[Mapping[str, Any]]) -> bytes:
     )  # fmt: skip
 
 
-def receipts(
-    rows: pa.RecordBatch, logs: pa.RecordBatch, log_ends: Any, blooms: pa.Array, kinds: pa.Array
-) -> pa.BinaryArray:
+def receipts(rows: pa.RecordBatch, logs: pa.RecordBatch, log_ends: Any, answers: pa.StructArray) -> pa.BinaryArray:
     """Receipts in order with their logs. Before Byzantium they hold a state root, since then a status.
 
-    log_ends: where each receipt's logs end, with a 0 before. blooms: the node's; a receipt commits to the logs
-    themselves. kinds: the transactions' types.
+    log_ends: where each receipt's logs end, with a 0 before. answers: the node's, for the blooms (a receipt commits
+    to the logs themselves) and the types, which came with Berlin.
 
     Raises:
         ValueError: when a value is missing or has another form than its field.
     """
     entries = columnar.lists(columnar.grouped(_log_entries(logs), log_ends))
     gas = columnar.numbers(rows.column("cumulative_gas_used"))
-    bloom = columnar.strings(columnar.unhexed(blooms))
+    bloom = columnar.strings(columnar.unhexed(answers.field("logsBloom")))
     encoded = columnar.lists(columnar.joined(_outcomes(rows), gas, bloom, entries))
-    marks = np.asarray(pc.fill_null(kinds, 0).to_numpy(zero_copy_only=False), np.uint8)
+    marks = pc.cast(pc.fill_null(answers.field("type"), hex(_LEGACY)), pa.uint8()).to_numpy()
     return columnar.joined(columnar.single_bytes(marks, marks != _LEGACY), encoded)
 
 

@@ -41,14 +41,14 @@ class Prover:
         """
         return self._accounted(rows, lambda: _refused(rows, _Blocks(rows, answers).check))
 
-    def prove_receipts(self, rows: Rows, answers: pa.ListArray, kinds: pa.Array, roots: Sequence[str]) -> Refused:
+    def prove_receipts(self, rows: Rows, answers: pa.ListArray, roots: Sequence[str]) -> Refused:
         """receiptsRoots over receipts and logs, and what follows from their order.
 
-        kinds: the transactions' types. roots: the headers', proved with the blocks.
+        answers: the node's, for blooms and types. roots: the headers', proved with the blocks.
 
         Returns and raises as ``prove_blocks``.
         """
-        return self._accounted(rows, lambda: _refused(rows, _Receipts(rows, answers, kinds, roots).check))
+        return self._accounted(rows, lambda: _refused(rows, _Receipts(rows, answers, roots).check))
 
     def _accounted(self, rows: Rows, prove: Callable[[], Refused]) -> Refused:
         started = time.thread_time()
@@ -106,11 +106,11 @@ class _Blocks:
 class _Receipts:
     """Blocks' receipts with everything that can be encoded for all of them together."""
 
-    def __init__(self, rows: Rows, answers: pa.ListArray, kinds: pa.Array, roots: Sequence[str]):
+    def __init__(self, rows: Rows, answers: pa.ListArray, roots: Sequence[str]):
         self._rows, self._roots = rows, roots
-        blooms = pc.list_flatten(answers).field("logsBloom")
+        items = pc.list_flatten(answers)
         receipts, logs = rows.tables[RECEIPTS.name], rows.tables[LOGS.name]
-        self._encoded = encodings.receipts(receipts, logs, _log_ends(rows), blooms, kinds).to_pylist()
+        self._encoded = encodings.receipts(receipts, logs, _log_ends(rows), items).to_pylist()
         self._gas, self._cumulative = (receipts.column(n).to_numpy() for n in ("gas_used", "cumulative_gas_used"))
 
     def check(self, at: int) -> None:
