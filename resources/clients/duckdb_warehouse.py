@@ -12,7 +12,8 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from core import warehouse_sql as sql
-from core.errors import DayMissing, LoadRejected, PermanentError, WarehouseBusy
+from core.errors import DayMissing, LoadRejected, WarehouseBusy
+from core.migration import FoundColumn, changes
 from core.tables import Table
 from core.windows import DayWindow, windows
 from resources.clients.lake import LakeObject
@@ -100,23 +101,12 @@ class DuckDbWarehouse:
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(sql.create_schema(table.system))
-        connection.execute(sql.create_table(table, sql.DUCKDB_TYPES))
-        found = dict(
-            connection.execute(
-                "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?",
-                [table.system, table.name],
-            ).fetchall()
-        )
-        for column in table.columns:
-            wanted = sql.DUCKDB_TYPES[column.type]
-            if column.name not in found:
-                connection.execute(sql.add_column(table, column.name, sql.DUCKDB_TYPES))
-            elif found[column.name] != wanted:
-                raise PermanentError(
-                    f"DuckDB: {table.address}.{column.name} is {found[column.name]}, declared as {wanted}. Rename the "
-                    f"table away in {self.path}, then load its days again."
-                )
-        for statement in sql.comments(table):
+        found = connection.execute(
+            "SELECT c.column_name, c.data_type, c.comment, t.comment FROM duckdb_columns() AS c "
+            "JOIN duckdb_tables() AS t USING (table_oid) WHERE c.schema_name = ? AND c.table_name = ?",
+            [table.system, table.name],
+        ).fetchall()
+        for statement in changes(table, sql.DUCKDB, [FoundColumn(*column) for column in found]):
             connection.execute(statement)
 
     def replace(self, table: Table, source: LakeObject) -> None:
