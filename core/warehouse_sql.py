@@ -195,7 +195,7 @@ def delete_window(table: Table, window: DayWindow) -> str:
 
 
 def insert_from(table: Table, source: str) -> str:
-    """Insert by column name from a relation or table function."""
+    """Insert by column name, all declared columns, from a relation or table function."""
     names = column_list(table)
     return f"INSERT INTO {table.address} ({names}) SELECT {names} FROM {source}"
 
