@@ -1,0 +1,150 @@
+"""The COPY command, read into what it asks for. An option this stand-in does not know is refused, never passed over."""
+
+import codecs
+from dataclasses import dataclass
+
+from tests.standins.redshift.sql import Token, joined, significant, tokens, word_at
+from tests.standins.redshift.wire import RedshiftError
+
+COMPRESSIONS = {"gzip": "gzip", "bzip2": "bz2", "zstd": "zstd"}
+# Accepted and without effect here: they tune, or ask for statistics.
+NO_EFFECT = {"compupdate", "statupdate", "encoding"}
+MOST_ERRORS = 100_000
+
+
+@dataclass
+class CopyCommand:
+    """What a COPY asks for. ``columns``: none means all, in the table's order."""
+
+    table: str
+    source: str
+    columns: tuple[str, ...] = ()
+    layout: str = "delimited"  # or csv, json, parquet
+    delimiter: str = "|"
+    quote: str = '"'
+    json_paths: str = "auto"
+    compression: str | None = None
+    manifest: bool = False
+    ignore_header: int = 0
+    max_errors: int = 0
+    null_as: str | None = None
+    date_format: str | None = None
+    time_format: str | None = None
+    region: str | None = None
+    credentials: str | None = None
+    truncate_columns: bool = False
+    blanks_as_null: bool = False
+    empty_as_null: bool = False
+    ignore_blank_lines: bool = False
+    fill_record: bool = False
+    trim_blanks: bool = False
+    remove_quotes: bool = False
+    escape: bool = False
+    no_load: bool = False
+    accept_invalid: str | None = None
+
+
+FLAGS = {
+    "manifest": "manifest", "truncatecolumns": "truncate_columns", "blanksasnull": "blanks_as_null",
+    "emptyasnull": "empty_as_null", "ignoreblanklines": "ignore_blank_lines", "fillrecord": "fill_record",
+    "trimblanks": "trim_blanks", "removequotes": "remove_quotes", "escape": "escape", "noload": "no_load",
+}  # fmt: skip
+TEXTS = {
+    "delimiter": "delimiter", "quote": "quote", "region": "region", "dateformat": "date_format",
+    "timeformat": "time_format", "iam_role": "credentials", "credentials": "credentials",
+    "access_key_id": "credentials", "secret_access_key": "credentials", "session_token": "credentials",
+}  # fmt: skip
+
+
+def parsed(statement: str) -> CopyCommand:
+    """Read a COPY ... FROM 's3://...'.
+
+    Raises:
+        RedshiftError: when it is no COPY that Redshift and this stand-in know.
+    """
+    parts = significant(tokens(statement))
+    start = next((at for at, part in enumerate(parts) if part.word == "from"), 0)
+    if not start or start + 1 >= len(parts) or parts[start + 1].kind != "string":
+        raise RedshiftError("syntax error: COPY needs FROM and a quoted source", "42601")
+    bracket = next((at for at in range(1, start) if parts[at].word == "("), start)
+    columns = tuple(part.value.lower() for part in parts[bracket + 1 : start] if part.word not in (",", ")"))
+    command = CopyCommand(joined(parts[1:bracket]), parts[start + 1].value, columns)
+    if not command.source.startswith("s3://"):
+        raise RedshiftError(f"COPY from {command.source.split(':')[0]}: this stand-in reads s3:// only", "0A000")
+    rest = parts[start + 2 :]
+    while rest:
+        rest = rest[_option(command, rest) :]
+    _checked(command)
+    return command
+
+
+def _option(command: CopyCommand, parts: list[Token]) -> int:
+    """Apply the option that ``parts`` begin with; how many tokens it took."""
+    word = parts[0].word
+    value = 2 if word_at(parts, 1) == "as" else 1  # where its value stands
+    given = parts[value].value if len(parts) > value else ""
+    if word in FLAGS:
+        setattr(command, FLAGS[word], True)
+        return 1
+    if word in COMPRESSIONS:
+        command.compression = COMPRESSIONS[word]
+        return 1
+    if word in ("format", "csv", "json", "parquet", "avro", "orc", "fixedwidth"):
+        return _layout(command, parts)
+    if word in TEXTS:
+        setattr(command, TEXTS[word], _unescaped(parts[value]) if word == "delimiter" else given)
+        return value + 1
+    if word in ("ignoreheader", "maxerror"):
+        setattr(command, {"ignoreheader": "ignore_header", "maxerror": "max_errors"}[word], _number(word, given))
+        return value + 1
+    if word == "null":
+        raw = parts[value].text[1:-1]
+        command.null_as = "\\N" if raw.strip("\\") == "N" else _unescaped(parts[value])
+        return value + 1
+    if word == "acceptinvchars":
+        command.accept_invalid = given if len(parts) > value and parts[value].kind == "string" else "?"
+        return value + 1 if command.accept_invalid == given else 1
+    if word in NO_EFFECT:
+        return 2 if len(parts) > 1 and parts[1].word in ("on", "off", "true", "false", "preset", "utf8") else 1
+    raise RedshiftError(f'syntax error at or near "{parts[0].text}": no COPY option known to this stand-in', "42601")
+
+
+def _layout(command: CopyCommand, parts: list[Token]) -> int:
+    """FORMAT [AS] layout, or the layout alone; JSON takes its paths, CSV its QUOTE as an option of its own."""
+    at = 1 if parts[0].word != "format" else 1 + (word_at(parts, 1) == "as") + 1
+    command.layout = parts[at - 1].word
+    if command.layout not in ("csv", "json", "parquet"):
+        raise RedshiftError(f"FORMAT {command.layout} is not part of this stand-in", "0A000")
+    if command.layout == "csv" and command.delimiter == "|":
+        command.delimiter = ","
+    if command.layout == "json":
+        at += word_at(parts, at) == "as"
+        if at < len(parts) and parts[at].kind == "string":
+            command.json_paths = parts[at].value
+            return at + 1
+    return at
+
+
+def _unescaped(part: Token) -> str:
+    return codecs.decode(part.text[1:-1], "unicode_escape")
+
+
+def _number(word: str, given: str) -> int:
+    if not given.isdigit():
+        raise RedshiftError(f"invalid {word.upper()} value", "42601")
+    return int(given)
+
+
+def _checked(command: CopyCommand) -> None:
+    """Raises RedshiftError for what Redshift refuses before it reads anything."""
+    if not command.credentials:
+        raise RedshiftError("COPY needs IAM_ROLE or CREDENTIALS to read from S3", "42601")
+    if command.max_errors > MOST_ERRORS:
+        raise RedshiftError(f"MAXERROR exceeds {MOST_ERRORS}", "22023")
+    if command.layout == "parquet":
+        for option in ("max_errors", "ignore_header", "truncate_columns", "blanks_as_null", "empty_as_null",
+                       "compression", "null_as", "date_format", "time_format", "region"):  # fmt: skip
+            if getattr(command, option):
+                raise RedshiftError(f"COPY from PARQUET does not take {option.replace('_', '').upper()}", "0A000")
+    if command.layout == "csv" and (command.escape or command.remove_quotes):
+        raise RedshiftError("CSV cannot be used with ESCAPE or REMOVEQUOTES", "0A000")
