@@ -52,6 +52,20 @@ def set_label(label: str) -> str:
     return f"SET query_group TO {literal(label)}"
 
 
+def look_in(schema: str) -> str:
+    """Makes the session see the schema's tables in ``pg_table_def``, which lists those of the search path only."""
+    return f"SET search_path TO {quoted(schema)}"
+
+
+def keys(table: Table) -> str:
+    """The columns that rows are distributed and sorted by."""
+    schema, name = table.address.split(".")
+    return (
+        'SELECT "column" AS name, distkey, sortkey FROM pg_table_def '
+        f"WHERE schemaname = {literal(schema)} AND tablename = {literal(name)} AND (distkey OR sortkey <> 0)"
+    )
+
+
 def load_errors(serverless: bool) -> str:
     """What the session's last failed COPY says of each rejected row. Serverless has no STL tables."""
     if serverless:

@@ -26,7 +26,7 @@ from resources.clients.copy_files import CopyFiles, copy_files
 from resources.clients.lake import LakeDay
 from resources.clients.object_store import ObjectStore
 from resources.clients.redshift_login import LoginSource
-from resources.clients.warehouse import ServerWarehouse, Staging
+from resources.clients.warehouse import ServerWarehouse, Session, Staging
 
 NOBODY = Roles()
 
@@ -219,6 +219,22 @@ class Redshift(ServerWarehouse):
             )
         return PermanentError(f"Redshift at {self.address} refuses a statement: {said}.")
 
+    def _changes(self, session: Session, table: Table) -> list[str]:
+        statements = super()._changes(session, table)
+        session.run(redshift_sql.look_in(table.address.split(".")[0]))
+        found = session.run(redshift_sql.keys(table))
+        if found:
+            wanted = (table.distribution_key, table.sort_key)
+            distributed = next((column["name"] for column in found if column["distkey"]), None)
+            ordered = ", ".join(column["name"] for column in sorted(found, key=_sort_position) if column["sortkey"])
+            if (distributed, ordered) != wanted:
+                raise PermanentError(
+                    f"Redshift: {table.address} is distributed by {distributed} and sorted by {ordered}, declared as "
+                    f"{wanted[0]} and {wanted[1]}. Run ALTER TABLE {table.address} ALTER DISTKEY or ALTER SORTKEY when "
+                    "it suits: rows are moved."
+                )
+        return statements
+
     def staged_days(self, table: Table, days: Sequence[LakeDay]) -> AbstractContextManager[Staging]:
         """Days of the lake: all their files in one COPY."""
         return self._staged(table, copy_files(self._store, table, self._longest_text(), days=days))
@@ -244,6 +260,10 @@ class Redshift(ServerWarehouse):
                 for day, counts in files.shortened.items()
             }
             yield Staging(fill, redshift_sql.insert_staged(table, files.marker), account)
+
+
+def _sort_position(column: dict[str, Any]) -> int:
+    return abs(column["sortkey"])
 
 
 def _is_conflict(code: str, said: str) -> bool:
