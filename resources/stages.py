@@ -4,9 +4,9 @@ from typing import Any
 
 from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
-from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.postgres import PostgresIOManager
+from resources.io_managers.selected import WarehouseIOManager
 from resources.markets import BlockchairResource, CoinGeckoResource
 
 
@@ -15,7 +15,7 @@ def resources_for(stage: str) -> dict[str, Any]:
     return {
         "ethereum": EthereumNodeResource(),
         "lake": LakeIOManager(),
-        "warehouse": DuckDbIOManager(),
+        "warehouse": WarehouseIOManager(),
         "postgres": PostgresIOManager(),
         "coingecko": CoinGeckoResource(),
         "blockchair": BlockchairResource(),

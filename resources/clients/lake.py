@@ -125,8 +125,8 @@ class LakeDay:
     manifest: Manifest
     store: ObjectStore
 
-    def local_files(self, scratch: Path) -> list[Path]:
-        """The day's Parquet files on this machine, checked against the manifest; csv days are converted.
+    def originals(self, scratch: Path) -> list[Path]:
+        """The day's files on this machine, in the format of the lake, checked against the manifest.
 
         Raises:
             LakeChanged: when a file is gone or not the one the manifest lists.
@@ -140,6 +140,15 @@ class LakeDay:
                     f"or is under way: materialize lake/{self.table_.system}/{self.table_.name} for {self.day} again."
                 )
             paths.append(path)
+        return paths
+
+    def local_files(self, scratch: Path) -> list[Path]:
+        """The day's Parquet files on this machine, checked against the manifest; csv days are converted.
+
+        Raises:
+            LakeChanged: when a file is gone or not the one the manifest lists.
+        """
+        paths = self.originals(scratch)
         if self.manifest.format == CSV:
             return [etl_files.to_parquet(self.table_, self.day, path, scratch) for path in paths]
         return paths

@@ -1,0 +1,263 @@
+"""Redshift as the warehouse: days are loaded by COPY from the lake on S3, and replaced in one transaction."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pyarrow as pa
+import redshift_connector
+from redshift_connector.error import Error, InterfaceError, OperationalError
+
+from core import redshift_sql
+from core import warehouse_sql as sql
+from core.errors import (
+    DatabaseUnavailable,
+    DayMissing,
+    HeadwaterError,
+    LoadRejected,
+    PermanentError,
+    SettingError,
+    WarehouseBusy,
+)
+from core.tables import Table
+from core.warehouse_sql import Roles
+from resources.clients.copy_files import CopyFiles, copy_files
+from resources.clients.lake import LakeDay
+from resources.clients.object_store import ObjectStore
+from resources.clients.redshift_login import LoginSource
+from resources.clients.warehouse import ServerWarehouse, Staging
+
+NOBODY = Roles()
+
+# What PostgreSQL and Redshift number alike; Redshift's own failures are all XX000 and told apart by their text.
+UNDEFINED_TABLE, REFUSED_LOGIN = "42P01", ("28000", "28P01", "3D000")
+REFUSED_RIGHT = "42501"
+SERIALIZATION = ("40001", "40P01")
+
+
+@dataclass(frozen=True)
+class RedshiftAddress:
+    """Where a warehouse is and who connects; ``dbt_login`` where dbt does not connect as the loader."""
+
+    host: str
+    port: int
+    database: str
+    login: LoginSource
+    dbt_login: LoginSource | None = None
+    sslmode: str = "verify-full"
+    serverless: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}/{self.database}"
+
+
+@dataclass
+class _Session:
+    connection: redshift_connector.Connection
+    serverless: bool
+
+    def run(self, statement: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+        cursor = self.connection.cursor()
+        cursor.paramstyle = "qmark"
+        cursor.execute(statement, parameters)
+        if cursor.description is None:
+            return []
+        names = [name.decode() if isinstance(name, bytes) else name for name, *_ in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def copy(self, table: Table, statement: str) -> None:
+        """Run a COPY; its failure quotes what Redshift recorded of it.
+
+        Raises:
+            LoadRejected: when a file is not what the table takes.
+        """
+        try:
+            self.run(statement)
+        except Error as error:
+            if isinstance(error, (InterfaceError, OperationalError)) or _is_conflict(_field(error, "C"), _text(error)):
+                raise
+            quoted = self._load_errors()
+            raise LoadRejected(
+                f"Redshift: COPY into {table.address} failed: {_text(error)}. {quoted or 'It recorded no row of it.'} "
+                "The table is unchanged; export the days again, or mend what is named."
+            ) from error
+
+    def _load_errors(self) -> str:
+        # The record is readable once the failed transaction is over.
+        self.connection.rollback()
+        with suppress(Error):
+            rows = self.run(redshift_sql.load_errors(self.serverless))
+            return " ".join(_load_error(row) for row in rows)
+        return ""
+
+
+def _load_error(row: dict[str, Any]) -> str:
+    text = {name: str(value).strip() if value is not None else "" for name, value in row.items()}
+    value = f" (found {text['value'][:100]!r})" if text["value"] else ""
+    return (
+        f"File {text['file_name']}, line {text['line_number']}, column {text['column_name']}: {text['reason']}{value}."
+    )
+
+
+class Redshift(ServerWarehouse):
+    """One database of a cluster or of a serverless workgroup.
+
+    store: the lake that is loaded from, where loads also put what they make for themselves. iam_role: the role that
+    Redshift reads it with, an ARN or ``default``. label: what statements say of themselves in Redshift's own record.
+    """
+
+    engine = "redshift"
+    dialect = sql.REDSHIFT
+
+    def __init__(
+        self,
+        address: RedshiftAddress,
+        store: ObjectStore,
+        iam_role: str,
+        roles: Roles = NOBODY,
+        *,
+        label: str = "headwater",
+    ):
+        super().__init__(roles)
+        if not store.uri("").startswith("s3://"):
+            raise SettingError(
+                f"LAKE_URI={store.uri('')!r}: Redshift loads from S3 only. Set s3://bucket/prefix, or another "
+                "WAREHOUSE."
+            )
+        self.address, self._store, self._iam_role, self._label = address, store, iam_role, label
+
+    def labelled(self, label: str) -> Self:
+        """The same warehouse, its statements in the query group of that name."""
+        return type(self)(self.address, self._store, self._iam_role, self.roles, label=label)
+
+    def uri(self, address: str) -> str:
+        """The address of a table or view, with its database; no user, no password."""
+        return f"redshift://{self.address}/{address}"
+
+    def dbt_environment(self) -> dict[str, str]:
+        """What ``dbt_project/profiles.yml`` reads for this server; temporary credentials are asked for anew."""
+        login = (self.address.dbt_login or self.address.login)()
+        return {
+            "REDSHIFT_HOST": self.address.host,
+            "REDSHIFT_PORT": str(self.address.port),
+            "REDSHIFT_DATABASE": self.address.database,
+            "REDSHIFT_SSLMODE": self.address.sslmode,
+            "REDSHIFT_DBT_USER": login.user,
+            "REDSHIFT_DBT_PASSWORD": login.password,
+        }
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Session]:
+        """A session whose work is committed at the end, or not at all.
+
+        Raises:
+            DatabaseUnavailable: when the server does not answer or breaks off.
+            WarehouseBusy: when another transaction changed the same tables meanwhile (error 1023).
+            DayMissing: when a table is not there yet.
+            PermanentError: when the login, or the statement itself, is refused.
+        """
+        with self._explained():
+            connection = self._connect()
+            try:
+                session = _Session(connection, self.address.serverless)
+                session.run(redshift_sql.set_label(self._label))
+                yield session
+                connection.commit()
+            finally:
+                # Not committed, the work is undone with the connection.
+                with suppress(Error, OSError):
+                    connection.close()
+
+    def _connect(self) -> redshift_connector.Connection:
+        login, secured = self.address.login(), self.address.sslmode != "disable"
+        return redshift_connector.connect(
+            host=self.address.host,
+            port=self.address.port,
+            database=self.address.database,
+            user=login.user,
+            password=login.password,
+            ssl=secured,
+            sslmode=self.address.sslmode if secured else None,
+            application_name="headwater",
+        )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except HeadwaterError:
+            raise
+        except (InterfaceError, OperationalError, OSError) as error:
+            raise DatabaseUnavailable(
+                f"Redshift at {self.address}: {_text(error)}. Check that it runs and is reachable, and REDSHIFT_HOST, "
+                "REDSHIFT_PORT and REDSHIFT_SSLMODE, then run again."
+            ) from error
+        except Error as error:
+            raise self._refusal(_field(error, "C"), _text(error)) from error
+
+    def _refusal(self, code: str, said: str) -> HeadwaterError:
+        if _is_conflict(code, said):
+            return WarehouseBusy(
+                f"Redshift at {self.address}: {said}. Another transaction changed the same tables meanwhile; nothing "
+                "was changed by this one. Run again."
+            )
+        if code == UNDEFINED_TABLE:
+            return DayMissing(
+                f"Redshift at {self.address}: {said}. Materialize the warehouse tables (or dbt models) of the day "
+                "first."
+            )
+        if code in REFUSED_LOGIN:
+            return SettingError(
+                f"Redshift at {self.address} refuses the login: {said}. Check REDSHIFT_USER, REDSHIFT_DATABASE and "
+                "where the password comes from."
+            )
+        if code == REFUSED_RIGHT:
+            return PermanentError(
+                f"Redshift at {self.address}: {said}. Run ethereum_migration_job as the owner of the tables, with "
+                "WAREHOUSE_LOADER_ROLE naming a role of this user."
+            )
+        return PermanentError(f"Redshift at {self.address} refuses a statement: {said}.")
+
+    def staged_days(self, table: Table, days: Sequence[LakeDay]) -> AbstractContextManager[Staging]:
+        """Days of the lake: all their files in one COPY."""
+        return self._staged(table, copy_files(self._store, table, self._longest_text(), days=days))
+
+    def staged_rows(self, table: Table, rows: pa.Table) -> AbstractContextManager[Staging]:
+        """Rows in memory: put into the staging prefix, and loaded from there."""
+        return self._staged(table, copy_files(self._store, table, self._longest_text(), rows=rows))
+
+    def _longest_text(self) -> int:
+        return self.dialect.longest_text or 0
+
+    @contextmanager
+    def _staged(self, table: Table, prepared: AbstractContextManager[CopyFiles]) -> Iterator[Staging]:
+        with prepared as files:
+            manifests = list(files.manifests())
+
+            def fill(session: _Session) -> None:
+                for format, uri in manifests:
+                    session.copy(table, redshift_sql.copy(table, uri, self._iam_role, format, files.marker))
+
+            account = {
+                day: {f"{column} over {self._longest_text()} bytes": count for column, count in counts.items()}
+                for day, counts in files.shortened.items()
+            }
+            yield Staging(fill, redshift_sql.insert_staged(table, files.marker), account)
+
+
+def _is_conflict(code: str, said: str) -> bool:
+    return code in SERIALIZATION or said.startswith("1023") or "Serializable isolation violation" in said
+
+
+def _field(error: Exception, name: str) -> str:
+    """A field of the server's message: C its code, M its text."""
+    found = error.args[0] if error.args else None
+    return str(found.get(name, "")) if isinstance(found, dict) else ""
+
+
+def _text(error: Exception) -> str:
+    """What the server said, on one line."""
+    said = _field(error, "M") or str(error) or type(error).__name__
+    detail = _field(error, "D")
+    return " ".join(f"{said} {detail}".split()).rstrip(".")

@@ -1,0 +1,15 @@
+"""PostgreSQL as the warehouse of a room with a lake."""
+
+import dagster as dg
+
+from resources.clients.postgres_warehouse import PostgresWarehouse
+from resources.io_managers.postgres import postgres_address
+from resources.io_managers.warehouse import WarehouseReadsAndWrites, roles
+
+
+class PostgresWarehouseIOManager(WarehouseReadsAndWrites, dg.ConfigurableIOManager):
+    """Tables of the PostgreSQL behind ``POSTGRES_HOST``, locally of the embedded one when that is not set."""
+
+    def warehouse(self) -> PostgresWarehouse:
+        """The plain client."""
+        return PostgresWarehouse(postgres_address(), roles())
