@@ -41,6 +41,7 @@ class CopyCommand:
     remove_quotes: bool = False
     escape: bool = False
     no_load: bool = False
+    round_decimals: bool = False
     accept_invalid: str | None = None
 
 
@@ -48,6 +49,7 @@ FLAGS = {
     "manifest": "manifest", "truncatecolumns": "truncate_columns", "blanksasnull": "blanks_as_null",
     "emptyasnull": "empty_as_null", "ignoreblanklines": "ignore_blank_lines", "fillrecord": "fill_record",
     "trimblanks": "trim_blanks", "removequotes": "remove_quotes", "escape": "escape", "noload": "no_load",
+    "roundec": "round_decimals",
 }  # fmt: skip
 TEXTS = {
     "delimiter": "delimiter", "quote": "quote", "region": "region", "dateformat": "date_format",

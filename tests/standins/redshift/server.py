@@ -80,10 +80,10 @@ class RedshiftStandIn:
         with psycopg.connect(**parameters, autocommit=True) as connection:
             yield connection
 
-    def create_database(self, name: str, owner: str) -> None:
-        """An empty Redshift database."""
+    def create_database(self, name: str, owner: str, template: str = TEMPLATE) -> None:
+        """An empty Redshift database, or a copy of another."""
         with self._administrator("postgres") as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE} OWNER "{owner}"')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER "{owner}"')
 
     def drop_database(self, name: str) -> None:
         with self._administrator("postgres") as connection:
@@ -142,6 +142,7 @@ class RedshiftStandIn:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # answers are many small messages
                 threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:

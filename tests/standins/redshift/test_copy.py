@@ -129,3 +129,224 @@ def test_text_formats_and_their_options(copied, body, options):
 )  # fmt: skip
 def test_what_becomes_null_or_shorter(copied, body, options, expected):
     assert copied(PAIRS, body, options) == expected
+
+
+TYPED = "a smallint, b integer, c bigint, d decimal(10,2), e double precision, f boolean, g date, h timestamp"
+
+
+def test_types_of_text(copied):
+    line = b"1,2,3,4.555,0.5,t,2024-01-02,2024-01-02 03:04:05.678\n,,,,,,,\n"
+    moment = datetime(2024, 1, 2, 3, 4, 5, 678000)
+    assert copied(TYPED, line, "csv roundec")[0][3] == Decimal("4.56")
+    assert copied(TYPED, line, "csv") == [
+        (1, 2, 3, Decimal("4.55"), 0.5, True, date(2024, 1, 2), moment),
+        (None,) * 8,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "value", "options", "expected"),
+    [
+        ("a date", b"02.01.2024", "dateformat 'DD.MM.YYYY'", date(2024, 1, 2)),
+        ("a date", b"2024-01-02", "dateformat as 'auto'", date(2024, 1, 2)),
+        ("a timestamp", b"02/01/2024 03:04", "timeformat 'DD/MM/YYYY HH24:MI'", datetime(2024, 1, 2, 3, 4)),
+        ("a timestamp", b"1704164645", "timeformat 'epochsecs'", datetime(2024, 1, 2, 3, 4, 5)),
+        ("a timestamp", b"1704164645678", "timeformat 'epochmillisecs'", datetime(2024, 1, 2, 3, 4, 5, 678000)),
+        ("a decimal(38,0)", b"1" * 38, "", Decimal("1" * 38)),
+        ("a varchar(max)", b"x" * 65535, "", "x" * 65535),
+    ],
+)
+def test_formats_of_moments_and_the_widest_values(copied, columns, value, options, expected):
+    assert copied(columns, value + b"\n", f"csv {options}") == [(expected,)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "line", "colname", "code", "reason"),
+    [
+        ("a smallint", b"32768", "a", 1207, "Overflow, Value '32768'"),
+        ("a integer", b"x", "a", 1207, "Invalid digit, Value 'x'"),
+        ("a bigint", b"9223372036854775808", "a", 1207, "Overflow"),
+        ("a decimal(38,0)", b"1" * 39, "a", 1214, "Overflow for NUMERIC"),
+        ("a boolean", b"maybe", "a", 1210, "Unknown boolean format"),
+        ("a date", b"2024-02-30", "a", 1205, "Invalid Date Format"),
+        ("a timestamp", b"noon", "a", 1206, "Invalid timestamp"),
+        ("a varchar(5)", "ééé".encode(), "a", 1204, "String length exceeds DDL length"),
+        ("a bigint not null", b"\\N", "a", 1213, "Missing data for not-null field"),
+        ("a bigint, b bigint", b"1", "", 1202, "Delimiter not found"),
+        ("a bigint", b"1|2", "", 1202, "Extra column(s) found"),
+        ("a varchar(5)", b"a\xff", "", 1220, "invalid or unsupported UTF8"),
+    ],
+)
+def test_a_line_that_does_not_fit_is_named(copied, redshift, columns, line, colname, code, reason):
+    with pytest.raises(redshift_connector.ProgrammingError, match="Load into table 't' failed"):
+        copied(columns, line + b"\n", "", key="in/bad.txt")
+    (error,) = redshift.query("select * from stl_load_errors")
+    assert error["filename"].endswith("in/bad.txt")
+    assert (error["line_number"], error["colname"], error["err_code"]) == (1, colname, code)
+    assert reason in error["err_reason"]
+    assert redshift.query("select * from t") == []
+
+
+def test_maxerror_leaves_out_that_many_lines(copied, redshift):
+    body = b"".join(b"x|bad\n" if number % 4 == 0 else b"%d|good\n" % number for number in range(12))
+    with pytest.raises(redshift_connector.ProgrammingError):
+        copied(PAIRS, body, "maxerror 2")
+    assert redshift.query("select count(*) from t") == [{"count": 0}]
+    assert len(copied(PAIRS, body, "maxerror 3")) == 9
+    lines = redshift.query("select line_number from stl_load_errors order by query, line_number")
+    assert [row["line_number"] for row in lines] == [1, 5, 9, 1, 5, 9]
+
+
+def test_json_by_paths(copied, bucket):
+    paths = bucket.put("paths.json", json.dumps({"jsonpaths": ["$.block.number", "$['notes'][1]"]}).encode())
+    body = b'{"block": {"number": 7}, "notes": ["x", "y"]}\n{"block": {}, "notes": []}'
+    assert copied(PAIRS, body, f"json '{paths}'") == [(7, "y"), (None, None)]
+    wrong = bucket.put("wrong.json", json.dumps({"jsonpaths": ["$.a"]}).encode())
+    with pytest.raises(redshift_connector.ProgrammingError, match="Number of jsonpaths"):
+        copied(PAIRS, body, f"json '{wrong}'")
+
+
+def test_broken_json_is_a_load_error(copied, redshift):
+    with pytest.raises(redshift_connector.ProgrammingError, match="stl_load_errors"):
+        copied(PAIRS, b'{"id": 1}\n{"id": \n', "json 'auto'")
+    (error,) = redshift.query("select line_number, err_reason from stl_load_errors")
+    assert error["line_number"] == 2
+
+
+FIVE = pa.table(
+    {
+        "x": pa.array([1, 2, None], pa.int64()),
+        "y": pa.array(["a", "", None], pa.string()),
+        "z": pa.array([10**37, None, -5], pa.decimal128(38, 0)),
+        "d": pa.array([date(2024, 1, 2), None, None], pa.date32()),
+        "b": pa.array([True, False, None], pa.bool_()),
+    }
+)
+FIVE_COLUMNS = "id bigint, note varchar(3), wei decimal(38,0), day date, ok boolean"
+
+
+def test_parquet_goes_by_position(cursor, redshift, bucket):
+    cursor.execute(f"create table t ({FIVE_COLUMNS})")
+    files = [bucket.parquet(f"p/part-{number}.parquet", FIVE) for number in range(2)]
+    manifest = bucket.manifest("m.json", *files)
+    cursor.execute(f"copy t from '{manifest}' iam_role '{redshift.iam_role}' format as parquet manifest")
+    cursor.execute("select pg_last_copy_count()")
+    assert cursor.fetchone()[0] == 6
+    cursor.execute("select * from t order by id")
+    assert [tuple(row) for row in cursor.fetchall()[::2]] == [
+        (1, "a", Decimal(10**37), date(2024, 1, 2), True),
+        (2, "", None, None, False),
+        (None, None, Decimal(-5), None, None),
+    ]
+    loaded = redshift.query("select filename, lines_scanned from stl_load_commits order by filename")
+    assert [(row["filename"], row["lines_scanned"]) for row in loaded] == [(uri, 3) for uri, _ in files]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("id bigint, note varchar(3), wei decimal(38,0), day date", "number of columns"),
+        (f"{FIVE_COLUMNS}, more bigint", "number of columns"),
+        (FIVE_COLUMNS.replace("id bigint", "id integer"), ".x'"),
+        (FIVE_COLUMNS.replace("decimal(38,0)", "decimal(38,2)"), ".z'"),
+        (FIVE_COLUMNS.replace("varchar(3)", "bigint"), ".y'"),
+        (FIVE_COLUMNS.replace("day date", "day timestamp"), ".d'"),
+        (FIVE_COLUMNS.replace("id bigint", "id bigint not null"), "NULL value in NOT NULL column id"),
+    ],
+)
+def test_parquet_is_strict_in_count_and_type(cursor, redshift, bucket, columns, said):
+    cursor.execute(f"create table t ({columns})")
+    uri, _ = bucket.parquet("p/part.parquet", FIVE)
+    statement = f"copy t from '{uri}' iam_role '{redshift.iam_role}' format parquet"
+    message = refused(cursor, statement)
+    assert "Spectrum Scan Error" in message
+    assert said in message
+    assert uri in message
+    (logged,) = redshift.query("select message from svl_s3log")
+    assert logged["message"] in message
+    assert redshift.query("select * from stl_load_errors") == []
+
+
+def test_parquet_texts_are_measured_in_bytes(cursor, redshift, bucket):
+    cursor.execute("create table t (note varchar(5))")
+    uri, _ = bucket.parquet("p/part.parquet", pa.table({"note": ["ééé"]}))
+    message = refused(cursor, f"copy t from '{uri}' iam_role '{redshift.iam_role}' format parquet")
+    assert "Table: 5, Data: 6" in message
+
+
+def test_a_broken_parquet_file_is_named(cursor, redshift, bucket):
+    cursor.execute("create table t (id bigint)")
+    uri = bucket.put("p/part.parquet", b"PAR1 nothing PAR1")
+    assert uri in refused(cursor, f"copy t from '{uri}' iam_role '{redshift.iam_role}' format parquet")
+
+
+def test_a_manifest_takes_exactly_what_it_lists(cursor, redshift, bucket):
+    cursor.execute("create table t (id bigint)")
+    one, two, gone = (bucket.put(f"in/{name}", name[:1].encode() + b"\n") for name in ("1.csv", "2.csv", "3.csv"))
+    bucket.delete(gone)
+
+    def copy(*uris, mandatory=True):
+        manifest = bucket.manifest("m.json", *((uri, None) for uri in uris), mandatory=mandatory)
+        cursor.execute(f"copy t from '{manifest}' credentials 'aws_iam_role={redshift.iam_role}' csv manifest")
+        cursor.execute("select pg_last_copy_count()")
+        return cursor.fetchone()[0]
+
+    assert copy(one) == 1
+    assert copy(one, gone, mandatory=False) == 1
+    with pytest.raises(redshift_connector.ProgrammingError, match="Cannot find mandatory file"):
+        copy(one, gone)
+    with pytest.raises(redshift_connector.ProgrammingError, match="None of the files"):
+        copy(gone, mandatory=False)
+    assert redshift.query("select count(*) from t") == [{"count": 2}]
+    nothing = bucket.put("m.json", b"[")
+    assert "not in correct JSON format" in refused(cursor, f"copy t from '{nothing}' iam_role 'arn' csv manifest")
+
+
+def test_columnar_manifests_need_each_files_length(cursor, bucket):
+    cursor.execute(f"create table t ({FIVE_COLUMNS})")
+    uri, length = bucket.parquet("p/part.parquet", FIVE)
+    bare, wrong = bucket.manifest("bare.json", (uri, None)), bucket.manifest("wrong.json", (uri, length + 1))
+    assert "content_length" in refused(cursor, f"copy t from '{bare}' iam_role 'arn' format parquet manifest")
+    assert "bytes" in refused(cursor, f"copy t from '{wrong}' iam_role 'arn' format parquet manifest")
+
+
+def test_a_key_is_a_prefix(cursor, bucket):
+    cursor.execute("create table t (id bigint)")
+    plain = bucket.put("in/tx.csv", b"1\n")
+    bucket.put("in/tx.csv.gz", b"2\n")
+    cursor.execute(f"copy t from '{plain}' iam_role 'arn' csv")
+    cursor.execute("select count(*) from t")
+    assert cursor.fetchone()[0] == 2
+    assert "prefix" in refused(cursor, f"copy t from '{plain}nothing' iam_role 'arn' csv")
+
+
+def test_columns_are_filled_by_name_and_others_by_default(cursor, redshift, bucket):
+    cursor.execute("create table t (id bigint, kind varchar(9) default 'plain', note varchar(9))")
+    uri = bucket.put("in/file", b"hello,1\n")
+    cursor.execute(f"copy t (note, id) from '{uri}' iam_role '{redshift.iam_role}' csv")
+    assert redshift.query("select * from t") == [{"id": 1, "kind": "plain", "note": "hello"}]
+    assert "does not exist" in refused(cursor, f"copy t (nope) from '{uri}' iam_role 'arn' csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("csv", "IAM_ROLE or CREDENTIALS"),
+        ("iam_role 'arn' csv maxerror many", "MAXERROR"),
+        ("iam_role 'arn' csv escape", "ESCAPE"),
+        ("iam_role 'arn' format parquet maxerror 3", "MAXERRORS"),
+        ("iam_role 'arn' format parquet gzip", "COMPRESSION"),
+        ("iam_role 'arn' format avro 'auto'", "avro"),
+        ("iam_role 'arn' csv turbo", "turbo"),
+    ],
+)
+def test_what_copy_does_not_take(cursor, bucket, options, said):
+    cursor.execute("create table t (id bigint)")
+    assert said in refused(cursor, f"copy t from '{bucket.put('in/file', b'1')}' {options}")
+
+
+def test_noload_checks_without_loading(copied, redshift):
+    assert copied(PAIRS, b"1,a\n", "csv noload") == []
+    with pytest.raises(redshift_connector.ProgrammingError):
+        copied(PAIRS, b"x,a\n", "csv noload")
+    assert len(redshift.query("select * from stl_load_errors")) == 1

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
 from tests.standins.redshift.copy_command import CopyCommand
 
@@ -64,7 +64,7 @@ def converted(value: str | None, column: Target, command: CopyCommand) -> str | 
     if column.type in INTEGERS:
         return _integer(stripped, column)
     if column.type == "numeric":
-        return _decimal(stripped, column)
+        return _decimal(stripped, column, command)
     if column.type in ("double precision", "real"):
         return _float(stripped)
     if column.type == "boolean":
@@ -109,7 +109,7 @@ def _integer(value: str, column: Target) -> str:
     return value
 
 
-def _decimal(value: str, column: Target) -> str:
+def _decimal(value: str, column: Target, command: CopyCommand) -> str:
     try:
         number = Decimal(value)
     except InvalidOperation:
@@ -117,7 +117,8 @@ def _decimal(value: str, column: Target) -> str:
     if not number.is_finite():
         raise LoadError(1207, f"Invalid digit, Value '{value[0]}', Pos 0, Type: Decimal")
     with localcontext(prec=200):
-        scaled = number.quantize(Decimal(1).scaleb(-(column.scale or 0)))
+        rounding = ROUND_HALF_UP if command.round_decimals else ROUND_DOWN
+        scaled = number.quantize(Decimal(1).scaleb(-(column.scale or 0)), rounding)
     if len(scaled.as_tuple().digits) > (column.size or 38):
         raise LoadError(1214, "Overflow for NUMERIC")
     return f"{scaled:f}"
