@@ -37,8 +37,9 @@ class ConfiguredGraph(Graph):
 
 
 @pytest.fixture
-def configured(home, node_uri, s3_bucket, redshift, monkeypatch, tmp_path):
+def configured(node_uri, s3_bucket, redshift, monkeypatch, tmp_path):
     """Settings of the stage ``test``, and the graph that they make."""
+    monkeypatch.setenv("HEADWATER_HOME", str(tmp_path / "home"))
     monkeypatch.setitem(retries.RETRIES, "test", retries.Retries(1, 0))
     uri = f"s3://{s3_bucket}/headwater"
     for name, value in {
@@ -194,7 +195,7 @@ def test_thirty_days_load_with_one_copy_a_table(configured, redshift):
     assert counted == dict.fromkeys(days, lake.open(BLOCKS, days[:1]).rows)
 
 
-def test_the_old_layout_loads_the_same_rows(configured, home, tmp_path, node_uri, monkeypatch):
+def test_the_old_layout_loads_the_same_rows(configured, tmp_path, node_uri, monkeypatch):
     """csv and JSON lines as the old export wrote them, gzipped on the way."""
     monkeypatch.setenv("LAKE_FORMAT", "csv")
     configured.format = "csv"
