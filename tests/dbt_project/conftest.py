@@ -47,7 +47,9 @@ def loaded_redshift(loaded, redshift_standin):
     redshift_standin.create_database("loaded_redshift", USER)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(redshift_standin.authority))
-        engines.load(engines.redshift_warehouse(redshift_standin, "loaded_redshift", loaded.lake_uri), loaded.lake_uri, DAYS)
+        engines.load(
+            engines.redshift_warehouse(redshift_standin, "loaded_redshift", loaded.lake_uri), loaded.lake_uri, DAYS
+        )
     return "loaded_redshift"
 
 
@@ -93,5 +95,3 @@ def graph(on_duckdb, tmp_path, node_uri):
 @pytest.fixture
 def build(on_duckdb, graph):
     return on_duckdb.build
-
-

@@ -102,7 +102,10 @@ class Graph:
         return {table.name: sorted_rows(self.warehouse.read(table, ALL_DAYS).to_pylist()) for table in TABLES}
 
     def marts(self) -> dict[str, list[dict]]:
-        return {name: sorted_rows(self.warehouse.query(f"SELECT * FROM ethereum.{name}").to_pylist()) for name in MARTS_AND_PARTS}
+        return {
+            name: sorted_rows(self.warehouse.query(f"SELECT * FROM ethereum.{name}").to_pylist())
+            for name in MARTS_AND_PARTS
+        }
 
 
 def sorted_rows(rows: list[dict]) -> list[dict]:

@@ -35,12 +35,21 @@ REPORTED = {"server_version": "8.0.2", "client_encoding": "UNICODE"}
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement that reached the server."""
+    """A statement that reached the server. ``pid``: of the session, as pg_backend_pid() gives it."""
 
+    pid: int
     database: str
     user: str
     query_group: str
     sql: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a connection ends: at a statement's number or text, ``before`` or ``after`` it."""
+
+    at: int | str
+    moment: str
 
 
 class RedshiftStandIn:
@@ -59,7 +68,7 @@ class RedshiftStandIn:
         self.s3, self.journal = S3(s3_endpoint), Journal(directory / "journal")
         self._tls, self.authority = server_tls(directory)
         self._postgres = postgres
-        self._cut_at: tuple[int, str] | None = None
+        self._cut: Cut | None = None
         self._lock = threading.Lock()
         self._prepare()
         self._listener = socket.create_server((self.host, 0))
@@ -99,20 +108,22 @@ class RedshiftStandIn:
     # Cutting connections.
 
     @contextmanager
-    def cut(self, before: int | None = None, after: int | None = None) -> Iterator[None]:
-        """Ends a client's connection before or after the n-th statement (from 0) executed inside this block.
+    def cut(self, before: int | str | None = None, after: int | str | None = None) -> Iterator[None]:
+        """Ends one client's connection before or after a statement executed inside this block: the n-th (from 0), or
+        the first that holds a text.
 
         After: the server has executed it, but the client hears nothing of it. What was not committed is gone by the
         time that the client notices.
         """
-        start = len(self.statements)
+        chosen = after if before is None else before
+        at = len(self.statements) + chosen if isinstance(chosen, int) else chosen
         with self._lock:
-            self._cut_at = (start + before, "before") if before is not None else (start + (after or 0), "after")
+            self._cut = Cut(at, "after" if before is None else "before")
         try:
             yield
         finally:
             with self._lock:
-                self._cut_at = None
+                self._cut = None
 
     @contextmanager
     def statement(self, session: Session, sql: str) -> Iterator[bool]:
@@ -121,20 +132,27 @@ class RedshiftStandIn:
         Raises:
             ConnectionCutError: where the test asked for it.
         """
-        with self._lock:
-            number, cut = len(self.statements), self._cut_at
-            if cut == (number, "before"):
-                self._cut_at = None
-                raise ConnectionCutError
-            self.statements.append(Statement(session.database, session.user, session.query_group, sql))
+        moment = self._moment_of_cut(sql)
+        if moment == "before":
+            raise ConnectionCutError
         row = {"query": self.journal.next_query(), "label": session.query_group, "pid": session.pid, "querytxt": sql}
         self.journal.add(session.database, "stl_query", row | {"database": session.database, "aborted": 0})
+        with self._lock:
+            self.statements.append(Statement(session.pid, session.database, session.user, session.query_group, sql))
         try:
-            yield cut == (number, "after")
+            yield moment == "after"
         finally:
-            if cut == (number, "after"):
-                self._cut_at = None
+            if moment == "after":
                 raise ConnectionCutError
+
+    def _moment_of_cut(self, sql: str) -> str | None:
+        """Whether the connection ends here: before or after this statement. It ends once."""
+        with self._lock:
+            cut = self._cut
+            if cut is None or not (cut.at in sql if isinstance(cut.at, str) else cut.at == len(self.statements)):
+                return None
+            self._cut = None
+            return cut.moment
 
     # Connections.
 
