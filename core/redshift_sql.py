@@ -71,8 +71,9 @@ def load_errors(serverless: bool) -> str:
     if serverless:
         return (
             "SELECT file_name, line_number, column_name, error_message AS reason, '' AS value "
-            "FROM sys_load_error_detail WHERE session_id = pg_backend_pid() "
-            f"ORDER BY start_time DESC, line_number LIMIT {QUOTED_ERRORS}"
+            "FROM sys_load_error_detail WHERE session_id = pg_backend_pid() AND query_id = (SELECT max(query_id) "
+            "FROM sys_load_error_detail WHERE session_id = pg_backend_pid()) "
+            f"ORDER BY line_number LIMIT {QUOTED_ERRORS}"
         )
     return (
         "SELECT filename AS file_name, line_number, colname AS column_name, err_reason AS reason, "

@@ -246,6 +246,16 @@ def test_a_corrupt_csv_file_names_file_line_column_and_reason(warehouse, csv_lak
     assert not _staged_keys(store)
 
 
+def test_serverless_names_the_place_as_well(warehouse, csv_lake, store, redshift):
+    """From its own record of load errors: it has none of the other name."""
+    serverless = Redshift(replace(warehouse.address, serverless=True), store, redshift.iam_role)
+    _publish(csv_lake, DAYS[0], 5, 6)
+    _corrupt(csv_lake, DAYS[0], lambda data: data.replace(b"\r\n6,", b"\r\nsix,"))
+    with pytest.raises(LoadRejected, match=r"0\.csv\.gz, line 3, column block_number: Invalid digit"):
+        _load(serverless, csv_lake, DAYS[0])
+    assert not [found for found in _statements(redshift) if "stl_load_errors" in found]
+
+
 def test_a_corrupt_parquet_file_names_file_and_reason(warehouse, parquet_lake, redshift):
     _publish(parquet_lake, DAYS[0], 1, 2)
     _load(warehouse, parquet_lake, DAYS[0])
