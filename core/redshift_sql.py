@@ -52,6 +52,14 @@ def set_label(label: str) -> str:
     return f"SET query_group TO {literal(label)}"
 
 
+def columns(schema: str, name: str) -> str:
+    """Names and types of the columns of a table or view; of a late-binding view, too, unlike the catalog's tables."""
+    return (
+        f"SELECT column_name AS name, data_type AS type FROM svv_columns WHERE table_schema = {literal(schema)} "
+        f"AND table_name = {literal(name)} ORDER BY ordinal_position"
+    )
+
+
 def look_in(schema: str) -> str:
     """Makes the session see the schema's tables in ``pg_table_def``, which lists those of the search path only."""
     return f"SET search_path TO {quoted(schema)}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -14,26 +14,14 @@ from core.paths import manifest_path
 from core.windows import DayWindow
 from resources import retries
 from resources.clients.frames import spooled
+from resources.clients.redshift_login import Login
 from resources.io_managers.selected import WarehouseIOManager
-from resources.stages import resources_for
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.dbt_project.test_engines import assert_same
-from tests.standins.runs import LAKE, MARTS, WAREHOUSE, Graph
+from tests.standins.runs import LAKE, MARTS, WAREHOUSE, ConfiguredGraph, Graph
 
 LONGEST = 65_535
 LONG_TEXTS = [(table, column) for table in TABLES for column in table.columns if column.unbounded]
-
-
-@dataclass
-class ConfiguredGraph(Graph):
-    """The graph as the settings in the environment make it."""
-
-    @property
-    def warehouse(self):
-        return WarehouseIOManager().warehouse()
-
-    def resources(self):
-        return resources_for("test")
 
 
 @pytest.fixture
@@ -56,6 +44,17 @@ def configured(node_uri, s3_bucket, redshift, monkeypatch, tmp_path):
     }.items():
         monkeypatch.setenv(name, value)
     return ConfiguredGraph(tmp_path, node_uri, lake_uri=uri)
+
+
+@pytest.fixture
+def reader(configured, redshift, monkeypatch):
+    """A warehouse seen by a role that may read; nothing is there yet."""
+    name = f"reader_{redshift.database}"
+    redshift.standin.create_user(name, "Reader-secret-1")
+    monkeypatch.setenv("WAREHOUSE_READER_ROLE", name)
+    seen = configured.warehouse
+    seen.address = replace(seen.address, login=lambda: Login(name, "Reader-secret-1"))
+    return seen
 
 
 def _copies(redshift):
@@ -83,7 +82,7 @@ def _ordered(rows):
 
 
 @pytest.mark.slow
-def test_node_to_metrics_equals_duckdb_and_a_second_run_changes_nothing(configured, redshift, tmp_path, node_uri):
+def test_node_to_metrics_equals_duckdb_and_a_second_run_changes_nothing(configured, redshift, reader, tmp_path):
     configured.run(LAKE, *SAMPLE_DAYS)
     result = configured.run(WAREHOUSE, *SAMPLE_DAYS)
     told = [event.materialization.metadata for event in result.get_asset_materialization_events()]
@@ -92,7 +91,7 @@ def test_node_to_metrics_equals_duckdb_and_a_second_run_changes_nothing(configur
     )
     assert sorted(_copies(redshift)) == sorted(table.name for table in TABLES if table.name not in _empty(configured))
     configured.run(MARTS, *SAMPLE_DAYS)
-    local = Graph(tmp_path / "local", node_uri, lake_uri=configured.lake_uri)
+    local = Graph(tmp_path / "local", configured.node_uri, lake_uri=configured.lake_uri)
     (tmp_path / "local").mkdir()
     local.run(f"{WAREHOUSE} or {MARTS}", *SAMPLE_DAYS)
     rows, marts = configured.warehouse_rows(), configured.marts()
@@ -103,7 +102,9 @@ def test_node_to_metrics_equals_duckdb_and_a_second_run_changes_nothing(configur
         lengths = sorted(len(text) for text in texts if text and len(text) > LONGEST)
         held = redshift.query(f"SELECT {column.name}_bytes AS n FROM {table.address} WHERE {column.name}_bytes > 0")
         assert sorted(row["n"] for row in held) == lengths, (table.name, column.name)
-    assert {s.user for s in redshift.standin.statements if s.database == redshift.database} == {redshift.user}
+    for name in [*rows, *marts]:
+        counted = reader.query(f"SELECT count(*) AS row_count FROM ethereum.{name}").to_pylist()
+        assert counted == [{"row_count": len(rows.get(name, marts.get(name)))}]
 
     configured.run(f"{LAKE} or {WAREHOUSE} or {MARTS}", *SAMPLE_DAYS)
     assert configured.warehouse_rows() == rows

@@ -226,6 +226,12 @@ class Redshift(ServerWarehouse):
             )
         return PermanentError(f"Redshift at {self.address} refuses a statement: {said}.")
 
+    def columns(self, address: str) -> dict[str, str]:
+        """Names and types of the columns of a table or view, in order; none when there is no such."""
+        with self.transaction() as session:
+            found = session.run(redshift_sql.columns(*address.split(".")))
+        return {column["name"]: column["type"] for column in found}
+
     def _changes(self, session: Session, table: Table) -> list[str]:
         statements = super()._changes(session, table)
         session.run(redshift_sql.look_in(table.address.split(".")[0]))
