@@ -74,18 +74,20 @@ def keys(table: Table) -> str:
     )
 
 
-def load_errors(serverless: bool) -> str:
-    """What the session's last failed COPY says of each rejected row. Serverless has no STL tables."""
+SESSION = "SELECT pg_backend_pid() AS session"
+
+
+def load_errors(session: int, serverless: bool) -> str:
+    """What a session's last failed COPY says of each rejected row. Serverless has no STL tables."""
     if serverless:
-        return (
-            "SELECT file_name, line_number, column_name, error_message AS reason, '' AS value "
-            "FROM sys_load_error_detail WHERE session_id = pg_backend_pid() AND query_id = (SELECT max(query_id) "
-            "FROM sys_load_error_detail WHERE session_id = pg_backend_pid()) "
-            f"ORDER BY line_number LIMIT {QUOTED_ERRORS}"
+        record, mine, query = "sys_load_error_detail", f"session_id = {session}", "query_id"
+        found = "file_name, line_number, column_name, error_message AS reason, '' AS value"
+    else:
+        record, mine, query = "stl_load_errors", f"session = {session}", "query"
+        found = (
+            "filename AS file_name, line_number, colname AS column_name, err_reason AS reason, raw_field_value AS value"
         )
     return (
-        "SELECT filename AS file_name, line_number, colname AS column_name, err_reason AS reason, "
-        "raw_field_value AS value FROM stl_load_errors "
-        "WHERE session = pg_backend_pid() AND query = (SELECT max(query) FROM stl_load_errors "
-        f"WHERE session = pg_backend_pid()) ORDER BY line_number LIMIT {QUOTED_ERRORS}"
+        f"SELECT {found} FROM {record} WHERE {mine} AND {query} = (SELECT max({query}) FROM {record} WHERE {mine}) "
+        f"ORDER BY line_number LIMIT {QUOTED_ERRORS}"
     )

@@ -57,7 +57,7 @@ class CopyFiles:
         if not is_text and not self._unbounded():
             for listed in day.manifest.files:
                 if listed.rows:
-                    self._list(PARQUET, listed.key, listed.bytes)
+                    self._list(PARQUET, day.store.uri(listed.key), listed.bytes)
             return
         for at, (listed, path) in enumerate(zip(day.manifest.files, day.originals(scratch), strict=True)):
             if not listed.rows:
@@ -67,7 +67,7 @@ class CopyFiles:
             elif (copied := self._without_long_texts(day.day, path, scratch)) is not None:
                 self._upload(PARQUET, f"{day.day}-{at}.parquet", copied)
             else:
-                self._list(PARQUET, listed.key, listed.bytes)
+                self._list(PARQUET, day.store.uri(listed.key), listed.bytes)
 
     def add_rows(self, rows: pa.Table, scratch: Path) -> None:
         """Rows in memory, day by day."""
@@ -92,16 +92,16 @@ class CopyFiles:
     def _unbounded(self) -> list[str]:
         return [column.name for column in self.table.columns if column.unbounded]
 
-    def _list(self, format: str, key: str, size: int) -> None:
+    def _list(self, format: str, uri: str, size: int) -> None:
         # Redshift wants the length of Parquet files told.
-        entry = {"url": self.store.uri(key), "mandatory": True, "meta": {"content_length": size}}
+        entry = {"url": uri, "mandatory": True, "meta": {"content_length": size}}
         self._entries.setdefault(format, []).append(entry)
 
     def _upload(self, format: str, name: str, path: Path) -> None:
         key, size = staging_path(self.table.name, self.load, name), path.stat().st_size
         self._made.append(key)
         self.store.upload(key, path)
-        self._list(format, key, size)
+        self._list(format, self.store.uri(key), size)
 
     def _add_text(self, day: date, at: int, path: Path, scratch: Path) -> None:
         name = f"{day}-{at}.{self.table.csv_layout}.gz"

@@ -92,7 +92,8 @@ class _Session:
         with suppress(Error, *LOST):
             # The record is readable once the failed transaction is over.
             self.connection.rollback()
-            rows = self.run(redshift_sql.load_errors(self.serverless))
+            (mine,) = self.run(redshift_sql.SESSION)
+            rows = self.run(redshift_sql.load_errors(mine["session"], self.serverless))
             return " ".join(_load_error(row) for row in rows)
         return ""
 
