@@ -49,7 +49,7 @@ CREATE FUNCTION redshift_standin.facts(wanted oid) RETURNS jsonb LANGUAGE sql ST
     FROM redshift_standin.declared d, jsonb_each(facts) WHERE relation = wanted
 $body$;
 
-CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION redshift_standin.version() RETURNS text LANGUAGE sql IMMUTABLE AS
     $body$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2, Redshift 1.0.0 (stand-in)'::text $body$;
 
 -- Functions
