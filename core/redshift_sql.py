@@ -52,13 +52,36 @@ def set_label(label: str) -> str:
     return f"SET query_group TO {literal(label)}"
 
 
+def columns(schema: str, name: str) -> str:
+    """Names and types of the columns of a table or view; of a late-binding view, too, unlike the catalog's tables."""
+    return (
+        f"SELECT column_name AS name, data_type AS type FROM svv_columns WHERE table_schema = {literal(schema)} "
+        f"AND table_name = {literal(name)} ORDER BY ordinal_position"
+    )
+
+
+def look_in(schema: str) -> str:
+    """Makes the session see the schema's tables in ``pg_table_def``, which lists those of the search path only."""
+    return f"SET search_path TO {quoted(schema)}"
+
+
+def keys(table: Table) -> str:
+    """The columns that rows are distributed and sorted by."""
+    schema, name = table.address.split(".")
+    return (
+        'SELECT "column" AS name, distkey, sortkey FROM pg_table_def '
+        f"WHERE schemaname = {literal(schema)} AND tablename = {literal(name)} AND (distkey OR sortkey <> 0)"
+    )
+
+
 def load_errors(serverless: bool) -> str:
     """What the session's last failed COPY says of each rejected row. Serverless has no STL tables."""
     if serverless:
         return (
             "SELECT file_name, line_number, column_name, error_message AS reason, '' AS value "
-            "FROM sys_load_error_detail WHERE session_id = pg_backend_pid() "
-            f"ORDER BY start_time DESC, line_number LIMIT {QUOTED_ERRORS}"
+            "FROM sys_load_error_detail WHERE session_id = pg_backend_pid() AND query_id = (SELECT max(query_id) "
+            "FROM sys_load_error_detail WHERE session_id = pg_backend_pid()) "
+            f"ORDER BY line_number LIMIT {QUOTED_ERRORS}"
         )
     return (
         "SELECT filename AS file_name, line_number, colname AS column_name, err_reason AS reason, "

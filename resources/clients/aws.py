@@ -8,6 +8,7 @@ AWS_FAILURES = (ClientError, BotoCoreError)
 
 # What stays wrong until somebody changes a setting, a right or a resource.
 _SETTINGS = {
+    "403",
     "AccessDenied",
     "AccessDeniedException",
     "ClusterNotFound",
@@ -31,6 +32,15 @@ def aws_failure(what: str, error: Exception, remedy: str) -> HeadwaterError:
     what: the system, the operation and its subject, as the beginning of a sentence. remedy: what to check when it is
     a matter of settings.
     """
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
     message = f"{what}: {error}."
-    return SettingError(f"{message} {remedy}") if code in _SETTINGS else TransientError(f"{message} Run again.")
+    return (
+        SettingError(f"{message} {remedy}")
+        if error_code(error) in _SETTINGS
+        else TransientError(f"{message} Run again.")
+    )
+
+
+def error_code(error: Exception) -> str:
+    """The service's name of the error, or the SDK's when no service spoke."""
+    said = getattr(error, "response", None) or {}  # a connection's end has a response, too, which is None
+    return said.get("Error", {}).get("Code", type(error).__name__)

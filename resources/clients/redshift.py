@@ -1,5 +1,6 @@
 """Redshift as the warehouse: days are loaded by COPY from the lake on S3, and replaced in one transaction."""
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from resources.clients.copy_files import CopyFiles, copy_files
 from resources.clients.lake import LakeDay
 from resources.clients.object_store import ObjectStore
 from resources.clients.redshift_login import LoginSource
-from resources.clients.warehouse import ServerWarehouse, Staging
+from resources.clients.warehouse import ServerWarehouse, Session, Staging
 
 NOBODY = Roles()
 
@@ -34,6 +35,10 @@ NOBODY = Roles()
 UNDEFINED_TABLE, REFUSED_LOGIN = "42P01", ("28000", "28P01", "3D000")
 REFUSED_RIGHT = "42501"
 SERIALIZATION = ("40001", "40P01")
+# Broken connections, no resources left, shutting down or starting: by the class of their code.
+SERVER_TROUBLE = ("08", "53", "57")
+# What the driver raises when the connection ends: at times it unpacks what never came.
+LOST = (InterfaceError, OperationalError, OSError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class _Session:
         try:
             self.run(statement)
         except Error as error:
-            if isinstance(error, (InterfaceError, OperationalError)) or _is_conflict(_field(error, "C"), _text(error)):
+            if isinstance(error, LOST) or _is_conflict(_field(error, "C"), _text(error)):
                 raise
             quoted = self._load_errors()
             raise LoadRejected(
@@ -84,9 +89,9 @@ class _Session:
             ) from error
 
     def _load_errors(self) -> str:
-        # The record is readable once the failed transaction is over.
-        self.connection.rollback()
-        with suppress(Error):
+        with suppress(Error, *LOST):
+            # The record is readable once the failed transaction is over.
+            self.connection.rollback()
             rows = self.run(redshift_sql.load_errors(self.serverless))
             return " ".join(_load_error(row) for row in rows)
         return ""
@@ -166,7 +171,7 @@ class Redshift(ServerWarehouse):
                 connection.commit()
             finally:
                 # Not committed, the work is undone with the connection.
-                with suppress(Error, OSError):
+                with suppress(Error, *LOST):
                     connection.close()
 
     def _connect(self) -> redshift_connector.Connection:
@@ -184,17 +189,19 @@ class Redshift(ServerWarehouse):
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        """The driver's errors as ours. With a code it is the server that speaks, whatever the driver calls it."""
         try:
             yield
-        except HeadwaterError:
-            raise
-        except (InterfaceError, OperationalError, OSError) as error:
+        except (Error, *LOST) as error:
+            code, said = _field(error, "C"), _text(error)
+            if code and not code.startswith(SERVER_TROUBLE):
+                raise self._refusal(code, said) from error
+            if not code and not isinstance(error, LOST):
+                raise PermanentError(f"Redshift at {self.address}: the driver refuses: {said}.") from error
             raise DatabaseUnavailable(
-                f"Redshift at {self.address}: {_text(error)}. Check that it runs and is reachable, and REDSHIFT_HOST, "
+                f"Redshift at {self.address}: {said}. Check that it runs and is reachable, and REDSHIFT_HOST, "
                 "REDSHIFT_PORT and REDSHIFT_SSLMODE, then run again."
             ) from error
-        except Error as error:
-            raise self._refusal(_field(error, "C"), _text(error)) from error
 
     def _refusal(self, code: str, said: str) -> HeadwaterError:
         if _is_conflict(code, said):
@@ -218,6 +225,28 @@ class Redshift(ServerWarehouse):
                 "WAREHOUSE_LOADER_ROLE naming a role of this user."
             )
         return PermanentError(f"Redshift at {self.address} refuses a statement: {said}.")
+
+    def columns(self, address: str) -> dict[str, str]:
+        """Names and types of the columns of a table or view, in order; none when there is no such."""
+        with self.transaction() as session:
+            found = session.run(redshift_sql.columns(*address.split(".")))
+        return {column["name"]: column["type"] for column in found}
+
+    def _changes(self, session: Session, table: Table) -> list[str]:
+        statements = super()._changes(session, table)
+        session.run(redshift_sql.look_in(table.address.split(".")[0]))
+        found = session.run(redshift_sql.keys(table))
+        if found:
+            wanted = (table.distribution_key, table.sort_key)
+            distributed = next((column["name"] for column in found if column["distkey"]), None)
+            ordered = ", ".join(column["name"] for column in sorted(found, key=_sort_position) if column["sortkey"])
+            if (distributed, ordered) != wanted:
+                raise PermanentError(
+                    f"Redshift: {table.address} is distributed by {distributed} and sorted by {ordered}, declared as "
+                    f"{wanted[0]} and {wanted[1]}. Run ALTER TABLE {table.address} ALTER DISTKEY or ALTER SORTKEY when "
+                    "it suits: rows are moved."
+                )
+        return statements
 
     def staged_days(self, table: Table, days: Sequence[LakeDay]) -> AbstractContextManager[Staging]:
         """Days of the lake: all their files in one COPY."""
@@ -244,6 +273,10 @@ class Redshift(ServerWarehouse):
                 for day, counts in files.shortened.items()
             }
             yield Staging(fill, redshift_sql.insert_staged(table, files.marker), account)
+
+
+def _sort_position(column: dict[str, Any]) -> int:
+    return abs(column["sortkey"])
 
 
 def _is_conflict(code: str, said: str) -> bool:

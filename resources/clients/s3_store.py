@@ -11,13 +11,15 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from core.errors import HeadwaterError
-from resources.clients.aws import AWS_FAILURES, aws_failure
+from resources.clients.aws import AWS_FAILURES, aws_failure, error_code
 from resources.clients.object_store import StoredObject, gone
 
 # Larger objects go up in parts, each with its checksum and its own retries; S3 shows the object when all are there.
 PART_BYTES = 16 << 20
 # Throttling (503 SlowDown) and broken connections are tried again by the SDK, with growing pauses.
 ATTEMPTS = 8
+# By name, and by number where S3 answers a question for the head of an object, which has no room for a name.
+MISSING, DENIED = ("NoSuchKey", "404"), ("AccessDenied", "403")
 
 
 class S3ObjectStore:
@@ -43,9 +45,9 @@ class S3ObjectStore:
     def read(self, key: str) -> bytes | None:
         try:
             return self._client.get_object(**self._name(key))["Body"].read()
-        except self._client.exceptions.NoSuchKey:
-            return None
         except AWS_FAILURES as error:
+            if self._is_missing(key, error):
+                return None
             raise self._failed("read", key, error) from error
 
     def fetch(self, key: str, scratch: Path) -> Path:
@@ -53,10 +55,17 @@ class S3ObjectStore:
         try:
             self._client.download_file(self._bucket, self._prefix + key, str(path))
         except AWS_FAILURES as error:
-            if "404" in str(error):
+            if self._is_missing(key, error):
                 raise gone(self.uri(key)) from error
             raise self._failed("read", key, error) from error
         return path
+
+    def _is_missing(self, key: str, error: Exception) -> bool:
+        """Whether there is no such object. To whoever may list a part of the bucket only, S3 denies what is missing."""
+        code = error_code(error)
+        if code in DENIED:
+            return key not in (found.key for found in self.list(key))
+        return code in MISSING
 
     def write(self, key: str, data: bytes) -> None:
         try:

@@ -1,5 +1,7 @@
 """PostgreSQL as the warehouse of a room with a lake."""
 
+from dataclasses import replace
+
 import dagster as dg
 
 from resources.clients.postgres_warehouse import PostgresWarehouse
@@ -12,4 +14,5 @@ class PostgresWarehouseIOManager(WarehouseReadsAndWrites, dg.ConfigurableIOManag
 
     def warehouse(self) -> PostgresWarehouse:
         """The plain client."""
-        return PostgresWarehouse(postgres_address(), roles())
+        address, named = postgres_address(), roles()
+        return PostgresWarehouse(address, replace(named, dbt=named.dbt or address.dbt_user))

@@ -16,6 +16,7 @@ from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
+from resources.io_managers.selected import WarehouseIOManager
 from resources.stages import resources_for
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -106,6 +107,18 @@ class Graph:
             name: sorted_rows(self.warehouse.query(f"SELECT * FROM ethereum.{name}").to_pylist())
             for name in MARTS_AND_PARTS
         }
+
+
+@dataclass
+class ConfiguredGraph(Graph):
+    """The graph as the settings in the environment make it."""
+
+    @property
+    def warehouse(self):
+        return WarehouseIOManager().warehouse()
+
+    def resources(self):
+        return resources_for("test")
 
 
 def sorted_rows(rows: list[dict]) -> list[dict]:

@@ -8,7 +8,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from core.errors import DayMissing, LoadRejected, PermanentError
+from core.errors import DayMissing, HeadwaterError, LoadRejected, PermanentError
 from core.warehouse_sql import Roles
 from core.windows import DayWindow
 from resources.clients.lake import Lake
@@ -135,7 +135,7 @@ def test_two_loads_of_a_day_at_once_leave_one(warehouse, lake):
         start.wait()
         try:
             _load(warehouse, lake, DAYS[0])
-        except Exception as error:
+        except HeadwaterError as error:
             failed.append(error)
 
     threads = [threading.Thread(target=load) for _ in range(3)]
@@ -183,14 +183,14 @@ def test_roles_get_what_their_work_takes_and_no_more(database, warehouse, lake):
     assert _numbers(dbt, *DAYS) == _numbers(reader, *DAYS) == [1, 2]
     with dbt.transaction() as session:
         session.run("CREATE TABLE test.model AS SELECT 1 AS one")
-    for warehouse, statement in (
+    for client, statement in (
         (reader, "DELETE FROM test.items"),
         (reader, "CREATE TABLE test.mine (x int)"),
         (dbt, "DELETE FROM test.items"),
         (loader, "DROP TABLE test.items"),
     ):
         with pytest.raises(PermanentError, match="permission denied|must be owner"):
-            with warehouse.transaction() as session:
+            with client.transaction() as session:
                 session.run(statement)
 
 

@@ -149,6 +149,9 @@ CREATE VIEW pg_catalog.svv_external_columns AS
     SELECT ''::text AS schemaname, ''::text AS tablename, ''::text AS columnname, ''::text AS external_type,
         0 AS columnnum, 0 AS part_key WHERE false;
 
+-- Late-binding views included.
+CREATE VIEW pg_catalog.svv_columns AS SELECT * FROM information_schema.columns;
+
 CREATE VIEW pg_catalog.svv_redshift_columns AS
     SELECT table_catalog::text AS database_name, table_schema::text AS schema_name, table_name::text,
         column_name::text, ordinal_position::integer, column_default::text, is_nullable::text, data_type::text,

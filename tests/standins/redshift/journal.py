@@ -69,4 +69,10 @@ class Journal:
                 f"CREATE VIEW pg_catalog.{name} AS SELECT fields.* FROM redshift_standin.journal('{name}') AS entry, "
                 f"jsonb_to_record(entry) AS fields({listed})"
             )
+        statements.append(
+            "CREATE VIEW pg_catalog.sys_load_error_detail AS SELECT session AS session_id, query AS query_id, "
+            "starttime AS start_time, filename AS file_name, line_number, colname AS column_name, type AS column_type, "
+            "col_length AS column_length, position, err_code AS error_code, err_reason AS error_message "
+            "FROM pg_catalog.stl_load_errors"
+        )
         return ";\n".join(statements)

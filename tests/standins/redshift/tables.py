@@ -40,7 +40,7 @@ def rewritten(parts: list[Token], heads: list[str]) -> tuple[list[Token], dict[s
             return _alter_table(parts, heads)
         case ["vacuum" | "analyze" as command, *_]:
             return _maintenance(parts, command), {}
-        case ["grant" | "revoke", *_]:
+        case ["grant" | "revoke", *_] | ["alter", "default", "privileges", *_]:
             return _without_role_word(parts), {}
     return parts, {}
 
