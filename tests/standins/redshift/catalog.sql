@@ -32,7 +32,10 @@ BEGIN
             IF kept IS NOT NULL THEN
                 EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', made.objid::regclass, kept);
             END IF;
-            IF wanted IS NOT NULL THEN
+            -- Dropping one has run this function already.
+            IF wanted IS NOT NULL AND NOT EXISTS (
+                SELECT FROM pg_constraint WHERE conrelid = made.objid AND conname = wanted
+            ) THEN
                 EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (octet_length(%I) <= %s)',
                     made.objid::regclass, wanted, field.attname, field.bytes);
             END IF;
@@ -49,7 +52,7 @@ CREATE FUNCTION redshift_standin.facts(wanted oid) RETURNS jsonb LANGUAGE sql ST
     FROM redshift_standin.declared d, jsonb_each(facts) WHERE relation = wanted
 $body$;
 
-CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION redshift_standin.version() RETURNS text LANGUAGE sql IMMUTABLE AS
     $body$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2, Redshift 1.0.0 (stand-in)'::text $body$;
 
 -- Functions
@@ -70,14 +73,12 @@ CREATE FUNCTION pg_catalog.redshift_part(part text) RETURNS text LANGUAGE sql IM
         ELSE lower(part) END
 $body$;
 
-CREATE FUNCTION pg_catalog.dateadd(part text, amount bigint, moment timestamp) RETURNS timestamp
+CREATE FUNCTION pg_catalog.dateadd(part text, amount double precision, moment timestamp) RETURNS timestamp
     LANGUAGE sql IMMUTABLE AS $body$
     SELECT moment + CASE pg_catalog.redshift_part(part)
-        WHEN 'quarter' THEN amount * interval '3 months'
-        ELSE (amount || ' ' || pg_catalog.redshift_part(part))::interval END
+        WHEN 'quarter' THEN trunc(amount) * interval '3 months'
+        ELSE (trunc(amount)::bigint || ' ' || pg_catalog.redshift_part(part))::interval END
 $body$;
-CREATE FUNCTION pg_catalog.dateadd(part text, amount numeric, moment timestamp) RETURNS timestamp
-    LANGUAGE sql IMMUTABLE AS $body$ SELECT pg_catalog.dateadd(part, trunc(amount)::bigint, moment) $body$;
 
 -- The boundaries of a part between two moments.
 CREATE FUNCTION pg_catalog.datediff(part text, first timestamp, last timestamp) RETURNS bigint

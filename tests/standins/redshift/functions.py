@@ -22,6 +22,8 @@ def rewritten(parts: list[Token]) -> str:
             out.append("except")
         elif part.word in ("numeric", "decimal") and not called and words(parts[:at])[-1:] in (["::"], ["as"]):
             out.append("numeric(18,0)" if _is_type(parts, at) else part.text)
+        elif called and part.word == "version" and words(parts[:at])[-1:] != ["."]:
+            out.append("redshift_standin.version")  # PostgreSQL's own cannot be replaced
         elif called and part.word in CALLS:
             end = closing(parts, opening)
             text, at = CALLS[part.word](parts, opening, end)

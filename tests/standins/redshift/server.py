@@ -195,6 +195,7 @@ class RedshiftStandIn:
                 server = self._connect()
                 server.send(b"", body)
                 server.close()
+                client.leave()
                 return client, None
             else:
                 return client, wire.startup_parameters(body)

@@ -224,7 +224,7 @@ def _without_role_word(parts: list[Token]) -> list[Token]:
     return [
         part
         for at, part in enumerate(parts)
-        if not (part.word == "role" and words(parts[:at])[-1:] in (["to"], ["from"]))
+        if not (part.word == "role" and words(parts[:at])[-1:] in (["grant"], ["revoke"], ["to"], ["from"]))
     ]
 
 

@@ -2,57 +2,15 @@
 
 import bz2
 import gzip
-import io
 import json
 from datetime import date, datetime
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import redshift_connector
 
-from tests.standins.s3 import s3_client
-
-
-class Bucket:
-    """Puts objects, and gives their addresses."""
-
-    def __init__(self, endpoint, name):
-        self._client, self.name = s3_client(endpoint), name
-
-    def put(self, key, body):
-        self._client.put_object(Bucket=self.name, Key=key, Body=body)
-        return f"s3://{self.name}/{key}"
-
-    def delete(self, uri):
-        self._client.delete_object(Bucket=self.name, Key=uri.split("/", 3)[3])
-
-    def parquet(self, key, table):
-        sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd")
-        return self.put(key, sink.getvalue()), len(sink.getvalue())
-
-    def manifest(self, key, *entries, mandatory=True):
-        listed = [
-            {"url": uri, "mandatory": mandatory, "meta": {"content_length": length}}
-            if length is not None
-            else {"url": uri, "mandatory": mandatory}
-            for uri, length in entries
-        ]
-        return self.put(key, json.dumps({"entries": listed}).encode())
-
-
-@pytest.fixture
-def bucket(s3_endpoint, s3_bucket):
-    return Bucket(s3_endpoint, s3_bucket)
-
-
-@pytest.fixture
-def cursor(redshift):
-    with redshift.connect() as connection:
-        connection.autocommit = True
-        yield connection.cursor()
+from tests.standins.redshift.conftest import refused
 
 
 @pytest.fixture
@@ -68,13 +26,6 @@ def copied(cursor, redshift, bucket):
         return [tuple(row) for row in cursor.fetchall()]
 
     return copy
-
-
-def refused(cursor, statement):
-    """What the server says when it refuses."""
-    with pytest.raises(redshift_connector.ProgrammingError) as error:
-        cursor.execute(statement)
-    return f"{error.value.args[0]['M']} {error.value.args[0].get('D', '')}"
 
 
 PAIRS = "id bigint, note varchar(10)"

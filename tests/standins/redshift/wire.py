@@ -1,7 +1,9 @@
-"""PostgreSQL's wire protocol, version 3: messages in and out of a socket, and the few bodies the proxy writes itself."""
+"""PostgreSQL's wire protocol, version 3: messages in and out of a socket, and the bodies the proxy writes itself."""
 
 import socket
+import ssl
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST, PROTOCOL_3 = 80877103, 80877104, 80877102, 196608
@@ -102,6 +104,13 @@ class Stream:
             self.connection.sendall(raw)
         except OSError as error:
             raise ConnectionLostError from error
+
+    def leave(self) -> None:
+        """Tell the other side that nothing follows, without waiting for its answer."""
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection.settimeout(0)
+            with suppress(OSError):
+                self.connection.unwrap()
 
     def close(self) -> None:
         self._file.close()
