@@ -13,7 +13,9 @@ from operator import or_
 from types import SimpleNamespace
 from typing import Any
 
-from assets.ethereum.proofs import encodings, trie
+from assets.ethereum.proofs import trie
+from assets.ethereum.proofs.encodings import withdrawals as encoded_withdrawals
+from benchmarks import encodings
 from benchmarks.node_json import Row, receipt_json, transaction_json, withdrawals_json
 
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -116,7 +118,7 @@ def _committed(draw: Draw, items: _Items, kinds: list[int], withdrawals: list[Ro
     header = _header(draw, items.gas_used, _bloom_text(reduce(or_, each))) | {
         "transactions_root": _hex(trie.root(encoded)),
         "receipts_root": _hex(trie.root(list(receipts))),
-        "withdrawals_root": _hex(trie.root(list(encodings.withdrawals(_columns(withdrawals))))),
+        "withdrawals_root": _hex(trie.root(list(encoded_withdrawals(_columns(withdrawals))))),
         "size": sum(map(len, encoded)) + 600 + 40 * WITHDRAWALS,
         "blob_gas_used": 131_072 * BLOBS * kinds.count(3),
     }

@@ -126,8 +126,7 @@ class SyntheticChain:
             header = self.answers(number).of.header
             time = self._time(number)
             row = header | {"number": number, "parent_hash": parent, "timestamp": time}
-            columns = {name: [value] for name, value in row.items()}
-            hash_ = "0x" + trie.keccak(encodings.header(columns, header["mix_hash"])).hex()
+            hash_ = "0x" + trie.keccak(encodings.header(row, header["mix_hash"])).hex()
             yield Head(number, hash_, parent, time)
             parent = hash_
 

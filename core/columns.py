@@ -1,47 +1,27 @@
-"""Lists of values as Arrow arrays of a declared column, exactly or not at all."""
+"""Values as Arrow arrays of a declared column, exactly or not at all: from lists, and from the hex text of nodes."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, repeat
+import binascii
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.tables import Column, ColumnType
 
 _DECIMAL = pa.decimal128(38, 0)
+_DECIMAL_BYTES = 16
 _LARGEST_DECIMAL = 10**38 - 1
+_NO_END = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Values that repeat: each of ``values`` as often as its count says. Made into an array without copies of them."""
-
-    values: Sequence[Any]
-    counts: Sequence[int]
-
-    def __iter__(self) -> Iterator[Any]:
-        return chain.from_iterable(map(repeat, self.values, self.counts))
-
-
-def joined(parts: Sequence[Sequence[Any] | Runs]) -> Sequence[Any] | Runs:
-    """The parts of a column, one after the other."""
-    if isinstance(parts[0], Runs):
-        runs = [part for part in parts if isinstance(part, Runs)]
-        values = list(chain.from_iterable(run.values for run in runs))
-        return Runs(values, list(chain.from_iterable(run.counts for run in runs)))
-    return list(chain.from_iterable(parts))
-
-
-def array(column: Column, values: Sequence[Any] | Runs) -> pa.Array:
-    """The values as the column's Arrow type.
+def array(column: Column, values: Sequence[Any]) -> pa.Array:
+    """A list of values as the column's Arrow type.
 
     Raises:
         ValueError: when a value is missing where none may be, or does not fit.
     """
-    if isinstance(values, Runs):
-        return array(column, values.values).take(np.repeat(np.arange(len(values.values)), values.counts))
     if not column.nullable and None in values:
         raise ValueError(f"{column.name} is missing")
     if column.type is ColumnType.DECIMAL:
@@ -52,7 +32,54 @@ def array(column: Column, values: Sequence[Any] | Runs) -> pa.Array:
         raise ValueError(str(error)) from error
 
 
-def _decimals(values: Sequence[int | None]) -> pa.Array:
+def quantities(column: Column, texts: pa.StringArray) -> pa.Array:
+    """Whole numbers, given as hex text with ``0x``, as the column's type.
+
+    Raises:
+        ValueError: when a text is no such number, or does not fit.
+    """
+    try:
+        if not pc.all(pc.starts_with(texts, "0x"), min_count=0).as_py():
+            raise ValueError("not hex text with 0x")
+        # Through unsigned numbers: as signed ones, 0xffffffffffffffff would be read as -1.
+        numbers = pc.cast(texts, pa.uint64())
+        return pc.cast(numbers, column.arrow_field.type)
+    except pa.ArrowInvalid:
+        pass  # wider than 64 bits, or wrong
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    fit = lengths["min"] > len("0x") and lengths["max"] <= len("0x") + 2 * _DECIMAL_BYTES
+    if column.type is not ColumnType.DECIMAL or not fit:
+        return array(column, [None if text is None else int(text, 16) for text in texts.to_pylist()])
+    return _wide(texts)
+
+
+def digits(texts: pa.StringArray) -> pa.StringArray:
+    """Hex texts without their 0x.
+
+    Raises:
+        ValueError: when one begins otherwise, or is missing.
+    """
+    if texts.null_count or not pc.all(pc.starts_with(texts, "0x"), min_count=0).as_py():
+        raise ValueError("not hex text with 0x")
+    # Without an end, pyarrow 26 miscounts the bytes of arrays that are parts of others.
+    return pc.binary_slice(texts.cast(pa.binary()), 2, _NO_END).cast(pa.string())
+
+
+def _wide(texts: pa.StringArray) -> pa.Decimal128Array:
+    """Hex text of up to 16 bytes as decimals: all texts made bytes at once."""
+    padded = pc.ascii_lpad(digits(texts.fill_null("0x")), 2 * _DECIMAL_BYTES, "0")
+    start = padded.offset * 2 * _DECIMAL_BYTES
+    text = padded.buffers()[2][start : start + len(padded) * 2 * _DECIMAL_BYTES]
+    big_endian = np.frombuffer(binascii.unhexlify(text), np.uint8).reshape(-1, _DECIMAL_BYTES)
+    little_endian = np.ascontiguousarray(big_endian[:, ::-1])
+    largest = little_endian.view("<u8")[:, 1].max(initial=0)
+    if largest >= _LARGEST_DECIMAL >> 64:
+        return _decimals([None if text is None else int(text, 16) for text in texts.to_pylist()])
+    validity = texts.is_valid().buffers()[1] if texts.null_count else None
+    return pa.Array.from_buffers(_DECIMAL, len(texts), [validity, pa.py_buffer(little_endian)])
+
+
+def _decimals(values: Sequence[int | None]) -> pa.Decimal128Array:
     """Whole numbers as decimal128: their bytes side by side, several times faster than value by value."""
     validity = None
     numbers: Sequence[Any] = values

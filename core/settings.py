@@ -115,9 +115,9 @@ ETHEREUM_CONFIRMATIONS = Setting(
     "64",
 )
 ETHEREUM_BATCH_SIZE = Setting(
-    "ETHEREUM_BATCH_SIZE", "Most calls put into one request; shrinks by itself when the node refuses.", "50", "10"
+    "ETHEREUM_BATCH_SIZE", "Most calls put into one request; shrinks by itself when the node refuses.", "50", "20"
 )
-ETHEREUM_MAX_IN_FLIGHT = Setting("ETHEREUM_MAX_IN_FLIGHT", "Most requests at a time to each endpoint.", "16", "8")
+ETHEREUM_MAX_IN_FLIGHT = Setting("ETHEREUM_MAX_IN_FLIGHT", "Most requests at a time to each endpoint.", "16", "4")
 ETHEREUM_CALLS_PER_SECOND = Setting(
     "ETHEREUM_CALLS_PER_SECOND", "Most calls a second to each endpoint; no limit when not set.", "100"
 )

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.manifest import BlockSpan
@@ -78,7 +77,7 @@ class DayWriter:
 
 
 class DaySpool:
-    """One day of several tables, filled block range by block range.
+    """One day of several tables, filled block by block.
 
     hold_back: how many of the newest blocks stay in memory and can still be taken back.
     """
@@ -86,29 +85,19 @@ class DaySpool:
     def __init__(self, tables: Sequence[Table], day: date, directory: Path, hold_back: int = 0):
         self.day = day
         self._writers = {table.name: DayWriter(table, directory / f"{table.name}-{day}.parquet") for table in tables}
-        self._height = {
-            table.name: next(c.name for c in table.columns if c.name in ("number", "block_number", "end_block"))
-            for table in tables
-        }
         self._held: deque[tuple[int, Mapping[str, pa.RecordBatch]]] = deque()
         self._hold_back = hold_back
 
-    def add(self, last_block: int, batches: Mapping[str, pa.RecordBatch]) -> None:
-        """Append rows of blocks up to ``last_block``, above all added before."""
-        self._held.append((last_block, batches))
-        while self._held and self._held[0][0] <= last_block - self._hold_back:
+    def add(self, block: int, batches: Mapping[str, pa.RecordBatch]) -> None:
+        """Append the rows of a block, above all added before."""
+        self._held.append((block, batches))
+        while self._held and self._held[0][0] <= block - self._hold_back:
             self._write(self._held.popleft()[1])
 
     def take_back(self, from_block: int) -> None:
         """Forget the rows of ``from_block`` and above; they must still be held back."""
-        kept: deque[tuple[int, Mapping[str, pa.RecordBatch]]] = deque()
-        for last_block, batches in self._held:
-            below = {
-                name: batch.filter(pc.less(batch.column(self._height[name]), from_block))
-                for name, batch in batches.items()
-            }
-            kept.append((min(last_block, from_block - 1), below))
-        self._held = kept
+        while self._held and self._held[-1][0] >= from_block:
+            self._held.pop()
 
     def _write(self, batches: Mapping[str, pa.RecordBatch]) -> None:
         for name, batch in batches.items():

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+import pyarrow as pa
+
 ONE_DAY = timedelta(days=1)
+SECONDS_OF_DAY = 86_400
 
 
 def parse_day(key: str) -> date:
@@ -25,6 +28,12 @@ def end_of(day: date) -> int:
 def day_of(timestamp: int) -> date:
     """The UTC day that a Unix time, in seconds, belongs to."""
     return datetime.fromtimestamp(timestamp, tz=UTC).date()
+
+
+def dates_of(timestamps: pa.Array) -> pa.Date32Array:
+    """The UTC days of many Unix times, in seconds, at once."""
+    days = timestamps.to_numpy(zero_copy_only=False) // SECONDS_OF_DAY  # a UTC day has no leap second in Unix time
+    return pa.array(days, pa.int32()).cast(pa.date32())
 
 
 @dataclass(frozen=True)

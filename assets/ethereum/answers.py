@@ -1,22 +1,24 @@
-"""The node's answers as typed objects, decoded in one pass, with every field that the tables or the proofs need.
+"""The node's answers as Arrow arrays: JSON read by DuckDB in one pass, outside the interpreter's lock.
 
-The types follow from the table declarations. A field that nothing takes is noticed by the strict decoding; from then
-on answers are decoded leniently, and one in ``SAMPLED`` is looked through for more such fields.
+The shape that is read follows from the table declarations. Reading takes known fields only, so one answer in each
+batch is also decoded strictly: a field that nothing takes is noticed there, and so is an answer of another shape.
 """
 
+import json
 import re
-from collections.abc import Collection, Mapping
-from itertools import count
+import threading
+from collections.abc import Collection, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
+import duckdb
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.tables import Column, Table
 from resources.clients.transports import Kind, Refusal
-
-SAMPLED = 20
 
 # Left out on purpose: uncles have no table, the rest repeats other fields.
 IGNORED_FIELDS: dict[str, frozenset[str]] = {
@@ -34,91 +36,130 @@ PROOF_FIELDS: dict[str, frozenset[str]] = {
     LOGS.name: frozenset(),
     WITHDRAWALS.name: frozenset(),
 }
+# What an item says of the block or receipt it stands in, beyond the hashes that are compared.
+REPEATED_FIELDS: dict[str, frozenset[str]] = {
+    TRANSACTIONS.name: frozenset({"blockNumber"}),
+    RECEIPTS.name: frozenset({"blockNumber"}),
+    LOGS.name: frozenset({"blockNumber", "transactionIndex"}),
+}
 _STRUCTURES = {"accessList", "authorizationList"}
 
 
-def attribute(source: str) -> str:
-    """The attribute that holds a field: its name, unless Python reserves it."""
-    return f"{source}_" if iskeyword(source) else source
+def _sources(table: Table, without: Collection[str] = ()) -> dict[str, Column | None]:
+    """The fields that a table or the proofs take, with their columns."""
+    taken: dict[str, Column | None] = {column.source: column for column in table.columns if column.source}
+    return {name: taken.get(name) for name in sorted(taken.keys() | PROOF_FIELDS[table.name]) if name not in without}
 
 
-def _type_of(column: Column | None, source: str) -> Any:
-    if source in _STRUCTURES:
-        return Any
-    return list[str] | None if column and column.joined else str | None
+def _shape(table: Table, children: Mapping[str, Any], *, proofs: bool) -> dict[str, Any]:
+    """What DuckDB is to read of an object: text as it stands, lists of text, structures as JSON text."""
+    shape: dict[str, Any] = dict(children)
+    unread = REPEATED_FIELDS.get(table.name, frozenset()) | (frozenset() if proofs else PROOF_FIELDS[table.name])
+    for source, column in _sources(table, children.keys() | unread).items():
+        text = "JSON" if source in _STRUCTURES else "VARCHAR"
+        shape[source] = [text] if column and column.joined else text
+    return shape
 
 
-def _struct(table: Table, children: Mapping[str, Any], strict: bool) -> Any:
-    columns = {column.source: column for column in table.columns if column.source}
-    taken = sorted((columns.keys() | PROOF_FIELDS[table.name]) - children.keys())
+def _reading(shape: Any) -> str:
+    return f"json_transform(answer, '{json.dumps(shape)}') AS found"
+
+
+def _readings(*, proofs: bool) -> tuple[str, str]:
+    """The expressions that read a block, and a block's receipts."""
+    log, transaction, withdrawal = (_shape(table, {}, proofs=proofs) for table in (LOGS, TRANSACTIONS, WITHDRAWALS))
+    block = _shape(BLOCKS, {"transactions": [transaction], "withdrawals": [withdrawal]}, proofs=proofs)
+    return _reading(block), _reading([_shape(RECEIPTS, {"logs": [log]}, proofs=proofs)])
+
+
+def _struct(table: Table, children: Mapping[str, Any]) -> Any:
+    """The same as a type that refuses unknown fields."""
     # A block before Shanghai has no list of withdrawals.
-    fields: list[Any] = [
-        (name, list[kind] | None, msgspec.field(default=None))  # type: ignore[valid-type]
-        for name, kind in children.items()
+    fields: list[Any] = [(name, list[kind] | None, None) for name, kind in children.items()]  # type: ignore[valid-type]
+    for source, column in _sources(table, children).items():
+        kind = Any if source in _STRUCTURES else list[str] | None if column and column.joined else str | None
+        fields.append((f"{source}_" if iskeyword(source) else source, kind, msgspec.field(default=None, name=source)))
+    for name in IGNORED_FIELDS[table.name] - _sources(table).keys() - children.keys():
+        unread = msgspec.field(default=msgspec.Raw(), name=name)
+        fields.append((f"{name}_" if iskeyword(name) else name, msgspec.Raw, unread))
+    return msgspec.defstruct(table.name.capitalize(), fields, forbid_unknown_fields=True, gc=False)
+
+
+_STRICT_BLOCK = msgspec.json.Decoder(
+    _struct(BLOCKS, {"transactions": _struct(TRANSACTIONS, {}), "withdrawals": _struct(WITHDRAWALS, {})})
+)
+_STRICT_RECEIPTS = msgspec.json.Decoder(list[_struct(RECEIPTS, {"logs": _struct(LOGS, {})}) | None])  # type: ignore[misc]
+
+
+def _in_place(answers: Sequence[bytes | msgspec.Raw]) -> pa.Array:
+    """The answers as text that stays where it came from the network: Arrow's views of length, prefix and place."""
+    # Views hold texts of up to 12 bytes themselves; spaces after it do not change a JSON text.
+    buffers = [
+        pa.py_buffer(answer if memoryview(answer).nbytes > 12 else bytes(answer).ljust(13)) for answer in answers
     ]
-    for source in taken:
-        field = msgspec.field(default=None, name=source)
-        fields.append((attribute(source), _type_of(columns.get(source), source), field))
-    if strict:
-        skipped = IGNORED_FIELDS[table.name] - columns.keys() - children.keys()
-        fields += [(attribute(name), msgspec.Raw, msgspec.field(default=msgspec.Raw(), name=name)) for name in skipped]
-    return msgspec.defstruct(table.name.capitalize(), fields, forbid_unknown_fields=strict, gc=False)
-
-
-def _decoders(strict: bool) -> tuple[msgspec.json.Decoder, msgspec.json.Decoder]:
-    transaction = _struct(TRANSACTIONS, {}, strict)
-    withdrawal = _struct(WITHDRAWALS, {}, strict)
-    log = _struct(LOGS, {}, strict)
-    block = _struct(BLOCKS, {"transactions": transaction, "withdrawals": withdrawal}, strict)
-    receipt = _struct(RECEIPTS, {"logs": log}, strict)
-    return msgspec.json.Decoder(block), msgspec.json.Decoder(list[receipt | None])  # type: ignore[valid-type]
-
-
-_STRICT, _LENIENT = _decoders(strict=True), _decoders(strict=False)
-_BLOCK, _RECEIPTS = 0, 1
+    views = np.zeros(len(buffers), [("length", "<i4"), ("prefix", "S4"), ("buffer", "<i4"), ("offset", "<i4")])
+    views["length"] = [buffer.size for buffer in buffers]
+    views["prefix"] = [bytes(buffer[:4]) for buffer in buffers]
+    views["buffer"] = np.arange(len(buffers))
+    return pa.Array.from_buffers(pa.string_view(), len(buffers), [None, pa.py_buffer(views), *buffers])
 
 
 class AnswerReader:
-    """Decodes blocks and receipts, and collects the names of fields that no column takes."""
+    """Reads blocks and receipts, and collects the names of fields that no column takes.
 
-    def __init__(self) -> None:
+    proofs: read what only the proofs need, too.
+    """
+
+    def __init__(self, *, proofs: bool = True) -> None:
         self.unknown: set[str] = set()
-        self._seen = count()
+        self._block, self._receipts = _readings(proofs=proofs)
+        self._database = duckdb.connect(config={"threads": 1})
+        self._lock = threading.Lock()
 
-    def block(self, raw: bytes | msgspec.Raw) -> Any:
-        """A block with full transactions.
-
-        Raises:
-            Refusal: when the answer has another shape.
-        """
-        return self._decode(_BLOCK, raw)
-
-    def receipts(self, raw: bytes | msgspec.Raw) -> list[Any]:
-        """A block's receipts with their logs; an item is None where the node does not have it yet.
+    def blocks(self, answers: Sequence[bytes | msgspec.Raw]) -> pa.StructArray:
+        """Blocks with full transactions: one struct for each answer, its fields as text under the node's names.
 
         Raises:
-            Refusal: when the answer has another shape.
+            Refusal: when an answer has another shape.
         """
-        return self._decode(_RECEIPTS, raw)
+        self._look_through(_STRICT_BLOCK, answers[0])
+        found = self._read(answers, self._block)
+        if found.field("transactions").null_count:
+            raise Refusal(Kind.BROKEN, "a block came without its list of transactions")
+        return found
 
-    def _decode(self, kind: int, raw: bytes | msgspec.Raw) -> Any:
-        if not self.unknown:
+    def receipts(self, answers: Sequence[bytes | msgspec.Raw]) -> pa.ListArray:
+        """Blocks' receipts with their logs: one list for each answer; null where the node has no receipt yet.
+
+        Raises:
+            Refusal: when an answer has another shape.
+        """
+        self._look_through(_STRICT_RECEIPTS, answers[0])
+        found = self._read(answers, self._receipts)
+        if found.null_count:
+            raise Refusal(Kind.BROKEN, "a block's receipts came as something else than a list")
+        return found
+
+    def _read(self, answers: Sequence[bytes | msgspec.Raw], reading: str) -> Any:
+        with self._lock:
+            texts = self._database.from_arrow(pa.table({"answer": _in_place(answers)}))
             try:
-                return _STRICT[kind].decode(raw)
-            except msgspec.ValidationError as error:
-                if "unknown field" not in str(error):
-                    raise _misshapen(error) from error
-                self._note(kind, raw)
-        elif next(self._seen) % SAMPLED == 0:
-            self._note(kind, raw)
-        try:
-            return _LENIENT[kind].decode(raw)
-        except msgspec.ValidationError as error:
-            raise _misshapen(error) from error
+                read = texts.project(reading).to_arrow_table()
+            except duckdb.Error as error:
+                raise Refusal(Kind.BROKEN, str(error).splitlines()[0][:200]) from error
+        return read.column("found").combine_chunks()
 
-    def _note(self, kind: int, raw: bytes | msgspec.Raw) -> None:
-        found = msgspec.json.decode(raw)
-        if kind == _BLOCK:
+    def _look_through(self, decoder: msgspec.json.Decoder, raw: bytes | msgspec.Raw) -> None:
+        try:
+            decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            if "unknown field" not in str(error):
+                raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
+            self._note(msgspec.json.decode(raw))
+
+    def _note(self, found: Any) -> None:
+        """Collect the unknown fields of a block or of its receipts."""
+        if isinstance(found, dict):
             self._compare(BLOCKS, [found], {"transactions", "withdrawals"})
             self._compare(TRANSACTIONS, found["transactions"])
             self._compare(WITHDRAWALS, found.get("withdrawals") or [])
@@ -128,10 +169,6 @@ class AnswerReader:
             self._compare(LOGS, [log for receipt in receipts for log in receipt["logs"]])
 
     def _compare(self, table: Table, records: list[dict[str, Any]], children: Collection[str] = ()) -> None:
-        known = {column.source for column in table.columns} | PROOF_FIELDS[table.name] | IGNORED_FIELDS[table.name]
+        known = _sources(table).keys() | IGNORED_FIELDS[table.name] | set(children)
         for record in records:
-            self.unknown.update(f"{table.name}.{name}" for name in record.keys() - known - set(children))
-
-
-def _misshapen(error: Exception) -> Refusal:
-    return Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200])
+            self.unknown.update(f"{table.name}.{name}" for name in record.keys() - known)

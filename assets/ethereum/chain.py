@@ -3,16 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from assets.ethereum.transform import BlockRows
 from core.errors import NodeUnavailable
 from resources.clients.ethereum_node import EthereumNode
+from resources.clients.rpc import ReadTogether
 
-Read = Callable[[int, msgspec.Raw], BlockRows]
-
-# Blocks put into one batch of rows.
-CHUNK = 20
 # Deepest reorganisation that is undone without starting the day again. Finality on mainnet is 64 blocks.
 REORG_DEPTH = 128
 # Endpoints that disagree would otherwise send us back and forth for ever.
@@ -20,11 +15,11 @@ MOST_REORGS = 10
 
 
 def canonical_blocks(
-    node: EthereumNode, read: Read, first: int, last: int, take_back: Callable[[int], None]
-) -> Iterator[list[BlockRows]]:
-    """Blocks ``first`` to ``last`` in lists of up to ``CHUNK``, each block the child of the one before.
+    node: EthereumNode, read: ReadTogether[BlockRows], first: int, last: int, take_back: Callable[[int], None]
+) -> Iterator[BlockRows]:
+    """Blocks ``first`` to ``last``, each the child of the one before.
 
-    read: makes the rows of a block's JSON.
+    read: makes the rows of some blocks' JSON.
     take_back: called with a block number when that block and all above, already yielded, turned out to be
         reorganised away; they are yielded anew.
 
@@ -32,7 +27,6 @@ def canonical_blocks(
         NodeUnavailable: when the chain changes deeper than ``REORG_DEPTH`` or again and again.
     """
     recent: OrderedDict[int, str] = OrderedDict()
-    chunk: list[BlockRows] = []
     number, reorgs = first, 0
     while number <= last:
         for block in node.blocks(range(number, last + 1), read):
@@ -40,16 +34,12 @@ def canonical_blocks(
                 reorgs += 1
                 number = _fork(node, recent, first, number, reorgs)
                 recent = OrderedDict((at, hash_) for at, hash_ in recent.items() if at < number)
-                chunk = [block for block in chunk if block.number < number]
                 take_back(number)
                 break
             recent[number] = block.hash
             if len(recent) > REORG_DEPTH:
                 recent.popitem(last=False)
-            chunk.append(block)
-            if len(chunk) == CHUNK or number == last:
-                yield chunk
-                chunk = []
+            yield block
             number += 1
 
 

@@ -4,7 +4,7 @@ Every function returns spooled tables only when each of its days is whole; nothi
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from more_itertools import chunked
 
 from assets.ethereum import tokens
 from assets.ethereum.answers import AnswerReader
-from assets.ethereum.chain import CHUNK, REORG_DEPTH, canonical_blocks
+from assets.ethereum.chain import REORG_DEPTH, canonical_blocks
 from assets.ethereum.day_range import CONFIRMATIONS, BlockRange, block_range
 from assets.ethereum.proofs.prover import Prover
 from assets.ethereum.tables import (
@@ -28,7 +28,7 @@ from assets.ethereum.tables import (
     WITHDRAWALS,
 )
 from assets.ethereum.traces import Row, geth_traces, parity_traces, state_changes, trace_batch
-from assets.ethereum.transform import BlockRows, batch, batches, block_rows
+from assets.ethereum.transform import BlockRows, batch, block_rows
 from core.errors import NodeUnavailable
 from core.manifest import BlockSpan
 from core.progress import Progress
@@ -43,6 +43,7 @@ ENGINE = "native"
 VERIFY_FULL, VERIFY_OFF = "full", "off"
 
 BLOCK_TABLES = (BLOCKS, TRANSACTIONS, WITHDRAWALS)
+TOKENS_AT_ONCE = 1_000
 
 
 @dataclass
@@ -57,9 +58,9 @@ class Export:
     monotonic: Callable[[], float]
     confirmations: int = CONFIRMATIONS
     verify: str = VERIFY_FULL
-    reader: AnswerReader = field(default_factory=AnswerReader)
 
     def __post_init__(self) -> None:
+        self.reader = AnswerReader(proofs=self.verify == VERIFY_FULL)
         self.progress = Progress("blocks", self.say, self.monotonic)
         self.prover = Prover()
         self.version = self.node.version()
@@ -112,14 +113,12 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
         export.say(f"The chain was reorganised at block {number}; fetching again from there.")
         day.take_back(number)
 
-    read = partial(_read_block, export)
-    for chunk in canonical_blocks(export.node, read, blocks.first, blocks.last, take_back):
-        for block in chunk:
-            _check_inside(block, day.day)
-            if block.number in (blocks.first, blocks.last):
-                edges[block.number] = block
-        day.add(chunk[-1].number, batches(chunk, BLOCK_TABLES))
-        export.progress.advance(len(chunk))
+    for block in canonical_blocks(export.node, partial(_read_blocks, export), blocks.first, blocks.last, take_back):
+        _check_inside(block, day.day)
+        if block.number in (blocks.first, blocks.last):
+            edges[block.number] = block
+        day.add(block.number, block.tables)
+        export.progress.advance()
     first, last = edges[blocks.first], edges[blocks.last]
     _check_successor(export.node, blocks, last.hash, day.day)
     span = BlockSpan(blocks.first, blocks.last, first.hash, last.hash, first.parent_hash)
@@ -127,16 +126,15 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
     spool.finish(day, span, evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds))
 
 
-def _read_block(export: Export, number: int, raw: msgspec.Raw) -> BlockRows:
-    block = export.reader.block(raw)
-    if block.number != hex(number):
-        raise Refusal(Kind.BROKEN, f"block {block.number} came for {hex(number)}")
-    if any(transaction.blockHash != block.hash for transaction in block.transactions):
-        raise Refusal(Kind.BROKEN, f"transactions of another block came with block {number}")
-    rows = block_rows(block)
-    if export.verify == VERIFY_FULL:
-        export.prover.block(rows, block)
-    return rows
+def _read_blocks(export: Export, numbers: Sequence[int], raws: Sequence[msgspec.Raw]) -> list[BlockRows | Refusal]:
+    answers = export.reader.blocks(raws)
+    found = answers.field("number").to_pylist()
+    for number, came in zip(numbers, found, strict=True):
+        if came != hex(number):
+            raise Refusal(Kind.BROKEN, f"block {came} came for {hex(number)}")
+    rows = block_rows(answers)
+    refused = export.prover.prove_blocks(rows, answers) if export.verify == VERIFY_FULL else {}
+    return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
 
 
 def evidence(export: Export, proved: int, seconds: float) -> dict[str, Any]:
@@ -220,7 +218,7 @@ def export_tokens(export: Export, contracts_: LakeObject) -> dict[str, SpooledTa
         chosen = found.filter(pc.or_(found.column("is_erc20"), found.column("is_erc721"))).to_pylist()
         asked = ((contract["address"], data) for contract in chosen for data in tokens.CALLS)
         answers = chunked(export.node.contract_calls(asked), len(tokens.CALLS))
-        for chunk in chunked(zip(chosen, answers, strict=True), CHUNK):
+        for chunk in chunked(zip(chosen, answers, strict=True), TOKENS_AT_ONCE):
             day.add(0, {TOKENS.name: tokens.token_batch(*zip(*chunk, strict=True))})
         spool.finish(day, lake_day.manifest.blocks)
     return spool.tables()

@@ -1,17 +1,16 @@
 """A day of receipts and logs from the node, for the blocks and transactions that the lake holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import accumulate, chain
-from typing import Any
 
 import msgspec
-from more_itertools import chunked
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from assets.ethereum.chain import CHUNK
 from assets.ethereum.extract import VERIFY_FULL, Export, block_refs, evidence
 from assets.ethereum.tables import LOGS, RECEIPTS
-from assets.ethereum.transform import BlockRows, batches, receipt_rows
+from assets.ethereum.transform import BlockRows, receipt_rows
 from core.errors import MethodUnsupported
 from core.spool import SpooledTable
 from resources.clients.ethereum_node import BlockRef, moved, one_each
@@ -34,9 +33,9 @@ def export_receipts(export: Export, blocks: LakeObject, transactions: LakeObject
         day = spool.day(lake_day.day)
         proved, seconds = export.prover.blocks, export.prover.seconds
         known = KnownBlocks(lake_day, transactions.on(lake_day.day))
-        for chunk in chunked(_receipts(export, known), CHUNK):
-            day.add(chunk[-1].number, batches(chunk, RECEIPT_TABLES))
-            export.progress.advance(len(chunk))
+        for block in _receipts(export, known):
+            day.add(block.number, block.tables)
+            export.progress.advance()
         proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
         spool.finish(day, lake_day.manifest.blocks, proof)
     return spool.tables()
@@ -53,15 +52,17 @@ class KnownBlocks:
 
     def hashes(self, block: BlockRef) -> list[str]:
         """The block's transaction hashes, in order."""
-        return self._of(block, "hash")
+        return self.of([block], "hash").to_pylist()
 
-    def types(self, block: BlockRef) -> list[int | None]:
-        """The block's transaction types, in order."""
-        return self._of(block, "transaction_type")
+    def of(self, blocks: Sequence[BlockRef], column: str) -> pa.Array:
+        """A column of the blocks' transactions, in order."""
+        values = self._transactions.column(column)
+        return pa.chunked_array(
+            [part for block in blocks for part in self._part(values, block).chunks], values.type
+        ).combine_chunks()
 
-    def _of(self, block: BlockRef, column: str) -> list[Any]:
-        part = self._transactions.column(column).slice(self._starts[block.number], block.transaction_count)
-        return part.to_pylist()
+    def _part(self, values: pa.ChunkedArray, block: BlockRef) -> pa.ChunkedArray:
+        return values.slice(self._starts[block.number], block.transaction_count)
 
 
 def _receipts(export: Export, known: KnownBlocks) -> Iterator[BlockRows]:
@@ -78,16 +79,30 @@ def _receipts(export: Export, known: KnownBlocks) -> Iterator[BlockRows]:
         yield from chain([first], answers)
 
 
-def _read_receipts(export: Export, known: KnownBlocks, block: BlockRef, raw: bytes | msgspec.Raw) -> BlockRows:
-    receipts = export.reader.receipts(raw)
-    if None in receipts:
-        raise Refusal(Kind.BEHIND, f"a receipt of block {block.number} is null")
-    for owner in (*receipts, *(log for receipt in receipts for log in receipt.logs)):
-        if owner.blockHash != block.hash:
-            raise Refusal(Kind.MOVED, moved(block, owner.blockHash))
-    rows = receipt_rows(one_each(block, receipts), block)
-    if rows.tables[RECEIPTS.name]["transaction_hash"] != known.hashes(block):
-        raise Refusal(Kind.BROKEN, f"receipts of block {block.number} are not in the order of its transactions")
+def _read_receipts(
+    export: Export, known: KnownBlocks, blocks: Sequence[BlockRef], raws: Sequence[msgspec.Raw]
+) -> list[BlockRows | Refusal]:
+    answers = export.reader.receipts(raws)
+    for block, receipts in zip(blocks, answers, strict=True):
+        _check_whole(block, receipts.values)
+    rows = receipt_rows(answers, blocks)
+    if not rows.tables[RECEIPTS.name].column("transaction_hash").equals(known.of(blocks, "hash")):
+        raise Refusal(Kind.BROKEN, f"receipts of block {blocks[0].number} are not in the order of its transactions")
+    refused = {}
     if export.verify == VERIFY_FULL:
-        export.prover.receipts(rows, receipts, known.types(block), block.receipts_root)
-    return rows
+        roots = [block.receipts_root for block in blocks]
+        refused = export.prover.prove_receipts(rows, answers, known.of(blocks, "transaction_type"), roots)
+    return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
+
+
+def _check_whole(block: BlockRef, receipts: pa.StructArray) -> None:
+    """Refuse what is not one receipt for each transaction of that very block."""
+    if receipts.null_count:
+        raise Refusal(Kind.BEHIND, f"a receipt of block {block.number} is null")
+    if receipts.field("logs").null_count:
+        raise Refusal(Kind.BROKEN, f"a receipt of block {block.number} has no list of logs")
+    for items in (receipts, pc.list_flatten(receipts.field("logs"))):
+        for stated in pc.unique(items.field("blockHash")).to_pylist():
+            if stated != block.hash:
+                raise Refusal(Kind.MOVED, moved(block, stated))
+    one_each(block, receipts)

@@ -25,8 +25,8 @@ def token_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch
     logs: a batch of the logs table. left_out: takes a sentence about every other Transfer event.
     """
     events = _with_signature(logs, TRANSFER)
-    topics = pc.utf8_length(events.column("topics"))
-    data = pc.utf8_length(events.column("data"))
+    topics = pc.binary_length(events.column("topics"))
+    data = pc.binary_length(events.column("data"))
     # Nearly all: an amount as data, or a token id as the fourth topic. Their words stand at fixed places.
     fungible = pc.and_(pc.equal(topics, _characters(3)), pc.equal(data, WORD + 2))
     unique = pc.and_(pc.equal(topics, _characters(4)), pc.equal(data, 2))
@@ -63,9 +63,9 @@ def _characters(words: int) -> int:
 def _plain_transfers(events: pa.RecordBatch, fungible: pa.Array) -> pa.RecordBatch:
     """Transfers whose words all stand where they are expected, column by column."""
     topics = events.column("topics")
-    last = pc.if_else(fungible, events.column("data"), pc.utf8_slice_codeunits(topics, _characters(3) + 1))
+    last = pc.if_else(fungible, events.column("data"), _part(topics, _characters(3) + 1))
     columns = {
-        "token_address": pc.utf8_lower(events.column("address")),
+        "token_address": pc.ascii_lower(events.column("address")),
         "from_address": _addresses(topics, word=1),
         "to_address": _addresses(topics, word=2),
         "value": pa.array([str(int(value, 16)) for value in last.to_pylist()], pa.string()),
@@ -78,7 +78,12 @@ def _plain_transfers(events: pa.RecordBatch, fungible: pa.Array) -> pa.RecordBat
 def _addresses(topics: pa.Array, word: int) -> pa.Array:
     """The last 20 bytes of the word at a position."""
     end = _characters(word + 1)
-    return pc.binary_join_element_wise("0x", pc.utf8_lower(pc.utf8_slice_codeunits(topics, end - 40, end)), "")
+    return pc.binary_join_element_wise("0x", pc.ascii_lower(_part(topics, end - 40, end)), "")
+
+
+def _part(texts: pa.StringArray, start: int, end: int = 2**31 - 1) -> pa.StringArray:
+    """Some of the characters, all of them ASCII."""
+    return pc.binary_slice(texts.cast(pa.binary()), start, end).cast(pa.string())
 
 
 def erc1155_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch:
@@ -108,7 +113,7 @@ def erc1155_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBat
 
 def _with_signature(logs: pa.RecordBatch, *signatures: str) -> pa.RecordBatch:
     """The log entries whose first topic is one of ``signatures``, in any letter case."""
-    first_topic = pc.utf8_lower(pc.utf8_slice_codeunits(logs.column("topics"), 0, WORD + 2))
+    first_topic = pc.ascii_lower(_part(logs.column("topics"), 0, WORD + 2))
     return logs.select(LOG_COLUMNS).filter(pc.is_in(first_topic, pa.array(signatures)))
 
 

@@ -1,31 +1,31 @@
-"""Answers of the node to columns. Pure: decoded objects in, lists and Arrow batches out.
+"""Answers of the node to rows. Pure: Arrow arrays of the node's fields in, Arrow batches of the tables out.
 
 A column with a ``source`` is read from that field: quantities from hex to exact integers, lists to one comma-joined
 cell, structures to JSON text. Nothing is narrowed: a value that does not fit is an error.
 """
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
+import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from assets.ethereum.answers import attribute
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
-from core.columns import Runs, array, joined
+from core.columns import array, quantities
 from core.errors import InvalidAnswer
 from core.tables import Column, ColumnType, Table
-from core.windows import day_of
+from core.windows import dates_of
 from resources.clients.ethereum_node import BlockRef
 from resources.clients.transports import Kind, Refusal
 
-# Values of a table's columns, one for each row: a list, or runs of values that repeat.
-Columns = dict[str, Any]
+NUMBERS = (ColumnType.BIGINT, ColumnType.DECIMAL)
+Ends = np.ndarray[Any, np.dtype[np.int64]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class BlockRows:
     """What one block, or its receipts, contributes to the tables, by table name."""
 
@@ -33,166 +33,216 @@ class BlockRows:
     hash: str
     parent_hash: str
     timestamp: int
-    tables: dict[str, Columns]
+    tables: dict[str, pa.RecordBatch]
 
 
-def _integers(values: Iterable[str | None]) -> list[int | None]:
-    return [None if value is None else int(value, 16) for value in values]
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of several blocks, by table name.
 
-
-def _lower(values: Iterable[str | None]) -> list[str | None]:
-    return [value.lower() if value else value for value in values]
-
-
-def _joined(values: Iterable[list[str] | None]) -> list[str | None]:
-    return [None if value is None else ",".join(value) for value in values]
-
-
-def _structures(values: Iterable[Any]) -> list[str | None]:
-    # Clients order the keys of an object as they like.
-    return [None if v is None else json.dumps(v, separators=(",", ":"), sort_keys=True) if v else "[]" for v in values]
-
-
-def _floats(values: Iterable[str | None]) -> list[float | None]:
-    return [None if value is None else float(value) for value in values]
-
-
-def _reader(column: Column) -> Callable[[Iterable[Any]], list[Any]]:
-    if column.type in (ColumnType.BIGINT, ColumnType.DECIMAL):
-        return _integers
-    if column.type is ColumnType.DOUBLE:
-        return _floats
-    if column.joined:
-        return _joined
-    if column.source in ("accessList", "authorizationList"):
-        return _structures
-    return _lower if column.lower_case else list
-
-
-_READERS = {
-    table.name: [(c, attrgetter(attribute(c.source)), _reader(c)) for c in table.columns if c.source]
-    for table in (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, LOGS)
-}
-
-
-def _columns(table: Table, records: Sequence[Any], block: int, given: Columns) -> Columns:
-    """The records' columns. given: columns that are not read from a field of their own, or known already."""
-    columns: Columns = {}
-    for column, get, read in _READERS[table.name]:
-        if column.name in given:
-            continue
-        try:
-            columns[column.name] = read(map(get, records))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise Refusal(Kind.BROKEN, f"{column.source} of a row of {table.name} of block {block}: {error}") from error
-    return columns | given
-
-
-def block_rows(block: Any) -> BlockRows:
-    """Rows of blocks, transactions and withdrawals of one decoded block."""
-    number, stamp = int(block.number, 16), int(block.timestamp, 16)
-    transactions, withdrawals = block.transactions, block.withdrawals
-    many, day = len(transactions), [day_of(stamp)]
-
-    def place(count: int) -> Columns:
-        return {"block_number": Runs([number], [count]), "block_date": Runs(day, [count])}
-
-    tables = {
-        BLOCKS.name: _columns(
-            BLOCKS,
-            [block],
-            number,
-            {"transaction_count": [many], "withdrawals": [_withdrawals_cell(withdrawals)], "block_date": day},
-        ),
-        TRANSACTIONS.name: _columns(
-            TRANSACTIONS,
-            transactions,
-            number,
-            {"block_timestamp": Runs([stamp], [many]), "block_hash": Runs([block.hash], [many])} | place(many),
-        ),
-        WITHDRAWALS.name: _columns(
-            WITHDRAWALS,
-            withdrawals or (),
-            number,
-            place(len(withdrawals or ())),
-        ),
-    }
-    return BlockRows(number, block.hash, block.parentHash, stamp, tables)
-
-
-def _withdrawals_cell(withdrawals: Sequence[Any] | None) -> str | None:
-    if withdrawals is None:
-        return None
-    return ",".join(
-        json.dumps(
-            {
-                "index": int(item.index, 16),
-                "validator_index": int(item.validatorIndex, 16),
-                "address": item.address,
-                "amount": int(item.amount, 16),
-            },
-            separators=(",", ":"),
-        )
-        for item in withdrawals
-    )
-
-
-def receipt_rows(receipts: Sequence[Any], block: BlockRef) -> BlockRows:
-    """Rows of receipts and logs of one block; receipts are in transaction order, and of that very block.
-
-    A log's place is its receipt's: a log that claims another one is refused.
+    heads: number, hash, parent hash and timestamp of each block. ends: for each table where the rows of each block
+    end, with a 0 before.
     """
-    many, day = len(receipts), [day_of(block.timestamp)]
 
-    def place(count: int) -> Columns:
-        return {
-            "block_hash": Runs([block.hash], [count]),
-            "block_number": Runs([block.number], [count]),
-            "block_date": Runs(day, [count]),
-        }
+    heads: list[tuple[int, str, str, int]]
+    tables: dict[str, pa.RecordBatch]
+    ends: dict[str, Ends]
 
-    pairs = [(log, receipt) for receipt in receipts for log in receipt.logs]
-    for log, receipt in pairs:
-        if log.transactionHash != receipt.transactionHash:
-            raise Refusal(Kind.BROKEN, f"a log of block {block.number} stands in another transaction's receipt")
-    logs = [log for log, _ in pairs]
-    receipt_columns = _columns(
-        RECEIPTS,
-        receipts,
-        block.number,
-        place(many),
-    )
-    sizes = [len(receipt.logs) for receipt in receipts]
-    log_columns = _columns(
-        LOGS,
-        logs,
-        block.number,
-        {
-            "transaction_hash": Runs([receipt.transactionHash for receipt in receipts], sizes),
-            "transaction_index": Runs(list(receipt_columns["transaction_index"]), sizes),
-            **place(len(logs)),
-        },
-    )
-    tables = {RECEIPTS.name: receipt_columns, LOGS.name: log_columns}
-    return BlockRows(block.number, block.hash, "", block.timestamp, tables)
+    def blocks(self) -> list[BlockRows]:
+        """The rows, block by block."""
+        return [
+            BlockRows(*head, {name: self._part(name, at) for name in self.tables}) for at, head in enumerate(self.heads)
+        ]
+
+    def span(self, table: Table, at: int) -> slice:
+        """Where the rows of the block at a position stand in a table."""
+        start, end = self.ends[table.name][at : at + 2]
+        return slice(int(start), int(end))
+
+    def _part(self, name: str, at: int) -> pa.RecordBatch:
+        start, end = self.ends[name][at : at + 2]
+        return self.tables[name].slice(start, end - start)
 
 
-def batches(rows: Sequence[BlockRows], tables: Sequence[Table]) -> dict[str, pa.RecordBatch]:
-    """The blocks' rows, one Arrow batch per table.
+def ends_of(lengths: Any) -> Ends:
+    """Where each of several lists ends when they stand one after the other; 0 goes before."""
+    return np.concatenate(([0], np.cumsum(np.asarray(lengths, np.int64))))
+
+
+def block_rows(blocks: pa.StructArray) -> Rows:
+    """Rows of blocks, transactions and withdrawals.
 
     Raises:
-        InvalidAnswer: naming block, column and value, when a value is missing or does not fit.
+        Refusal: when a value is not of its kind.
+        InvalidAnswer: naming block, column and value, when one is missing or does not fit.
     """
-    return {table.name: batch(table, _gathered(rows, table)) for table in tables}
+    transactions, withdrawals = (pc.list_flatten(blocks.field(name)) for name in ("transactions", "withdrawals"))
+    many = pc.list_value_length(blocks.field("transactions")).to_numpy()
+    withdrawn = pc.list_value_length(blocks.field("withdrawals")).fill_null(0).to_numpy()
+    numbers, stamps = (_read(BLOCKS, BLOCKS.column(name), blocks, None) for name in ("number", "timestamp"))
+    if numbers.null_count or stamps.null_count:
+        raise Refusal(Kind.BROKEN, "a block came without its number or timestamp")
+    place = {"block_number": numbers, "block_date": dates_of(stamps)}
+    inside = place | {"block_hash": blocks.field("hash"), "block_timestamp": stamps}
+    own = {
+        "number": numbers,
+        "timestamp": stamps,
+        "block_date": place["block_date"],
+        "transaction_count": pa.array(many, pa.int64()),
+    }
+    withdrawal_rows = _rows(WITHDRAWALS, withdrawals, _repeated(place, withdrawn))
+    own["withdrawals"] = _withdrawal_cells(blocks.field("withdrawals"), withdrawals, withdrawal_rows)
+    transaction_rows = _rows(TRANSACTIONS, transactions, _repeated(inside, many))
+    _same("transactions of another block came with block", transactions.field("blockHash"), transaction_rows)
+    heads = (numbers, blocks.field("hash"), blocks.field("parentHash"), stamps)
+    return Rows(
+        list(zip(*(column.to_pylist() for column in heads), strict=True)),
+        {
+            BLOCKS.name: _rows(BLOCKS, blocks, own),
+            TRANSACTIONS.name: transaction_rows,
+            WITHDRAWALS.name: withdrawal_rows,
+        },
+        {
+            BLOCKS.name: np.arange(len(blocks) + 1),
+            TRANSACTIONS.name: ends_of(many),
+            WITHDRAWALS.name: ends_of(withdrawn),
+        },
+    )
 
 
-def _gathered(rows: Sequence[BlockRows], table: Table) -> Columns:
-    parts = [row.tables[table.name] for row in rows]
-    return {column.name: joined([part[column.name] for part in parts]) for column in table.columns}
+def receipt_rows(receipts: pa.ListArray, refs: Sequence[BlockRef]) -> Rows:
+    """Rows of receipts and logs, in transaction order, of those very blocks.
+
+    A log's place is its receipt's: a log that claims another one is refused.
+
+    Raises:
+        Refusal: when a value is not of its kind.
+        InvalidAnswer: naming block, column and value, when one is missing or does not fit.
+    """
+    many = pc.list_value_length(receipts).to_numpy()
+    items = pc.list_flatten(receipts)
+    logs = pc.list_flatten(items.field("logs"))
+    emitted = pc.list_value_length(items.field("logs")).to_numpy()
+    place = {
+        "block_hash": pa.array([ref.hash for ref in refs]),
+        "block_number": pa.array([ref.number for ref in refs]),
+        "block_date": dates_of(pa.array([ref.timestamp for ref in refs])),
+    }
+    rows = _rows(RECEIPTS, items, _repeated(place, many))
+    inherited = ("transaction_hash", "transaction_index", *place)
+    log_rows = _rows(LOGS, logs, _repeated({name: rows.column(name) for name in inherited}, emitted))
+    if logs.field("topics").null_count:
+        raise Refusal(Kind.BROKEN, f"a log of blocks {refs[0].number} to {refs[-1].number} has no list of topics")
+    _same(
+        "a log stands in another transaction's receipt in block",
+        logs.field("transactionHash"),
+        log_rows,
+        "transaction_hash",
+    )
+    ends, heads = ends_of(many), [(ref.number, ref.hash, "", ref.timestamp) for ref in refs]
+    return Rows(
+        heads, {RECEIPTS.name: rows, LOGS.name: log_rows}, {RECEIPTS.name: ends, LOGS.name: ends_of(emitted)[ends]}
+    )
 
 
-def batch(table: Table, columns: Columns) -> pa.RecordBatch:
-    """Columns as one batch of ``table``.
+def _same(problem: str, stated: pa.Array, rows: pa.RecordBatch, column: str = "block_hash") -> None:
+    """Refuse items that say of themselves that they belong elsewhere."""
+    alike = pc.fill_null(pc.equal(stated, rows.column(column)), False)
+    if not pc.all(alike, min_count=0).as_py():
+        at = pc.index(alike, False).as_py()
+        raise Refusal(Kind.BROKEN, f"{problem} {rows.column('block_number')[at]}")
+
+
+def _repeated(values: Mapping[str, pa.Array], counts: Any) -> dict[str, pa.Array]:
+    """Each value as often as its count says."""
+    rows = pa.array(np.repeat(np.arange(len(counts)), counts))
+    return {name: column.take(rows) for name, column in values.items()}
+
+
+def _rows(table: Table, items: pa.StructArray, given: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """The items as rows. given: columns that are not read from a field of their own, or known already."""
+    arrays, heights = [], given.get("block_number", given.get("number"))
+    for column in table.columns:
+        values = given.get(column.name)
+        if values is None:
+            values = _read(table, column, items, heights)
+        if values.null_count and not column.nullable:
+            raise InvalidAnswer(_missing(table, column, values, heights))
+        arrays.append(values)
+    return pa.RecordBatch.from_arrays(arrays, schema=table.arrow_schema)
+
+
+def _read(table: Table, column: Column, items: pa.StructArray, heights: pa.Array | None) -> pa.Array:
+    texts = items.field(column.source)
+    try:
+        if column.type in NUMBERS:
+            return quantities(column, texts)
+        if column.type is ColumnType.DOUBLE:
+            return pc.cast(texts, pa.float64())
+    except (ValueError, pa.ArrowInvalid):
+        heights = quantities(column, texts) if heights is None else heights
+        raise _unreadable(table, column, texts, heights) from None
+    if column.joined:
+        return pc.binary_join(texts, ",")
+    if column.source in ("accessList", "authorizationList"):
+        return _canonical(texts)
+    return pc.ascii_lower(texts) if column.lower_case else texts
+
+
+def _canonical(texts: pa.StringArray) -> pa.StringArray:
+    """JSON text with sorted keys: clients order the keys of an object as they like."""
+    filled = pc.fill_null(pc.greater(pc.binary_length(texts), len("[]")), False)
+    if not pc.any(filled, min_count=0).as_py():
+        return texts
+    structures = map(msgspec.json.decode, texts.filter(filled).to_pylist())
+    sorted_ = [msgspec.json.encode(structure, order="sorted") for structure in structures]
+    return pc.replace_with_mask(texts, filled, pa.array(sorted_, pa.string()))
+
+
+def _withdrawal_cells(lists: pa.ListArray, items: pa.StructArray, rows: pa.RecordBatch) -> pa.StringArray:
+    """Each block's withdrawals as ethereum-etl writes them into one cell: JSON objects, comma-joined."""
+    columns = [rows.column(name).to_pylist() for name in ("index", "validator_index")]
+    columns += [items.field("address").to_pylist(), rows.column("amount").to_pylist()]
+    objects = [
+        f'{{"index":{index},"validator_index":{validator},"address":"{address}","amount":{amount}}}'
+        for index, validator, address, amount in zip(*columns, strict=True)
+    ]
+    ends = ends_of(pc.list_value_length(lists).fill_null(0).to_numpy())
+    missing = pc.is_null(lists).to_pylist()
+    cells = [None if none else ",".join(objects[a:b]) for a, b, none in zip(ends, ends[1:], missing, strict=False)]
+    return pa.array(cells, pa.string())
+
+
+def _unreadable(table: Table, column: Column, texts: pa.StringArray, heights: pa.Array) -> Exception:
+    """What is wrong with the first value that its column refuses."""
+    for text, block in zip(texts.to_pylist(), heights.to_pylist(), strict=True):
+        single = pa.array([text], pa.string())
+        try:
+            _ = quantities(column, single) if column.type in NUMBERS else pc.cast(single, pa.float64())
+        except (ValueError, pa.ArrowInvalid):
+            try:
+                value = int(text, 16)
+            except ValueError:
+                told = f"{column.source} of a row of {table.name} of block {block}: {text[:100]!r} is no number"
+                return Refusal(Kind.BROKEN, told)
+            return InvalidAnswer(_complaint(table, column, block, value, f"does not fit {column.type.value}"))
+    raise AssertionError("unreachable: some value of the column was refused")
+
+
+def _missing(table: Table, column: Column, values: pa.Array, heights: pa.Array) -> str:
+    at = pc.index(values.is_null(), True).as_py()
+    return _complaint(table, column, heights[at].as_py(), None, "is missing")
+
+
+def _complaint(table: Table, column: Column, block: int, value: Any, problem: str) -> str:
+    return (
+        f"The node's answer for block {block}: {table.name}.{column.name} = {str(value)[:100]!r} {problem}. "
+        "Nothing of the day was published; compare the block with another node."
+    )
+
+
+def batch(table: Table, columns: Mapping[str, Sequence[Any]]) -> pa.RecordBatch:
+    """Lists of values as one batch of ``table``.
 
     Raises:
         InvalidAnswer: naming block, column and value, when a value is missing or does not fit.
@@ -202,11 +252,11 @@ def batch(table: Table, columns: Columns) -> pa.RecordBatch:
         try:
             arrays.append(array(column, columns[column.name]))
         except ValueError as error:
-            raise InvalidAnswer(_complaint(table, column, columns)) from error
+            raise InvalidAnswer(_listed_complaint(table, column, columns)) from error
     return pa.RecordBatch.from_arrays(arrays, schema=table.arrow_schema)
 
 
-def _complaint(table: Table, column: Column, columns: Columns) -> str:
+def _listed_complaint(table: Table, column: Column, columns: Mapping[str, Sequence[Any]]) -> str:
     """What is wrong with the first value of a column that its type refuses."""
     heights = columns[next(name for name in ("number", "block_number", "start_block") if name in columns)]
     for value, block in zip(columns[column.name], heights, strict=True):
@@ -214,8 +264,5 @@ def _complaint(table: Table, column: Column, columns: Columns) -> str:
             array(column, [value])
         except ValueError:
             problem = "is missing" if value is None else f"does not fit {column.type.value}"
-            return (
-                f"The node's answer for block {block}: {table.name}.{column.name} = {str(value)[:100]!r} {problem}. "
-                "Nothing of the day was published; compare the block with another node."
-            )
+            return _complaint(table, column, block, value, problem)
     raise AssertionError("unreachable: some value of the column was refused")

@@ -1,6 +1,6 @@
 """An Ethereum node: blocks, receipts, traces and token calls, each checked to be the one asked for."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ import msgspec
 
 from resources.clients.clock import Clock
 from resources.clients.endpoints import Endpoint, Traffic, classify
-from resources.clients.rpc import Call, RpcClient, given_up
+from resources.clients.rpc import Call, ReadTogether, RpcClient, given_up
 from resources.clients.transports import Kind, Refusal, transport_for
 
 Header = dict[str, Any]
@@ -31,8 +31,8 @@ class BlockRef:
 class Budget:
     """What each endpoint may be asked for: calls in one request, requests in flight, calls per second."""
 
-    batch_size: int = 10
-    in_flight: int = 8
+    batch_size: int = 20
+    in_flight: int = 4
     per_second: float | None = None
     timeout: float = 60.0
 
@@ -92,30 +92,28 @@ class EthereumNode:
         call = Call("eth_getBlockByNumber", ["finalized", False], accept_null=True, accept_error=_unknown_tag)
         return self._rpc.call(call)
 
-    def blocks(self, numbers: Iterable[int], read: Callable[[int, msgspec.Raw], T]) -> Iterator[T]:
+    def blocks(self, numbers: Iterable[int], read: ReadTogether[T]) -> Iterator[T]:
         """Blocks with full transactions, in the order of ``numbers``.
 
-        read: makes a value of a block's JSON; raises Refusal when it is not the block of that number.
+        read: makes values of some numbers' blocks; a Refusal for one that is not the block of that number.
         """
-        return self._rpc.map(
-            Call("eth_getBlockByNumber", [hex(number), True], partial(read, number)) for number in numbers
-        )
+        calls = (Call("eth_getBlockByNumber", [hex(number), True], about=number) for number in numbers)
+        return self._rpc.map(calls, read)
 
-    def receipts(self, blocks: Iterable[BlockRef], read: Callable[[BlockRef, bytes], T]) -> Iterator[T]:
+    def receipts(self, blocks: Iterable[BlockRef], read: ReadTogether[T]) -> Iterator[T]:
         """Each block's receipts.
 
-        read: makes a value of the JSON of a block's receipts; raises Refusal when they are not that block's.
+        read: makes values of some blocks' receipts; a Refusal for those that are not that block's.
 
         Raises:
             ChainReorganised: when the node's block of that number is another one by now.
             MethodUnsupported: when no endpoint offers eth_getBlockReceipts.
         """
-        return self._rpc.map(
-            Call("eth_getBlockReceipts", [hex(block.number)], partial(read, block)) for block in blocks
-        )
+        calls = (Call("eth_getBlockReceipts", [hex(block.number)], about=block) for block in blocks)
+        return self._rpc.map(calls, read)
 
     def receipts_by_hash(
-        self, blocks: Sequence[BlockRef], hashes: Mapping[int, Sequence[str]], read: Callable[[BlockRef, bytes], T]
+        self, blocks: Sequence[BlockRef], hashes: Mapping[int, Sequence[str]], read: ReadTogether[T]
     ) -> Iterator[T]:
         """The same from a node without eth_getBlockReceipts: one call per transaction.
 
@@ -125,10 +123,14 @@ class EthereumNode:
             Call("eth_getTransactionReceipt", [hash_], bytes) for block in blocks for hash_ in hashes[block.number]
         )
         for block in blocks:
+            together = msgspec.Raw(b"[" + b",".join(next(answers) for _ in hashes[block.number]) + b"]")
             try:
-                yield read(block, b"[" + b",".join(next(answers) for _ in hashes[block.number]) + b"]")
+                (outcome,) = read([block], [together])
             except Refusal as refusal:
-                raise given_up(refusal.kind, f"Ethereum node {self.name}: {refusal}.") from refusal
+                outcome = refusal
+            if isinstance(outcome, Refusal):
+                raise given_up(outcome.kind, f"Ethereum node {self.name}: {outcome}.")
+            yield outcome
 
     def parity_traces(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
         """Each block's answer of trace_block."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -52,11 +52,18 @@ def given_up(kind: Kind, story: str) -> HeadwaterError:
 _FINAL = {Kind.UNSUPPORTED, Kind.INVALID, Kind.MOVED, Kind.UNPROVEN}
 
 
+T = TypeVar("T")
+# Makes values of several results at once, given what each call was about. A Refusal stands in the place of a result
+# that is not what was asked for; one that is raised may be any result's, so they are then read one by one.
+ReadTogether = Callable[[Sequence[Any], Sequence[msgspec.Raw]], Sequence[T | Refusal]]
+
+
 @dataclass(frozen=True)
 class Call:
     """One call.
 
     read: makes a value of the result's JSON, or raises Refusal when it is not what was asked for.
+    about: what the call asks for, for those who read results together.
     accept_null: null is an answer, and not what a node sends for what it does not have yet.
     accept_error: returns what an error object means for this call, or None to treat it as a failure.
     """
@@ -66,6 +73,7 @@ class Call:
     read: Callable[[msgspec.Raw], Any] = msgspec.json.decode
     accept_null: bool = False
     accept_error: Callable[[dict[str, Any]], tuple[Any] | None] = field(default=lambda error: None)
+    about: Any = None
 
     def __str__(self) -> str:
         return f"{self.method}({', '.join(str(param)[:80] for param in self.params)})"
@@ -86,6 +94,8 @@ class RpcClient:
         self.endpoints, self._clock, self._attempts = list(endpoints), clock, attempts
         self._denied: set[Endpoint] = set()
         self._threads = ThreadPoolExecutor(sum(endpoint.in_flight for endpoint in endpoints), "rpc")
+        # One thread reads all results: each more would keep memory of its own, and wait for the interpreter's lock.
+        self._reader = ThreadPoolExecutor(1, "rpc-reader")
 
     @property
     def traffic(self) -> Traffic:
@@ -102,8 +112,10 @@ class RpcClient:
         """The accepted result of one call."""
         return self._answer([call])[0]
 
-    def map(self, calls: Iterable[Call]) -> Iterator[Any]:
+    def map(self, calls: Iterable[Call], read: ReadTogether[Any] | None = None) -> Iterator[Any]:
         """Accepted results in the order of ``calls``, fetched ahead by a bounded number of batches.
+
+        read: reads the results of a batch together, in place of each call's own ``read``.
 
         Raises:
             NodeUnavailable, NodeBehind, NodeRefused, MethodUnsupported: naming the call and every endpoint.
@@ -115,7 +127,7 @@ class RpcClient:
         try:
             while True:
                 while len(window) < ahead and (batch := self._next_batch(source)):
-                    window.append(self._threads.submit(self._answer, batch))
+                    window.append(self._threads.submit(self._answer, batch, read))
                 if not window:
                     return
                 yield from window.popleft().result()
@@ -127,7 +139,7 @@ class RpcClient:
         size = max(endpoint.batch_size for endpoint in self.endpoints)
         return list(islice(source, size))
 
-    def _answer(self, calls: Sequence[Call]) -> list[Any]:
+    def _answer(self, calls: Sequence[Call], read: ReadTogether[Any] | None = None) -> list[Any]:
         results: list[Any] = [None] * len(calls)
         waiting = deque([[_Pending(at, call) for at, call in enumerate(calls)]])
         while waiting:
@@ -136,14 +148,16 @@ class RpcClient:
             if len(group) > endpoint.batch_size:
                 waiting.extendleft([group[endpoint.batch_size :], group[: endpoint.batch_size]])
                 continue
-            again = self._exchange(endpoint, group, results)
+            again = self._exchange(endpoint, group, results, read)
             if again:
                 half = -(-len(again) // 2)
                 split = len(group) > 1 and again == group and endpoint.batch_size < len(group)
                 waiting.extend([again[:half], again[half:]] if split else [again])
         return results
 
-    def _exchange(self, endpoint: Endpoint, group: list[_Pending], results: list[Any]) -> list[_Pending]:
+    def _exchange(
+        self, endpoint: Endpoint, group: list[_Pending], results: list[Any], read: ReadTogether[Any] | None
+    ) -> list[_Pending]:
         """Ask one endpoint; returns what has to be asked again."""
         try:
             responses = endpoint.exchange([(item.call.method, item.call.params) for item in group])
@@ -153,13 +167,15 @@ class RpcClient:
                 self._count(item, endpoint, refusal, of=len(group))
             return group
         again, worst = [], None
-        for item, response in zip(group, responses, strict=True):
-            try:
-                results[item.at] = _result(item.call, response)
-            except Refusal as refusal:
-                worst = refusal
-                self._count(item, endpoint, refusal, of=len(group))
+        for item, outcome in zip(
+            group, self._reader.submit(_outcomes, [item.call for item in group], responses, read).result(), strict=True
+        ):
+            if isinstance(outcome, Refusal):
+                worst = outcome
+                self._count(item, endpoint, outcome, of=len(group))
                 again.append(item)
+            else:
+                results[item.at] = outcome
         if worst is None:
             endpoint.succeeded()
         else:
@@ -205,14 +221,40 @@ class RpcClient:
             self._clock.sleep(wait)
 
 
-def _result(call: Call, response: Response) -> Any:
+def _outcomes(
+    calls: Sequence[Call], responses: Sequence[Response], read: ReadTogether[Any] | None
+) -> list[Any | Refusal]:
+    """For each call its value, or why there is none."""
+    outcomes: list[Any] = [
+        _result(call, response, as_it_came=read is not None) for call, response in zip(calls, responses, strict=True)
+    ]
+    usable = [at for at, outcome in enumerate(outcomes) if not isinstance(outcome, Refusal)]
+    if read and usable:
+        values = _together(read, [calls[at].about for at in usable], [outcomes[at] for at in usable])
+        for at, value in zip(usable, values, strict=True):
+            outcomes[at] = value
+    return outcomes
+
+
+def _together(read: ReadTogether[T], about: Sequence[Any], raws: Sequence[msgspec.Raw]) -> list[T | Refusal]:
+    try:
+        return list(read(about, raws))
+    except Refusal as refusal:
+        if len(raws) == 1:
+            return [refusal]
+    apart: list[T | Refusal] = []
+    for one, raw in zip(about, raws, strict=True):
+        apart += _together(read, [one], [raw])
+    return apart
+
+
+def _result(call: Call, response: Response, *, as_it_came: bool) -> Any | Refusal:
     if response.error is not None:
         meaning = call.accept_error(response.error) if isinstance(response.error, dict) else None
-        if meaning is None:
-            raise classify(response.error)
-        return meaning[0]
-    if not response.is_null:
-        return call.read(response.result)
-    if call.accept_null:
-        return None
-    raise Refusal(Kind.BEHIND, "the answer is null")
+        return classify(response.error) if meaning is None else meaning[0]
+    if response.is_null:
+        return None if call.accept_null else Refusal(Kind.BEHIND, "the answer is null")
+    try:
+        return response.result if as_it_came else call.read(response.result)
+    except Refusal as refusal:
+        return refusal

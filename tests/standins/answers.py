@@ -1,22 +1,31 @@
-"""A node's JSON objects as the exporter reads them: decoded, turned into rows, batched."""
+"""A node's JSON objects as the exporter reads them: decoded and turned into rows."""
 
 import msgspec
 
 from assets.ethereum.answers import AnswerReader
-from assets.ethereum.extract import BLOCK_TABLES
-from assets.ethereum.receipts import RECEIPT_TABLES
-from assets.ethereum.transform import batches, block_rows, receipt_rows
+from assets.ethereum.transform import block_rows, receipt_rows
 from resources.clients.ethereum_node import BlockRef
+
+
+def rows_of_blocks(*blocks, reader=None):
+    """The rows of some blocks, and the node's fields they were made of. blocks: eth_getBlockByNumber results."""
+    answers = (reader or AnswerReader()).blocks([msgspec.json.encode(block) for block in blocks])
+    return block_rows(answers), answers
+
+
+def rows_of_receipts(block, receipts, reader=None):
+    """The same of one block's receipts. block: its result of eth_getBlockByNumber; receipts: its receipts."""
+    answers = (reader or AnswerReader()).receipts([msgspec.json.encode(receipts)])
+    number, stamp = (int(block[name], 16) for name in ("number", "timestamp"))
+    return receipt_rows(answers, [BlockRef(number, block["hash"], stamp, len(receipts))]), answers
 
 
 def block_batches(blocks, reader=None):
     """Batches of blocks, transactions and withdrawals by table name. blocks: eth_getBlockByNumber results."""
-    reader = reader or AnswerReader()
-    return batches([block_rows(reader.block(msgspec.json.encode(block))) for block in blocks], BLOCK_TABLES)
+    return rows_of_blocks(*blocks, reader=reader)[0].tables
 
 
 def receipt_batches(receipts, timestamp=1_700_000_000, reader=None):
     """Batches of receipts and logs of one block. receipts: an eth_getBlockReceipts result."""
-    number, hash_ = int(receipts[0]["blockNumber"], 16), receipts[0]["blockHash"]
-    decoded = (reader or AnswerReader()).receipts(msgspec.json.encode(receipts))
-    return batches([receipt_rows(decoded, BlockRef(number, hash_, timestamp, len(receipts)))], RECEIPT_TABLES)
+    block = {"number": receipts[0]["blockNumber"], "hash": receipts[0]["blockHash"], "timestamp": hex(timestamp)}
+    return rows_of_receipts(block, receipts, reader)[0].tables

@@ -48,7 +48,7 @@ class SyntheticChain:
         }
         later = ("base_fee_per_gas", "withdrawals_root", "blob_gas_used", "excess_blob_gas")
         columns |= dict.fromkeys((*later, "parent_beacon_block_root", "requests_hash"))
-        header = encodings.header({name: [value] for name, value in columns.items()}, _ZERO)
+        header = encodings.header(columns, _ZERO)
         return {
             "number": hex(number),
             "hash": "0x" + trie.keccak(header).hex(),

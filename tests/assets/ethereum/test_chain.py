@@ -13,8 +13,11 @@ from tests.standins.synthetic_chain import SyntheticChain
 LENGTH = 300
 
 
-def _read(number, raw):
-    return block_rows(AnswerReader().block(raw))
+READER = AnswerReader()
+
+
+def _read(numbers, raws):
+    return block_rows(READER.blocks(raws)).blocks()
 
 
 def _collect(clock, chain, behave=None, last=LENGTH - 1):
@@ -27,8 +30,8 @@ def _collect(clock, chain, behave=None, last=LENGTH - 1):
 
     with FaultyNode(chain.answer, behave) as server:
         node = EthereumNode(server.uri, Budget(batch_size=5, in_flight=2), clock)
-        for chunk in canonical_blocks(node, _read, 0, last, take_back):
-            kept |= {block.number: block.hash for block in chunk}
+        for block in canonical_blocks(node, _read, 0, last, take_back):
+            kept[block.number] = block.hash
     return kept
 
 

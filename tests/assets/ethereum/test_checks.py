@@ -1,13 +1,14 @@
 """Each check finds its own kind of damage, and blocking ones stop what stands below."""
 
 import re
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
-from assets.ethereum import receipts
 from assets.ethereum.consistency import volume_problem
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TRACES, TRANSACTIONS
+from assets.ethereum.transform import Rows
 from core.manifest import BlockSpan
 from resources.clients.frames import spooled
 from tests.conftest import SAMPLE_DAYS
@@ -101,13 +102,15 @@ def test_unusual_is_less_than_half_or_more_than_double_the_median(rows, usual):
 
 
 def test_a_failed_blocking_check_keeps_the_day_out_of_the_warehouse(graph, monkeypatch):
-    real = receipts.batches
+    real = Rows.blocks
 
-    def lossy(*arguments):
-        batches = real(*arguments)
-        return {name: rows.slice(1) if name == "logs" else rows for name, rows in batches.items()}  # a log is lost
+    def lossy(self):
+        """The blocks as they were proved, but without their first logs."""
+        for block in real(self):
+            kept = {name: rows.slice(1) if name == "logs" else rows for name, rows in block.tables.items()}
+            yield replace(block, tables=kept)
 
-    monkeypatch.setattr(receipts, "batches", lossy)
+    monkeypatch.setattr(Rows, "blocks", lossy)
     result = graph.run(f"{LAKE} or {WAREHOUSE}", DAY, expect_success=False)
     failed = {(e.asset_key.path[-1], e.check_name) for e in result.get_asset_check_evaluations() if not e.passed}
     assert ("logs", "indexes_contiguous") in failed

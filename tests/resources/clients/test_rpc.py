@@ -22,16 +22,21 @@ def _numbers(node, count=60):
     return list(node.blocks(range(count), _read))
 
 
-def _read(number, raw):
-    """What every reader does first: refuse another block."""
-    block = msgspec.json.decode(raw)
-    if block["number"] != hex(number):
-        raise Refusal(Kind.BROKEN, f"block {block['number']} came for {hex(number)}")
-    return number
+def _read(numbers, raws):
+    """What every reader does first: refuse another block; none of the others for its sake."""
+    for number, raw in zip(numbers, raws, strict=True):
+        block = msgspec.json.decode(raw)
+        if block["number"] != hex(number):
+            yield Refusal(Kind.BROKEN, f"block {block['number']} came for {hex(number)}")
+        else:
+            yield number
 
 
-def _read_receipts(block, raw):
-    receipts = msgspec.json.decode(raw)
+def _read_receipts(blocks, raws):
+    return [_receipts_of(block, msgspec.json.decode(raw)) for block, raw in zip(blocks, raws, strict=True)]
+
+
+def _receipts_of(block, receipts):
     if None in receipts:
         raise Refusal(Kind.BEHIND, "a receipt is null")
     if any(receipt["blockHash"] != block.hash for receipt in receipts):

@@ -57,7 +57,7 @@ def ipc_path(tmp_path, request):
 
 def _numbers(uri, clock):
     node = EthereumNode(uri, Budget(batch_size=7, in_flight=3), clock)
-    return list(node.blocks(range(100), lambda number, raw: int(msgspec.json.decode(raw)["number"], 16)))
+    return list(node.blocks(range(100), lambda _, raws: [int(msgspec.json.decode(raw)["number"], 16) for raw in raws]))
 
 
 def test_websocket(websocket_uri, clock):

@@ -1,14 +1,14 @@
 """Roots and hashes worked out from rows are the ones that real headers commit to."""
 
-import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.ethereum.answers import AnswerReader
 from assets.ethereum.proofs import encodings, rlp, trie
-from assets.ethereum.transform import block_rows, receipt_rows
-from resources.clients.ethereum_node import BlockRef
+from tests.standins.answers import rows_of_blocks, rows_of_receipts
 from tests.standins.captured import execution_api, mainnet, needs_captured_data
 
 # anvil 1.7.1 computes the transactionsRoot of a block with a blob transaction over its sidecar.
@@ -24,23 +24,25 @@ def _ask(chain, method, *params):
 
 
 def _block_roots(block):
-    answer = AnswerReader().block(msgspec.json.encode(block))
-    tables = block_rows(answer).tables
-    encoded = list(encodings.transactions(tables["transactions"], answer.transactions))
+    rows, answers = rows_of_blocks(block)
+    transactions = pc.list_flatten(answers.field("transactions"))
+    encoded = encodings.transactions(rows.tables["transactions"], transactions).to_pylist()
     assert [_hex(trie.keccak(one)) for one in encoded] == [tx["hash"] for tx in block["transactions"]]
+    (header,) = rows.tables["blocks"].to_pylist()
     return {
-        "hash": _hex(trie.keccak(encodings.header(tables["blocks"], answer.mixHash))),
+        "hash": _hex(trie.keccak(encodings.header(header, block["mixHash"]))),
         "transactionsRoot": _hex(trie.root(encoded)),
-        "withdrawalsRoot": _hex(trie.root(list(encodings.withdrawals(tables["withdrawals"])))),
+        "withdrawalsRoot": _hex(trie.root(list(encodings.withdrawals(rows.tables["withdrawals"].to_pydict())))),
     }
 
 
-def _receipts_root(receipts, number):
-    answers = AnswerReader().receipts(msgspec.json.encode(receipts))
-    block = BlockRef(number, receipts[0]["blockHash"] if receipts else "", 1_700_000_000, len(receipts))
-    tables = receipt_rows(answers, block).tables
-    blooms, kinds = [answer.logsBloom for answer in answers], [int(answer.type or "0x0", 16) for answer in answers]
-    return _hex(trie.root(list(encodings.receipts(tables["receipts"], tables["logs"], blooms, kinds))))
+def _receipts_root(receipts, block):
+    rows, answers = rows_of_receipts(block, receipts)
+    logs = rows.tables["logs"]
+    ends = np.cumsum([0] + [len(receipt["logs"]) for receipt in receipts])
+    blooms = pc.list_flatten(answers).field("logsBloom")
+    kinds = pa.array([int(receipt.get("type", "0x0"), 16) for receipt in receipts], pa.int64())
+    return _hex(trie.root(encodings.receipts(rows.tables["receipts"], logs, ends, blooms, kinds).to_pylist()))
 
 
 def test_every_block_of_the_sample_chain(recorded_chain):
@@ -51,7 +53,7 @@ def test_every_block_of_the_sample_chain(recorded_chain):
             del roots["transactionsRoot"]
         assert {name: block.get(name, roots[name]) for name in roots} == roots, number
         receipts = _ask(recorded_chain, "eth_getBlockReceipts", hex(number))
-        assert _receipts_root(receipts, number) == block["receiptsRoot"], number
+        assert _receipts_root(receipts, block) == block["receiptsRoot"], number
 
 
 @needs_captured_data

@@ -2,15 +2,12 @@
 
 import copy
 
-import msgspec
 import pytest
 
-from assets.ethereum.answers import AnswerReader
 from assets.ethereum.proofs import encodings, trie
 from assets.ethereum.proofs.prover import Prover
-from assets.ethereum.transform import block_rows, receipt_rows
-from resources.clients.ethereum_node import BlockRef
 from resources.clients.transports import Refusal
+from tests.standins.answers import rows_of_blocks, rows_of_receipts
 from tests.standins.captured import mainnet, needs_captured_data
 from tests.standins.synthetic_chain import SyntheticChain
 
@@ -45,13 +42,20 @@ def _mutated(pairs, mutate):
 
 
 def _prove(block, receipts):
-    answer = AnswerReader().block(msgspec.json.encode(block))
-    rows = block_rows(answer)
-    Prover().block(rows, answer)
-    answers = AnswerReader().receipts(msgspec.json.encode(receipts))
-    ref = BlockRef(rows.number, block["hash"], rows.timestamp, len(receipts), block["receiptsRoot"])
-    kinds = rows.tables["transactions"]["transaction_type"]
-    Prover().receipts(receipt_rows(answers, ref), answers, kinds, block["receiptsRoot"])
+    rows = _prove_block(block)
+    kinds = rows.tables["transactions"].column("transaction_type")
+    _raise(Prover().prove_receipts(*rows_of_receipts(block, receipts), kinds, [block["receiptsRoot"]]))
+
+
+def _prove_block(block):
+    rows, answers = rows_of_blocks(block)
+    _raise(Prover().prove_blocks(rows, answers))
+    return rows
+
+
+def _raise(refused):
+    for refusal in refused.values():
+        raise refusal
 
 
 def _receipt(receipts):
@@ -218,10 +222,12 @@ def test_a_missing_withdrawal_is_caught(rich):
         }
         for at in (1, 2)
     ]
-    tables = block_rows(AnswerReader().block(msgspec.json.encode(block))).tables
-    block["withdrawalsRoot"] = "0x" + trie.root(list(encodings.withdrawals(tables["withdrawals"]))).hex()
-    tables = block_rows(AnswerReader().block(msgspec.json.encode(block))).tables
-    block["hash"] = "0x" + trie.keccak(encodings.header(tables["blocks"], block["mixHash"])).hex()
+    items = encodings.withdrawals(rows_of_blocks(block)[0].tables["withdrawals"].to_pydict())
+    block["withdrawalsRoot"] = "0x" + trie.root(list(items)).hex()
+    (header,) = rows_of_blocks(block)[0].tables["blocks"].to_pylist()
+    block["hash"] = "0x" + trie.keccak(encodings.header(header, block["mixHash"])).hex()
+    for transaction in block["transactions"]:
+        transaction["blockHash"] = block["hash"]
     _prove_block(block)
     for change in (
         lambda items: items.pop(),
@@ -241,11 +247,6 @@ def test_withdrawals_that_the_header_does_not_commit_to_are_refused():
     block["withdrawals"] = [{"index": "0x1", "validatorIndex": "0x2", "address": f"0x{7:040x}", "amount": "0x1"}]
     with pytest.raises(Refusal, match="withdrawalsRoot is None, the rows give 0x"):
         _prove_block(block)
-
-
-def _prove_block(block):
-    answer = AnswerReader().block(msgspec.json.encode(block))
-    Prover().block(block_rows(answer), answer)
 
 
 @needs_captured_data

@@ -1,0 +1,104 @@
+"""Transactions and receipts as the protocol encodes them, item by item: what synthetic blocks are committed to.
+
+Written apart from the proofs of the export, which encode whole columns at once: each tells whether the other is right.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from assets.ethereum.proofs import rlp
+
+Columns = Mapping[str, Any]
+
+_NO_ITEMS = b"\xc0"
+
+_CALL = ("nonce", "gas", "to_address", "value", "input", "transaction_type", "gas_price")
+
+
+def transactions(columns: Columns, signed: Sequence[Any]) -> Iterator[bytes]:
+    """Transactions of types 0 to 4 in order, which their hashes are the hashes of.
+
+    signed: the signatures: r, s, v or yParity, and chainId.
+    """
+    integer, text = rlp.integer, rlp.text
+    calls = zip(*(columns[name] for name in _CALL), signed, strict=True)
+    for at, (nonce, gas, to, value, data, kind, price, tx) in enumerate(calls):
+        call = (text(to) if to else rlp.EMPTY, integer(value), text(data))
+        signature = (rlp.quantity(tx.r), rlp.quantity(tx.s))
+        if not kind:
+            parts = (integer(nonce), integer(price), integer(gas), *call, rlp.quantity(tx.v), *signature)
+            yield rlp.concatenated(parts)
+            continue
+        fees: tuple[bytes, ...] = (integer(price),)
+        if kind > 1:
+            fees = (integer(columns["max_priority_fee_per_gas"][at]), integer(columns["max_fee_per_gas"][at]))
+        extra = _EXTRA[kind](columns, at)
+        parity = rlp.quantity(tx.yParity if tx.yParity is not None else tx.v)
+        access = _access_list(columns["access_list"][at])
+        named = (rlp.quantity(tx.chainId), integer(nonce), *fees, integer(gas), *call, access, *extra)
+        yield bytes((kind,)) + rlp.concatenated((*named, parity, *signature))
+
+
+def _blobs(columns: Columns, at: int) -> tuple[bytes, ...]:
+    hashes = map(rlp.text, columns["blob_versioned_hashes"][at].split(","))
+    return rlp.integer(columns["max_fee_per_blob_gas"][at]), rlp.concatenated(hashes)
+
+
+def _authorizations(columns: Columns, at: int) -> tuple[bytes, ...]:
+    entries = json.loads(columns["authorization_list"][at])
+    return (
+        rlp.concatenated(
+            rlp.concatenated((
+                *(rlp.quantity(entry["chainId"]), rlp.text(entry["address"]), rlp.quantity(entry["nonce"])),
+                *(rlp.quantity(entry["yParity"]), rlp.quantity(entry["r"]), rlp.quantity(entry["s"])),
+            ))
+            for entry in entries
+        ),
+    )  # fmt: skip
+
+
+def _nothing(columns: Columns, at: int) -> tuple[bytes, ...]:
+    return ()
+
+
+# What a type holds between its access list and its signature.
+_EXTRA: dict[int, Callable[[Columns, int], tuple[bytes, ...]]] = {
+    1: _nothing,
+    2: _nothing,
+    3: _blobs,
+    4: _authorizations,
+}
+
+
+def _access_list(cell: str | None) -> bytes:
+    if not cell or cell == "[]":
+        return _NO_ITEMS
+    return rlp.concatenated(
+        rlp.concatenated((rlp.text(entry["address"]), rlp.concatenated(map(rlp.text, entry["storageKeys"]))))
+        for entry in json.loads(cell)
+    )
+
+
+def receipts(columns: Columns, logs: Columns, blooms: Sequence[str], kinds: Sequence[int | None]) -> Iterator[bytes]:
+    """Receipts in order with their logs. Before Byzantium they hold a state root, since then a status.
+
+    blooms: the node's; a receipt commits to the logs themselves. kinds: the transactions' types.
+    """
+    entries = _log_entries(columns["transaction_index"], logs)
+    names = ("status", "root", "cumulative_gas_used")
+    rows = zip(*(columns[name] for name in names), blooms, kinds, entries, strict=True)
+    for status, root, gas, bloom, kind, own_logs in rows:
+        outcome = rlp.text(root) if status is None else rlp.integer(status)
+        encoded = rlp.concatenated((outcome, rlp.integer(gas), rlp.text(bloom), rlp.concatenated(own_logs)))
+        yield bytes((kind,)) + encoded if kind else encoded
+
+
+def _log_entries(indexes: Sequence[int], logs: Columns) -> list[list[bytes]]:
+    """For each transaction index its encoded logs."""
+    by_index: dict[int, list[bytes]] = {index: [] for index in indexes}
+    text, names = rlp.text, ("transaction_index", "address", "topics", "data")
+    for index, address, topics, data in zip(*(logs[name] for name in names), strict=True):
+        words = rlp.concatenated([text(topic) for topic in topics.split(",")]) if topics else _NO_ITEMS
+        by_index[index].append(rlp.concatenated((text(address), words, text(data))))
+    return [by_index[index] for index in indexes]
