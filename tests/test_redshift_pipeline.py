@@ -5,20 +5,23 @@ import re
 from dataclasses import replace
 from datetime import date, timedelta
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 
 from assets.ethereum.tables import BLOCKS, LOGS, TABLES, TRANSACTIONS
-from core.errors import SettingError
+from core.errors import PermanentError, SettingError
 from core.paths import manifest_path
 from core.windows import DayWindow
+from jobs.ethereum import ethereum_migration_job
 from resources import retries
 from resources.clients.frames import spooled
 from resources.clients.redshift_login import Login
 from resources.io_managers.selected import WarehouseIOManager
+from resources.stages import resources_for
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.dbt_project.test_engines import assert_same
-from tests.standins.runs import LAKE, MARTS, WAREHOUSE, ConfiguredGraph, Graph
+from tests.standins.runs import LAKE, MARTS, QUIET, WAREHOUSE, ConfiguredGraph, Graph
 
 LONGEST = 65_535
 LONG_TEXTS = [(table, column) for table in TABLES for column in table.columns if column.unbounded]
@@ -219,3 +222,16 @@ def test_redshift_without_its_settings_says_which(configured, monkeypatch):
     monkeypatch.delenv("REDSHIFT_SECRET")
     with pytest.raises(SettingError, match="loads from S3 only"):
         WarehouseIOManager().warehouse()
+
+
+def test_the_migration_job_makes_tables_and_gives_rights(configured, redshift, reader, monkeypatch):
+    """Also rights of a role that was named after the tables were made."""
+    monkeypatch.delenv("WAREHOUSE_READER_ROLE")
+    configured.warehouse.migrate(*TABLES)
+    with pytest.raises(PermanentError, match="permission denied"):
+        reader.query("SELECT * FROM ethereum.blocks")
+    monkeypatch.setenv("WAREHOUSE_READER_ROLE", f"reader_{redshift.database}")
+    defs = dg.Definitions(jobs=[ethereum_migration_job], resources=resources_for("test"))
+    assert defs.resolve_job_def("ethereum_migration_job").execute_in_process(run_config=QUIET).success
+    for table in TABLES:
+        assert reader.query(f"SELECT * FROM {table.address}").num_rows == 0

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import re
+import threading
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -326,6 +327,33 @@ def test_a_serialization_conflict_is_worth_another_try(warehouse, redshift):
     with pytest.raises(WarehouseBusy, match="1023.*Run again"):
         two_at_once()
     assert warehouse.count_by_day(ITEMS, ALL) == {DAYS[0]: 1, DAYS[1]: 1}
+
+
+def test_loads_at_once_leave_each_day_once(warehouse, parquet_lake):
+    """Several runs of the same and of other days: each ends with its day, or is told to run again."""
+    for day in DAYS:
+        _publish(parquet_lake, day, *range(10))
+    warehouse.migrate(ITEMS)
+    start, failed = threading.Barrier(4), []
+
+    def load(day):
+        start.wait()
+        try:
+            _load(warehouse, parquet_lake, day)
+        except WarehouseBusy:
+            failed.append(day)
+
+    threads = [threading.Thread(target=load, args=[day]) for day in (*DAYS, DAYS[0])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    counted = warehouse.count_by_day(ITEMS, ALL)
+    assert set(counted.values()) == {10}
+    assert len(counted) + len(failed) >= 3
+    for day in failed:
+        _load(warehouse, parquet_lake, day)
+    assert warehouse.count_by_day(ITEMS, ALL) == dict.fromkeys(DAYS, 10)
 
 
 # Connections.
