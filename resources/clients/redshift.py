@@ -1,6 +1,5 @@
 """Redshift as the warehouse: days are loaded by COPY from the lake on S3, and replaced in one transaction."""
 
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -8,37 +7,21 @@ from typing import Any, Self
 
 import pyarrow as pa
 import redshift_connector
-from redshift_connector.error import Error, InterfaceError, OperationalError
+from redshift_connector.error import Error
 
 from core import redshift_sql
 from core import warehouse_sql as sql
-from core.errors import (
-    DatabaseUnavailable,
-    DayMissing,
-    HeadwaterError,
-    LoadRejected,
-    PermanentError,
-    SettingError,
-    WarehouseBusy,
-)
+from core.errors import LoadRejected, PermanentError, SettingError
 from core.tables import Table
 from core.warehouse_sql import Roles
 from resources.clients.copy_files import CopyFiles, copy_files
 from resources.clients.lake import LakeDay
 from resources.clients.object_store import ObjectStore
+from resources.clients.redshift_errors import LOST, errors_explained, is_of_the_files, text_of
 from resources.clients.redshift_login import LoginSource
 from resources.clients.warehouse import ServerWarehouse, Session, Staging
 
 NOBODY = Roles()
-
-# What PostgreSQL and Redshift number alike; Redshift's own failures are all XX000 and told apart by their text.
-UNDEFINED_TABLE, REFUSED_LOGIN = "42P01", ("28000", "28P01", "3D000")
-REFUSED_RIGHT = "42501"
-SERIALIZATION = ("40001", "40P01")
-# Broken connections, no resources left, shutting down or starting: by the class of their code.
-SERVER_TROUBLE = ("08", "53", "57")
-# What the driver raises when the connection ends: at times it unpacks what never came.
-LOST = (InterfaceError, OperationalError, OSError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -80,12 +63,12 @@ class _Session:
         try:
             self.run(statement)
         except Error as error:
-            if isinstance(error, LOST) or _is_conflict(_field(error, "C"), _text(error)):
+            if not is_of_the_files(error):
                 raise
-            quoted = self._load_errors()
+            recorded = self._load_errors() or "It recorded no row of it."
             raise LoadRejected(
-                f"Redshift: COPY into {table.address} failed: {_text(error)}. {quoted or 'It recorded no row of it.'} "
-                "The table is unchanged; export the days again, or mend what is named."
+                f"Redshift: COPY into {table.address} failed: {text_of(error)}. {recorded} "
+                "The table is unchanged; mend what is named, or export the days again."
             ) from error
 
     def _load_errors(self) -> str:
@@ -163,7 +146,7 @@ class Redshift(ServerWarehouse):
             DayMissing: when a table is not there yet.
             PermanentError: when the login, or the statement itself, is refused.
         """
-        with self._explained():
+        with errors_explained(str(self.address)):
             connection = self._connect()
             try:
                 session = _Session(connection, self.address.serverless)
@@ -187,45 +170,6 @@ class Redshift(ServerWarehouse):
             sslmode=self.address.sslmode if secured else None,
             application_name="headwater",
         )
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """The driver's errors as ours. With a code it is the server that speaks, whatever the driver calls it."""
-        try:
-            yield
-        except (Error, *LOST) as error:
-            code, said = _field(error, "C"), _text(error)
-            if code and not code.startswith(SERVER_TROUBLE):
-                raise self._refusal(code, said) from error
-            if not code and not isinstance(error, LOST):
-                raise PermanentError(f"Redshift at {self.address}: the driver refuses: {said}.") from error
-            raise DatabaseUnavailable(
-                f"Redshift at {self.address}: {said}. Check that it runs and is reachable, and REDSHIFT_HOST, "
-                "REDSHIFT_PORT and REDSHIFT_SSLMODE, then run again."
-            ) from error
-
-    def _refusal(self, code: str, said: str) -> HeadwaterError:
-        if _is_conflict(code, said):
-            return WarehouseBusy(
-                f"Redshift at {self.address}: {said}. Another transaction changed the same tables meanwhile; nothing "
-                "was changed by this one. Run again."
-            )
-        if code == UNDEFINED_TABLE:
-            return DayMissing(
-                f"Redshift at {self.address}: {said}. Materialize the warehouse tables (or dbt models) of the day "
-                "first."
-            )
-        if code in REFUSED_LOGIN:
-            return SettingError(
-                f"Redshift at {self.address} refuses the login: {said}. Check REDSHIFT_USER, REDSHIFT_DATABASE and "
-                "where the password comes from."
-            )
-        if code == REFUSED_RIGHT:
-            return PermanentError(
-                f"Redshift at {self.address}: {said}. Run ethereum_migration_job as the owner of the tables, with "
-                "WAREHOUSE_LOADER_ROLE naming a role of this user."
-            )
-        return PermanentError(f"Redshift at {self.address} refuses a statement: {said}.")
 
     def columns(self, address: str) -> dict[str, str]:
         """Names and types of the columns of a table or view, in order; none when there is no such."""
@@ -251,7 +195,7 @@ class Redshift(ServerWarehouse):
 
     def staged_days(self, table: Table, days: Sequence[LakeDay]) -> AbstractContextManager[Staging]:
         """Days of the lake: all their files in one COPY."""
-        return self._staged(table, copy_files(self._store, table, self._longest_text(), days=days))
+        return self._staged(table, copy_files(self._store, table, self._longest_text(), days=days), days)
 
     def staged_rows(self, table: Table, rows: pa.Table) -> AbstractContextManager[Staging]:
         """Rows in memory: put into the staging prefix, and loaded from there."""
@@ -261,13 +205,21 @@ class Redshift(ServerWarehouse):
         return self.dialect.longest_text or 0
 
     @contextmanager
-    def _staged(self, table: Table, prepared: AbstractContextManager[CopyFiles]) -> Iterator[Staging]:
+    def _staged(
+        self, table: Table, prepared: AbstractContextManager[CopyFiles], days: Sequence[LakeDay] = ()
+    ) -> Iterator[Staging]:
         with prepared as files:
             manifests = list(files.manifests())
 
             def fill(session: _Session) -> None:
-                for format, uri in manifests:
-                    session.copy(table, redshift_sql.copy(table, uri, self._iam_role, format, files.marker))
+                try:
+                    for format, uri in manifests:
+                        session.copy(table, redshift_sql.copy(table, uri, self._iam_role, format, files.marker))
+                except LoadRejected:
+                    # A day that is exported anew meanwhile is no reason to give up.
+                    for day in days:
+                        day.ensure_present()
+                    raise
 
             account = {
                 day: {f"{column} over {self._longest_text()} bytes": count for column, count in counts.items()}
@@ -278,20 +230,3 @@ class Redshift(ServerWarehouse):
 
 def _sort_position(column: dict[str, Any]) -> int:
     return abs(column["sortkey"])
-
-
-def _is_conflict(code: str, said: str) -> bool:
-    return code in SERIALIZATION or said.startswith("1023") or "Serializable isolation violation" in said
-
-
-def _field(error: Exception, name: str) -> str:
-    """A field of the server's message: C its code, M its text."""
-    found = error.args[0] if error.args else None
-    return str(found.get(name, "")) if isinstance(found, dict) else ""
-
-
-def _text(error: Exception) -> str:
-    """What the server said, on one line."""
-    said = _field(error, "M") or str(error) or type(error).__name__
-    detail = _field(error, "D")
-    return " ".join(f"{said} {detail}".split()).rstrip(".")

@@ -12,7 +12,15 @@ import pyarrow as pa
 import pytest
 
 from assets.ethereum.tables import TABLES
-from core.errors import DatabaseUnavailable, DayMissing, LoadRejected, PermanentError, SettingError, WarehouseBusy
+from core.errors import (
+    DatabaseUnavailable,
+    DayMissing,
+    LakeChanged,
+    LoadRejected,
+    PermanentError,
+    SettingError,
+    WarehouseBusy,
+)
 from core.paths import manifest_path
 from core.warehouse_sql import Roles
 from core.windows import DayWindow
@@ -23,6 +31,7 @@ from resources.clients.redshift import Redshift, RedshiftAddress
 from resources.clients.redshift_login import Login
 from resources.clients.s3_store import S3ObjectStore
 from tests.standins.lakes import ITEMS, items, spooled_items
+from tests.standins.redshift.wire import RedshiftError
 
 DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
 ALL = DayWindow(DAYS[0], DAYS[-1])
@@ -275,14 +284,59 @@ def test_a_corrupt_parquet_file_names_file_and_reason(warehouse, parquet_lake, r
     assert [row["block_number"] for row in redshift.query("SELECT block_number FROM test.numbers")] == [1]
 
 
-def test_a_file_that_is_gone_fails_the_load(warehouse, parquet_lake, redshift):
-    table = replace(ITEMS, name="gone", columns=tuple(c for c in ITEMS.columns if c.name != "note"))
+def test_a_day_exported_anew_meanwhile_is_worth_another_try(warehouse, parquet_lake):
+    """Its old files are gone by the time that COPY reads them."""
+    found = _opened_bounded(parquet_lake)
+    (file,) = found.days[0].manifest.files
+    parquet_lake.store.delete(file.key)
+    with pytest.raises(LakeChanged, match=file.key):
+        warehouse.replace(found.table_, found)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown,Rid 1", DatabaseUnavailable),
+        ("S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 1", SettingError),
+    ],
+)
+def test_s3_in_trouble_and_s3_denied_are_told_apart(warehouse, parquet_lake, monkeypatch, said, kind):
+    found = _opened_bounded(parquet_lake)
+
+    def refuse(self, command):
+        raise RedshiftError(said)
+
+    monkeypatch.setattr("tests.standins.redshift.sources.S3.files", refuse)
+    with pytest.raises(kind, match="cannot read the lake: S3ServiceException"):
+        warehouse.replace(found.table_, found)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("53300", DatabaseUnavailable),  # too many connections
+        ("57P01", DatabaseUnavailable),  # shutting down
+        ("40001", WarehouseBusy),
+        ("42601", LoadRejected),
+    ],
+)
+def test_a_copy_fails_for_reasons_that_pass_and_others(warehouse, parquet_lake, monkeypatch, code, kind):
+    found = _opened_bounded(parquet_lake)
+
+    def refuse(self, command):
+        raise RedshiftError("No.", code)
+
+    monkeypatch.setattr("tests.standins.redshift.sources.S3.files", refuse)
+    with pytest.raises(kind):
+        warehouse.replace(found.table_, found)
+
+
+def _opened_bounded(lake):
+    """A day of a table whose texts all fit: its files go to Redshift unread."""
+    table = replace(ITEMS, name="bounded_items", columns=tuple(c for c in ITEMS.columns if c.name != "note"))
     tables = spooled(table, items(DAYS[0], 1).drop_columns(["note"]), [DAYS[0]])
-    manifest = parquet_lake.publish(table, tables, tables.days[0], "run")
-    found = parquet_lake.open(table, [DAYS[0]])
-    parquet_lake.store.delete(manifest.files[0].key)
-    with pytest.raises(LoadRejected, match=manifest.files[0].key):
-        warehouse.replace(table, found)
+    lake.publish(table, tables, tables.days[0], "run")
+    return lake.open(table, [DAYS[0]])
 
 
 # Ends and conflicts.
