@@ -10,10 +10,10 @@ from core.settings import SETTINGS
 from devnet.node import DevnetNode, RecordedChain
 from tests.standins.clock import ManualClock
 from tests.standins.postgres import database, postgres_server
-from tests.standins.redshift.fixtures import redshift, redshift_standin
+from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
 from tests.standins.s3 import s3_client, s3_server
 
-__all__ = ["database", "postgres_server", "redshift", "redshift_standin"]
+__all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trusted_redshift"]
 
 # An example's time depends on what else the machine does; benchmarks measure, tests do not.
 settings.register_profile("headwater", deadline=None)

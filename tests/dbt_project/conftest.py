@@ -78,9 +78,8 @@ def on_postgres(loaded_postgres, postgres_server, tmp_path):
 
 
 @pytest.fixture
-def on_redshift(loaded_redshift, redshift_standin, postgres_server, loaded, tmp_path, monkeypatch):
+def on_redshift(loaded_redshift, redshift_standin, trusted_redshift, loaded, tmp_path):
     name = f"test_{uuid.uuid4().hex}"
-    monkeypatch.setenv("SSL_CERT_FILE", str(redshift_standin.authority))
     redshift_standin.create_database(name, USER, template=loaded_redshift)
     yield engines.Engine(engines.redshift_warehouse(redshift_standin, name, loaded.lake_uri), tmp_path)
     redshift_standin.drop_database(name)

@@ -56,6 +56,7 @@ TEXTS = {
     "timeformat": "time_format", "iam_role": "credentials", "credentials": "credentials",
     "access_key_id": "credentials", "secret_access_key": "credentials", "session_token": "credentials",
 }  # fmt: skip
+NUMBERS = {"ignoreheader": "ignore_header", "maxerror": "max_errors"}
 
 
 def parsed(statement: str) -> CopyCommand:
@@ -81,10 +82,12 @@ def parsed(statement: str) -> CopyCommand:
 
 
 def _option(command: CopyCommand, parts: list[Token]) -> int:
-    """Apply the option that ``parts`` begin with; how many tokens it took."""
+    """Apply the option that ``parts`` begin with; how many tokens it took.
+
+    Raises:
+        RedshiftError: when it is no option.
+    """
     word = parts[0].word
-    value = 2 if word_at(parts, 1) == "as" else 1  # where its value stands
-    given = parts[value].value if len(parts) > value else ""
     if word in FLAGS:
         setattr(command, FLAGS[word], True)
         return 1
@@ -93,22 +96,29 @@ def _option(command: CopyCommand, parts: list[Token]) -> int:
         return 1
     if word in ("format", "csv", "json", "parquet", "avro", "orc", "fixedwidth"):
         return _layout(command, parts)
-    if word in TEXTS:
-        setattr(command, TEXTS[word], _unescaped(parts[value]) if word == "delimiter" else given)
-        return value + 1
-    if word in ("ignoreheader", "maxerror"):
-        setattr(command, {"ignoreheader": "ignore_header", "maxerror": "max_errors"}[word], _number(word, given))
-        return value + 1
-    if word == "null":
-        raw = parts[value].text[1:-1]
-        command.null_as = "\\N" if raw.strip("\\") == "N" else _unescaped(parts[value])
-        return value + 1
-    if word == "acceptinvchars":
-        command.accept_invalid = given if len(parts) > value and parts[value].kind == "string" else "?"
-        return value + 1 if command.accept_invalid == given else 1
     if word in NO_EFFECT:
-        return 2 if len(parts) > 1 and parts[1].word in ("on", "off", "true", "false", "preset", "utf8") else 1
-    raise RedshiftError(f'syntax error at or near "{parts[0].text}": no COPY option known to this stand-in', "42601")
+        return 2 if word_at(parts, 1) in ("on", "off", "true", "false", "preset", "utf8") else 1
+    return _valued(command, parts)
+
+
+def _valued(command: CopyCommand, parts: list[Token]) -> int:
+    """An option with a value, AS before it or not."""
+    word, at = parts[0].word, 2 if word_at(parts, 1) == "as" else 1
+    value = parts[at] if len(parts) > at else Token("space", "")
+    if word in TEXTS:
+        setattr(command, TEXTS[word], _unescaped(value) if word == "delimiter" else value.value)
+    elif word in NUMBERS:
+        if not value.text.isdigit():
+            raise RedshiftError(f"invalid {word.upper()} value", "42601")
+        setattr(command, NUMBERS[word], int(value.text))
+    elif word == "null":
+        command.null_as = "\\N" if value.text[1:-1].strip("\\") == "N" else _unescaped(value)
+    elif word == "acceptinvchars":
+        command.accept_invalid = value.value if value.kind == "string" else "?"
+        return at + 1 if value.kind == "string" else 1
+    else:
+        raise RedshiftError(f'syntax error at or near "{parts[0].text}": no COPY option known here', "42601")
+    return at + 1
 
 
 def _layout(command: CopyCommand, parts: list[Token]) -> int:
@@ -129,12 +139,6 @@ def _layout(command: CopyCommand, parts: list[Token]) -> int:
 
 def _unescaped(part: Token) -> str:
     return codecs.decode(part.text[1:-1], "unicode_escape")
-
-
-def _number(word: str, given: str) -> int:
-    if not given.isdigit():
-        raise RedshiftError(f"invalid {word.upper()} value", "42601")
-    return int(given)
 
 
 def _checked(command: CopyCommand) -> None:

@@ -64,10 +64,15 @@ def redshift_standin(postgres_server, s3_endpoint):
 
 
 @pytest.fixture
-def redshift(redshift_standin, monkeypatch):
+def redshift(redshift_standin, trusted_redshift):
     """An empty database of the test's own. Clients of this process trust its certificate."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(redshift_standin.authority))
     name = f"test_{uuid.uuid4().hex}"
     redshift_standin.create_database(name, USER)
     yield RedshiftDatabase(redshift_standin, name)
     redshift_standin.drop_database(name)
+
+
+@pytest.fixture
+def trusted_redshift(redshift_standin, monkeypatch):
+    """The drivers' own way to be told of another authority."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(redshift_standin.authority))

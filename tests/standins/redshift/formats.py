@@ -66,7 +66,7 @@ def _fitted(record: Record, columns: list[Target], command: CopyCommand) -> Reco
 
 
 def _csv(text: str, command: CopyCommand) -> Iterator[Record]:
-    """Quoted fields may hold line ends and doubled quotes. An unquoted empty field is null for numbers, empty for text."""
+    """Quoted fields may hold line ends and doubled quotes."""
     source = io.StringIO(text, newline="")
     reader = csv.reader(source, delimiter=command.delimiter, quotechar=command.quote, strict=True)
     line = 1

@@ -57,12 +57,13 @@ class Journal:
 
     def views(self) -> str:
         """DDL of the views that read the files."""
-        statements = [
+        path = f"'{self.directory}/' || current_database() || '.' || name"
+        reader = (
             "CREATE FUNCTION redshift_standin.journal(name text) RETURNS SETOF jsonb LANGUAGE sql VOLATILE "
-            "SECURITY DEFINER AS $body$ SELECT line::jsonb FROM regexp_split_to_table(pg_read_file("
-            f"'{self.directory}/' || current_database() || '.' || name, 0, 1000000000, true), E'\\n') AS line "
-            "WHERE line <> '' $body$"
-        ]
+            "SECURITY DEFINER AS $body$ SELECT line::jsonb FROM "
+            f"regexp_split_to_table(pg_read_file({path}, 0, 1000000000, true), E'\\n') AS line WHERE line <> '' $body$"
+        )
+        statements = [reader]
         for name, columns in TABLES.items():
             listed = ", ".join(f'"{column}" {type_}' for column, type_ in columns.items())
             statements.append(

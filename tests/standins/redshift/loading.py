@@ -113,33 +113,43 @@ def _parquet(work: _Load, file: SourceFile) -> Iterator[bytes]:
 def _text_rows(work: _Load, file: SourceFile, paths: list[Any] | None) -> bytes:
     out = io.StringIO()
     for record in formats.records(file.content, work.columns, work.command, paths):
-        if record.error:
-            _reject(work, file, record, record.error)
-            continue
-        values: list[str | None] = []
-        column, value = None, None
         try:
-            for column, value in zip(work.columns, record.fields, strict=True):
-                values.append(converted(value, column, work.command))
+            values = _converted(work, record)
         except LoadError as error:
-            _reject(work, file, record, error, column, value)
+            _reject(work, file, record, error)
             continue
         work.rows[file.uri] += 1
         out.write(",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in values) + "\n")
     return out.getvalue().encode()
 
 
-def _reject(
-    work: _Load, file: SourceFile, record: formats.Record, error: LoadError, column: Target | None = None,
-    value: str | None = None,
-) -> None:  # fmt: skip
+def _converted(work: _Load, record: formats.Record) -> list[str | None]:
+    """A record's fields as the server takes them.
+
+    Raises:
+        LoadError: naming the column.
+    """
+    if record.error:
+        raise record.error
+    values = []
+    for column, value in zip(work.columns, record.fields, strict=True):
+        try:
+            values.append(converted(value, column, work.command))
+        except LoadError as error:
+            error.column, error.field = column, value or ""
+            raise
+    return values
+
+
+def _reject(work: _Load, file: SourceFile, record: formats.Record, error: LoadError) -> None:
     """Note a load error; past MAXERROR of them the COPY fails."""
+    column = error.column
     work.errors += 1
     entry = {
         "userid": 100, "slice": 0, "query": work.query, "session": work.session.pid, "filename": file.uri,
         "line_number": record.line, "colname": column.name if column else "",
         "type": column.type_name if column else "", "col_length": str(column.size or "") if column else "",
-        "position": 0, "raw_line": record.raw[:1024], "raw_field_value": (value or "")[:1024],
+        "position": 0, "raw_line": record.raw[:1024], "raw_field_value": error.field[:1024],
         "err_code": error.code, "err_reason": error.reason[:100], "tbl_name": work.command.table,
     }  # fmt: skip
     work.session.standin.journal.add(work.session.database, "stl_load_errors", entry)

@@ -1,11 +1,13 @@
 """What PostgreSQL would take and Redshift does not."""
 
+from collections.abc import Iterator
+
 from tests.standins.redshift.sql import Token, significant, split
 from tests.standins.redshift.wire import RedshiftError
 
 SYNTAX, UNSUPPORTED, ACTIVE_TRANSACTION = "42601", "0A000", "25001"
 
-# Words in a row, and what they are; a word after | may stand in the same place.
+# Words in a row, and what they are.
 PHRASES = {
     ("on", "conflict"): "INSERT ... ON CONFLICT",
     ("distinct", "on"): "SELECT DISTINCT ON",
@@ -60,16 +62,19 @@ def check(parts: list[Token], heads: list[str]) -> None:
         size = len(phrase)
         if any(tuple(heads[at : at + size]) == phrase for at in range(len(heads) - size + 1)):
             raise RedshiftError(f"{meaning} is not supported by Redshift", SYNTAX)
-    for at, word in enumerate(heads):
-        if word in WORDS and word != heads[at - 1 : at]:
-            raise RedshiftError(f"{WORDS[word]} is not supported by Redshift", SYNTAX)
-        if word in FUNCTIONS and heads[at + 1 : at + 2] == ["("]:
-            raise RedshiftError(f"function {word}() is not supported by Redshift", "42883")
-        if word == "[" and significant(parts)[at - 1].kind == "word":
+    for before, part, after in _neighbours(significant(parts)):
+        if part.word in WORDS:
+            raise RedshiftError(f"{WORDS[part.word]} is not supported by Redshift", SYNTAX)
+        if part.word in FUNCTIONS and after.word == "(":
+            raise RedshiftError(f"function {part.word}() is not supported by Redshift", "42883")
+        if part.word == "[" and before.kind == "word":
             raise RedshiftError("arrays are not supported by Redshift", UNSUPPORTED)
-        if word in ("json", "text") and heads[at - 1] == "::" and heads[at + 1 : at + 2] == ["["]:
-            raise RedshiftError("arrays are not supported by Redshift", UNSUPPORTED)
-        if word == "json" and at and heads[at - 1] == "::":
+        if part.word == "json" and before.word == "::":
             raise RedshiftError("the type json is not supported by Redshift", UNSUPPORTED)
     if heads[:2] == ["alter", "table"] and len(split(parts, ",")) > 1:
         raise RedshiftError("ALTER TABLE takes one change at a time in Redshift", SYNTAX)
+
+
+def _neighbours(parts: list[Token]) -> Iterator[tuple[Token, Token, Token]]:
+    nothing = Token("space", "")
+    return zip([nothing, *parts], parts, [*parts[1:], nothing], strict=False)

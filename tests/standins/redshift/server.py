@@ -55,9 +55,10 @@ class Cut:
 class RedshiftStandIn:
     """Listens on loopback; each connection gets a server session of its own, in a thread.
 
-    ``directory``: of its own, readable by the server. ``authority``: file of the certificate that clients have to trust;
-    ``offers_tls`` off refuses TLS, as a port without it would. ``passwords``: of the users that may connect, by name; a user ``IAM:name`` or ``IAMR:name`` may with any, as
-    temporary credentials are another service's affair.
+    ``directory``: of its own, readable by the server. ``authority``: file of the certificate that clients have to
+    trust; ``offers_tls`` off refuses TLS, as a port without it would. ``passwords``: of the users that may connect, by
+    name; a user ``IAM:name`` or ``IAMR:name`` may with any, as temporary credentials are another service's affair.
+    ``statements``: all that were executed.
     """
 
     def __init__(self, postgres: PostgresAddress, s3_endpoint: str, directory: Path):

@@ -31,18 +31,21 @@ UNCHANGED = "SET (fillfactor = 100)"
 
 def rewritten(parts: list[Token], heads: list[str]) -> tuple[list[Token], dict[str, Any]]:
     """The statement as PostgreSQL takes it, and the facts it declares."""
+    facts: dict[str, Any] = {}
     match heads:
         case ["create", *rest] if "table" in rest[:3]:
-            return _create_table(parts)
+            parts, facts = _create_table(parts)
         case ["create", *rest] if "view" in rest[:4]:
-            return _create_view(parts)
+            parts, facts = _create_view(parts)
+        case ["create" | "drop", "schema", *_]:
+            parts = _without_database(parts)
         case ["alter", "table", *_]:
-            return _alter_table(parts, heads)
+            parts, facts = _alter_table(parts)
         case ["vacuum" | "analyze" as command, *_]:
-            return _maintenance(parts, command), {}
+            parts = _maintenance(parts, command)
         case ["grant" | "revoke", *_] | ["alter", "default", "privileges", *_]:
-            return _without_role_word(parts), {}
-    return parts, {}
+            parts = _without_role_word(parts)
+    return parts, facts
 
 
 def _create_table(parts: list[Token]) -> tuple[list[Token], dict[str, Any]]:
@@ -187,7 +190,7 @@ def _create_view(parts: list[Token]) -> tuple[list[Token], dict[str, Any]]:
     return parts, declared
 
 
-def _alter_table(parts: list[Token], heads: list[str]) -> tuple[list[Token], dict[str, Any]]:
+def _alter_table(parts: list[Token]) -> tuple[list[Token], dict[str, Any]]:
     """Changes of keys and encodings change facts only; a new column's type gets Redshift's size."""
     at = next((index for index, part in enumerate(parts) if part.word in ("alter", "add") and index > 0), None)
     if at is None:
@@ -201,7 +204,7 @@ def _alter_table(parts: list[Token], heads: list[str]) -> tuple[list[Token], dic
         return same, {"kind": "table"} | declared
     if change[:1] == ["column"] and change[2:3] == ["encode"]:
         return same, {"kind": "table", "encodings": {rest[1].value.lower(): change[3]}}
-    if heads[-2:-1] and change and change[0] in {"primary", "unique", "foreign", "constraint"}:
+    if change and change[0] in CONSTRAINTS:
         return same, {}
     if parts[at].word == "add":
         column = rest[1:] if change[:1] == ["column"] else rest
@@ -217,6 +220,12 @@ def _maintenance(parts: list[Token], command: str) -> list[Token]:
                "columns", "to", "percent"}  # fmt: skip
     kept = [part.text for part in significant(parts)[1:] if part.word not in options and part.kind != "number"]
     return tokens(f"{command} {''.join(kept)}")
+
+
+def _without_database(parts: list[Token]) -> list[Token]:
+    """CREATE or DROP SCHEMA database.schema: PostgreSQL's connection is its database."""
+    dot = next((at for at, part in enumerate(parts) if part.word == "."), None)
+    return parts if dot is None else [*parts[: dot - 1], *parts[dot + 1 :]]
 
 
 def _without_role_word(parts: list[Token]) -> list[Token]:

@@ -112,29 +112,30 @@ def test_formats_of_moments_and_the_widest_values(copied, columns, value, option
 
 
 @pytest.mark.parametrize(
-    ("columns", "line", "colname", "code", "reason"),
+    ("columns", "line", "error"),
     [
-        ("a smallint", b"32768", "a", 1207, "Overflow, Value '32768'"),
-        ("a integer", b"x", "a", 1207, "Invalid digit, Value 'x'"),
-        ("a bigint", b"9223372036854775808", "a", 1207, "Overflow"),
-        ("a decimal(38,0)", b"1" * 39, "a", 1214, "Overflow for NUMERIC"),
-        ("a boolean", b"maybe", "a", 1210, "Unknown boolean format"),
-        ("a date", b"2024-02-30", "a", 1205, "Invalid Date Format"),
-        ("a timestamp", b"noon", "a", 1206, "Invalid timestamp"),
-        ("a varchar(5)", "ééé".encode(), "a", 1204, "String length exceeds DDL length"),
-        ("a bigint not null", b"\\N", "a", 1213, "Missing data for not-null field"),
-        ("a bigint, b bigint", b"1", "", 1202, "Delimiter not found"),
-        ("a bigint", b"1|2", "", 1202, "Extra column(s) found"),
-        ("a varchar(5)", b"a\xff", "", 1220, "invalid or unsupported UTF8"),
+        ("a smallint", b"32768", ("a", 1207, "Overflow, Value '32768'")),
+        ("a integer", b"x", ("a", 1207, "Invalid digit, Value 'x'")),
+        ("a bigint", b"9223372036854775808", ("a", 1207, "Overflow")),
+        ("a decimal(38,0)", b"1" * 39, ("a", 1214, "Overflow for NUMERIC")),
+        ("a boolean", b"maybe", ("a", 1210, "Unknown boolean format")),
+        ("a date", b"2024-02-30", ("a", 1205, "Invalid Date Format")),
+        ("a timestamp", b"noon", ("a", 1206, "Invalid timestamp")),
+        ("a varchar(5)", "ééé".encode(), ("a", 1204, "String length exceeds DDL length")),
+        ("a bigint not null", b"\\N", ("a", 1213, "Missing data for not-null field")),
+        ("a bigint, b bigint", b"1", ("", 1202, "Delimiter not found")),
+        ("a bigint", b"1|2", ("", 1202, "Extra column(s) found")),
+        ("a varchar(5)", b"a\xff", ("", 1220, "invalid or unsupported UTF8")),
     ],
 )
-def test_a_line_that_does_not_fit_is_named(copied, redshift, columns, line, colname, code, reason):
+def test_a_line_that_does_not_fit_is_named(copied, redshift, columns, line, error):
+    colname, code, reason = error
     with pytest.raises(redshift_connector.ProgrammingError, match="Load into table 't' failed"):
         copied(columns, line + b"\n", "", key="in/bad.txt")
-    (error,) = redshift.query("select * from stl_load_errors")
-    assert error["filename"].endswith("in/bad.txt")
-    assert (error["line_number"], error["colname"], error["err_code"]) == (1, colname, code)
-    assert reason in error["err_reason"]
+    (recorded,) = redshift.query("select * from stl_load_errors")
+    assert recorded["filename"].endswith("in/bad.txt")
+    assert (recorded["line_number"], recorded["colname"], recorded["err_code"]) == (1, colname, code)
+    assert reason in recorded["err_reason"]
     assert redshift.query("select * from t") == []
 
 
@@ -233,7 +234,7 @@ def test_a_broken_parquet_file_is_named(cursor, redshift, bucket):
 
 def test_a_manifest_takes_exactly_what_it_lists(cursor, redshift, bucket):
     cursor.execute("create table t (id bigint)")
-    one, two, gone = (bucket.put(f"in/{name}", name[:1].encode() + b"\n") for name in ("1.csv", "2.csv", "3.csv"))
+    one, _, gone = (bucket.put(f"in/{name}", name[:1].encode() + b"\n") for name in ("1.csv", "2.csv", "3.csv"))
     bucket.delete(gone)
 
     def copy(*uris, mandatory=True):

@@ -1,5 +1,6 @@
 """Redshift's SQL: what its functions give, what its DDL declares, what it refuses and PostgreSQL would not."""
 
+import uuid
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -7,6 +8,23 @@ import pytest
 import redshift_connector
 
 from tests.standins.redshift.conftest import refused, rows
+from tests.standins.redshift.fixtures import USER, RedshiftDatabase
+
+
+@pytest.fixture(scope="module")
+def shared(redshift_standin):
+    """A database for tests that leave nothing in it."""
+    name = f"shared_{uuid.uuid4().hex}"
+    redshift_standin.create_database(name, USER)
+    yield RedshiftDatabase(redshift_standin, name)
+    redshift_standin.drop_database(name)
+
+
+@pytest.fixture
+def inside(shared, trusted_redshift):
+    """A transaction that is never committed."""
+    with shared.connect() as connected:
+        yield connected
 
 
 @pytest.mark.parametrize(
@@ -50,8 +68,8 @@ from tests.standins.redshift.conftest import refused, rows
         ("cast(1.26 as numeric(10, 1))", Decimal("1.3")),
     ],
 )  # fmt: skip
-def test_functions(cursor, expression, value):
-    assert rows(cursor, f"select {expression}") == [(value,)]
+def test_functions(inside, expression, value):
+    assert rows(inside.cursor(), f"select {expression}") == [(value,)]
 
 
 def test_the_clock(cursor):
@@ -77,7 +95,7 @@ def test_aggregates(cursor):
 def test_words_inside_strings_and_names_are_left_alone(cursor):
     cursor.execute('create table "nvl(returning)" ("distkey" varchar(40) encode lzo, note text)')
     cursor.execute("insert into \"nvl(returning)\" values ('median(x) on conflict; sysdate', 'it''s -- fine')")
-    cursor.execute("/* returning */ select * from \"nvl(returning)\" -- on conflict")
+    cursor.execute('/* returning */ select * from "nvl(returning)" -- on conflict')
     assert [tuple(row) for row in cursor.fetchall()] == [("median(x) on conflict; sysdate", "it's -- fine")]
 
 
@@ -254,11 +272,11 @@ def test_settings_of_redshift(cursor, setting):
         "select * from t tablesample system (10)",
     ],
 )
-def test_what_redshift_lacks_is_refused(connection, statement):
-    cursor = connection.cursor()
+def test_what_redshift_lacks_is_refused(inside, statement):
+    cursor = inside.cursor()
     cursor.execute("create table t (id bigint, name varchar(9), x varchar(9))")
     refused(cursor, statement)
     with pytest.raises(redshift_connector.ProgrammingError, match="current transaction is aborted"):
         cursor.execute("select 1")
-    connection.rollback()
+    inside.rollback()
     assert rows(cursor, "select 1") == [(1,)]

@@ -2,19 +2,12 @@
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
 from tests.standins.redshift.copy_command import CopyCommand
-
-
-@dataclass
-class LoadError(Exception):
-    """Why a value is not taken, with Redshift's number for it."""
-
-    code: int
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +30,17 @@ class Target:
         return names.get(self.type, self.type)
 
 
+@dataclass
+class LoadError(Exception):
+    """Why a line is not taken, with Redshift's number for it; the column and its field, where it is one field's."""
+
+    code: int
+    reason: str
+    column: Target | None = None
+    field: str = ""
+
+
+TEXTS = ("character varying", "character")
 INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 BOOLEANS = {**dict.fromkeys(("t", "true", "y", "yes", "1"), "t"), **dict.fromkeys(("f", "false", "n", "no", "0"), "f")}
 PATTERNS = (
@@ -56,34 +60,23 @@ def converted(value: str | None, column: Target, command: CopyCommand) -> str | 
         if not column.nullable:
             raise LoadError(1213, "Missing data for not-null field")
         return None
-    if column.type in ("character varying", "character"):
+    if column.type in TEXTS:
         return _text(value, column, command)
     stripped = value.strip()
     if not stripped:
         return converted(None, column, command)
-    if column.type in INTEGERS:
-        return _integer(stripped, column)
-    if column.type == "numeric":
-        return _decimal(stripped, column, command)
-    if column.type in ("double precision", "real"):
-        return _float(stripped)
-    if column.type == "boolean":
-        if stripped.lower() not in BOOLEANS:
-            raise LoadError(1210, "Unknown boolean format")
-        return BOOLEANS[stripped.lower()]
-    if column.type == "date":
-        return str(_moment(stripped, command.date_format, 1205, "Invalid Date Format").date())
-    if column.type.startswith("timestamp"):
-        return str(_moment(stripped, command.time_format, 1206, "Invalid timestamp format or value"))
-    raise LoadError(1224, f"This stand-in loads no {column.type}")
+    if column.type not in CONVERSIONS:
+        raise LoadError(1224, f"This stand-in loads no {column.type}")
+    return CONVERSIONS[column.type](stripped, column, command)
 
 
 def _nulled(value: str | None, column: Target, command: CopyCommand) -> str | None:
     """The rules that make a field null."""
     if value is None or value == (command.null_as if command.null_as is not None else "\\N"):
         return None
-    is_text = column.type in ("character varying", "character")
-    if is_text and ((command.empty_as_null and value == "") or (command.blanks_as_null and value and value.isspace())):
+    if column.type in TEXTS and (
+        (command.empty_as_null and value == "") or (command.blanks_as_null and value and value.isspace())
+    ):
         return None
     return value
 
@@ -100,7 +93,7 @@ def _text(value: str, column: Target, command: CopyCommand) -> str:
     return raw[: column.size].decode(errors="ignore")
 
 
-def _integer(value: str, column: Target) -> str:
+def _integer(value: str, column: Target, _: CopyCommand) -> str:
     if not re.fullmatch(r"[+-]?\d+", value):
         raise LoadError(1207, f"Invalid digit, Value '{value[0]}', Pos 0, Type: {column.type.title()}")
     bound = INTEGERS[column.type]
@@ -124,12 +117,26 @@ def _decimal(value: str, column: Target, command: CopyCommand) -> str:
     return f"{scaled:f}"
 
 
-def _float(value: str) -> str:
+def _float(value: str, _column: Target, _: CopyCommand) -> str:
     try:
         number = float(value)
     except ValueError:
         raise LoadError(1207, f"Invalid digit, Value '{value[0]}', Pos 0, Type: Double") from None
     return value if math.isfinite(number) else repr(number)
+
+
+def _boolean(value: str, _column: Target, _: CopyCommand) -> str:
+    if value.lower() not in BOOLEANS:
+        raise LoadError(1210, "Unknown boolean format")
+    return BOOLEANS[value.lower()]
+
+
+def _date(value: str, _: Target, command: CopyCommand) -> str:
+    return str(_moment(value, command.date_format, 1205, "Invalid Date Format").date())
+
+
+def _timestamp(value: str, _: Target, command: CopyCommand) -> str:
+    return str(_moment(value, command.time_format, 1206, "Invalid timestamp format or value"))
 
 
 def _moment(value: str, layout: str | None, code: int, reason: str) -> datetime:
@@ -150,3 +157,15 @@ def _moment(value: str, layout: str | None, code: int, reason: str) -> datetime:
     except (ValueError, OverflowError):
         raise LoadError(code, reason) from None
     return found if isinstance(found, datetime) else datetime.combine(date.fromisoformat(value), datetime.min.time())
+
+
+CONVERSIONS: dict[str, Callable[[str, Target, CopyCommand], str]] = {
+    **dict.fromkeys(INTEGERS, _integer),
+    "numeric": _decimal,
+    "double precision": _float,
+    "real": _float,
+    "boolean": _boolean,
+    "date": _date,
+    "timestamp without time zone": _timestamp,
+    "timestamp with time zone": _timestamp,
+}
