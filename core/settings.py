@@ -129,6 +129,13 @@ ETHEREUM_VERIFY = Setting(
     "full",
     ("full", "off"),
 )
+ETHEREUM_ENGINE = Setting(
+    "ETHEREUM_ENGINE",
+    "Who exports: native, or ethereum-etl in an environment of its own, which cannot prove what it exports.",
+    "ethereum-etl",
+    "native",
+    ("native", "ethereum-etl"),
+)
 ETHEREUM_STATE_CHANGES = Setting(
     "ETHEREUM_STATE_CHANGES",
     "Balance changes outside transactions to add to the traces of mainnet: genesis, daofork, or both.",
@@ -331,6 +338,7 @@ SETTINGS = (
     ETHEREUM_CALLS_PER_SECOND,
     ETHEREUM_TIMEOUT,
     ETHEREUM_VERIFY,
+    ETHEREUM_ENGINE,
     ETHEREUM_STATE_CHANGES,
     LAKE_URI,
     LAKE_FORMAT,

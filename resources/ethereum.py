@@ -18,6 +18,7 @@ class EthereumNodeResource(dg.ConfigurableResource):
     provider_uri_archival: str | None = None
     tracer: str | None = None
     verify: str | None = None
+    engine: str | None = None
 
     def client(self) -> EthereumNode:
         """The node for blocks, receipts and token calls."""
@@ -46,6 +47,15 @@ class EthereumNodeResource(dg.ConfigurableResource):
     def verify_mode(self) -> str:
         """``full`` or ``off``: whether blocks are proved against their headers before they are published."""
         return self.verify or settings.ETHEREUM_VERIFY.require(os.environ)
+
+    def engine_name(self) -> str:
+        """``native`` or ``ethereum-etl``."""
+        return self.engine or settings.ETHEREUM_ENGINE.require(os.environ)
+
+    def etl_uri(self, *, archival: bool = False) -> str:
+        """The one address that ethereum-etl takes: the first of those configured."""
+        other = self.provider_uri_archival or settings.ETHEREUM_PROVIDER_URI_ARCHIVAL.read(os.environ)
+        return ((other if archival else None) or self._uris()).split(",")[0].strip()
 
     def state_changes(self) -> list[str]:
         """Kinds of balance changes outside transactions to add to the traces."""

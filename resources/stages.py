@@ -4,6 +4,7 @@ from typing import Any
 
 from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
+from resources.ethereum_etl import EthereumEtlResource
 from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.postgres import PostgresIOManager
 from resources.io_managers.selected import WarehouseIOManager
@@ -14,6 +15,7 @@ def resources_for(stage: str) -> dict[str, Any]:
     """The resources of a stage, by the keys the assets ask for."""
     return {
         "ethereum": EthereumNodeResource(),
+        "ethereum_etl": EthereumEtlResource(),
         "lake": LakeIOManager(),
         "warehouse": WarehouseIOManager(),
         "postgres": PostgresIOManager(),

@@ -1,13 +1,17 @@
 """Shared by all tests: an environment without settings, the sample chain's node, days of the sample."""
 
+import os
 import uuid
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from core.settings import SETTINGS
+from core.settings import HOME, SETTINGS
 from devnet.node import DevnetNode, RecordedChain
+from resources.clients.etl_environment import etl_command
+from resources.ethereum_etl import EthereumEtlResource
 from tests.standins.clock import ManualClock
 from tests.standins.postgres import database, postgres_server
 from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
@@ -19,6 +23,8 @@ __all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trust
 settings.register_profile("headwater", deadline=None)
 settings.load_profile("headwater")
 
+# What is made once and kept from one run of the tests to the next.
+KEPT = Path(os.environ.get(HOME.name) or Path(__file__).parent.parent / ".headwater")
 SAMPLE_DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
 EMPTY_DAY = date(2024, 1, 5)
 
@@ -48,6 +54,13 @@ def node_uri(recorded_chain):
     """The sample chain, served on loopback for the whole session."""
     with DevnetNode(chain=recorded_chain) as node:
         yield node.uri
+
+
+@pytest.fixture(scope="session")
+def ethereum_etl():
+    """ethereum-etl in its own environment, which is made before the first test that uses it: a minute, once."""
+    etl_command(KEPT)
+    return EthereumEtlResource(home=str(KEPT))
 
 
 @pytest.fixture

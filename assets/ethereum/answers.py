@@ -152,7 +152,7 @@ class AnswerReader:
     def _look_through(self, decoder: msgspec.json.Decoder, raw: bytes | msgspec.Raw) -> None:
         try:
             decoder.decode(raw)
-        except msgspec.ValidationError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if "unknown field" not in str(error):
                 raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
             self._note(msgspec.json.decode(raw))

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from assets.ethereum import derive, extract, receipts
+from assets.ethereum import derive, etl, extract, receipts
 from assets.ethereum.chain_state import CHAIN_KEY
 from assets.ethereum.state_changes import mainnet_state_changes
 from assets.ethereum.tables import (
@@ -32,6 +33,7 @@ from resources.clients.ethereum_node import EthereumNode
 from resources.clients.lake import LakeObject
 from resources.descriptions import described
 from resources.ethereum import EthereumNodeResource
+from resources.ethereum_etl import EthereumEtlResource
 from resources.retries import failures_explained
 
 GROUP = "ethereum"
@@ -74,31 +76,53 @@ def _export_step(
 
 
 @_export_step(BLOCKS_META, BLOCKS, TRANSACTIONS, WITHDRAWALS, pool=NODE_POOL, deps=[CHAIN_KEY])
-def blocks_and_transactions(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource):
+def blocks_and_transactions(
+    context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, ethereum_etl: EthereumEtlResource
+):
     """The UTC day's canonical blocks with their transactions and withdrawals, in one pass over the node."""
+    export = None
     with failures_explained():
-        export = _export(context, ethereum, ethereum.client())
-        tables = extract.export_blocks(export, _days(context))
+        if ethereum.engine_name() == etl.ENGINE:
+            tables = etl.export_blocks(_etl(context, ethereum, ethereum_etl), _days(context))
+        else:
+            export = _export(context, ethereum, ethereum.client())
+            tables = extract.export_blocks(export, _days(context))
     yield from _outputs(context, tables, export)
 
 
 @_export_step(RECEIPTS, LOGS, reads=[BLOCKS, TRANSACTIONS], pool=NODE_POOL)
 def receipts_and_logs(
-    context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, blocks: LakeObject, transactions: LakeObject
+    context: dg.AssetExecutionContext,
+    ethereum: EthereumNodeResource,
+    ethereum_etl: EthereumEtlResource,
+    blocks: LakeObject,
+    transactions: LakeObject,
 ):
     """Receipts and logs of the blocks in the lake, each checked to belong to that very block."""
+    export = None
     with failures_explained():
-        export = _export(context, ethereum, ethereum.client())
-        tables = receipts.export_receipts(export, blocks, transactions)
+        if ethereum.engine_name() == etl.ENGINE:
+            tables = etl.export_receipts(_etl(context, ethereum, ethereum_etl), blocks, transactions)
+        else:
+            export = _export(context, ethereum, ethereum.client())
+            tables = receipts.export_receipts(export, blocks, transactions)
     yield from _outputs(context, tables, export)
 
 
 @_export_step(TOKEN_TRANSFERS, reads=[LOGS])
-def token_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
+def token_transfers(
+    context: dg.AssetExecutionContext,
+    ethereum: EthereumNodeResource,
+    ethereum_etl: EthereumEtlResource,
+    logs: LakeObject,
+):
     """ERC-20 and ERC-721 transfers, read from the lake's logs."""
     left_out: list[str] = []
     with failures_explained():
-        tables = derive.derive_token_transfers(logs, left_out)
+        if ethereum.engine_name() == etl.ENGINE:
+            tables = etl.derive_token_transfers(_etl(context, ethereum, ethereum_etl), logs)
+        else:
+            tables = derive.derive_token_transfers(logs, left_out)
     yield from _outputs(context, tables, left_out=left_out)
 
 
@@ -112,29 +136,55 @@ def erc1155_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
 
 
 @_export_step(TRACES, reads=[BLOCKS], pool=NODE_POOL)
-def traces(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, blocks: LakeObject):
+def traces(
+    context: dg.AssetExecutionContext,
+    ethereum: EthereumNodeResource,
+    ethereum_etl: EthereumEtlResource,
+    blocks: LakeObject,
+):
     """Calls, creations and rewards of the blocks in the lake, from a node that can trace."""
+    export, kinds = None, ethereum.state_changes()
     with failures_explained():
-        export = _export(context, ethereum, ethereum.archival_client())
-        changes = mainnet_state_changes(ethereum.state_changes())
-        tables = extract.export_traces(export, blocks, ethereum.tracer_name(), changes)
+        if ethereum.engine_name() == etl.ENGINE:
+            work = _etl(context, ethereum, ethereum_etl, archival=True)
+            tables = etl.export_traces(work, blocks, ethereum.tracer_name(), kinds)
+        else:
+            export = _export(context, ethereum, ethereum.archival_client())
+            tables = extract.export_traces(export, blocks, ethereum.tracer_name(), mainnet_state_changes(kinds))
     yield from _outputs(context, tables, export)
 
 
 @_export_step(CONTRACTS, reads=[TRACES])
-def contracts(context: dg.AssetExecutionContext, traces: LakeObject):
+def contracts(
+    context: dg.AssetExecutionContext,
+    ethereum: EthereumNodeResource,
+    ethereum_etl: EthereumEtlResource,
+    traces: LakeObject,
+):
     """Contracts created, with the standards they announce, read from the lake's traces."""
     with failures_explained():
-        tables = derive.derive_contracts(traces)
+        if ethereum.engine_name() == etl.ENGINE:
+            tables = etl.derive_contracts(_etl(context, ethereum, ethereum_etl), traces)
+        else:
+            tables = derive.derive_contracts(traces)
     yield from _outputs(context, tables)
 
 
 @_export_step(TOKENS, reads=[CONTRACTS], pool=NODE_POOL)
-def tokens(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, contracts: LakeObject):
+def tokens(
+    context: dg.AssetExecutionContext,
+    ethereum: EthereumNodeResource,
+    ethereum_etl: EthereumEtlResource,
+    contracts: LakeObject,
+):
     """Symbol, name, decimals and supply of the token contracts created on the day, asked at the newest block."""
+    export = None
     with failures_explained():
-        export = _export(context, ethereum, ethereum.client())
-        tables = extract.export_tokens(export, contracts)
+        if ethereum.engine_name() == etl.ENGINE:
+            tables = etl.export_tokens(_etl(context, ethereum, ethereum_etl), contracts)
+        else:
+            export = _export(context, ethereum, ethereum.client())
+            tables = extract.export_tokens(export, contracts)
     yield from _outputs(context, tables, export)
 
 
@@ -150,6 +200,19 @@ def _export(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, n
         confirmations=ethereum.confirmations(),
         verify=ethereum.verify_mode(),
     )
+
+
+def _etl(
+    context: dg.AssetExecutionContext,
+    ethereum: EthereumNodeResource,
+    ethereum_etl: EthereumEtlResource,
+    *,
+    archival: bool = False,
+) -> etl.EtlExport:
+    """The same step for ethereum-etl, which the one node's address reaches beside its commands."""
+    node = ethereum.archival_client() if archival else ethereum.client()
+    run = partial(ethereum_etl.run, context, ethereum.etl_uri(archival=archival))
+    return etl.EtlExport(node, run, ethereum.confirmations())
 
 
 def _outputs(

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.ethereum import consistency
+from assets.ethereum import consistency, etl
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS, WITHDRAWALS
 from assets.partitions import ETHEREUM_DAILY
 from core.errors import HeadwaterError
@@ -157,7 +157,7 @@ def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
         with failures_explained():
             client = lake.lake()
             found = {day.day: (day.manifest, client.evidence(day.manifest)) for day in client.open(table, days).days}
-        unverified = [day for day, (manifest, _) in found.items() if manifest.verify != "full"]
+        unverified = {day: manifest.engine for day, (manifest, _) in found.items() if manifest.verify != "full"}
         problems = [
             f"{day}: {(evidence or {}).get('blocks_proved', 0)} blocks were proved, the day has {manifest.block_count}"
             for day, (manifest, evidence) in found.items()
@@ -169,10 +169,16 @@ def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
             "seconds_proving": sum(evidence.get("seconds", 0.0) for evidence in evidences),
             "days_not_verified": len(unverified),
         }
-        note = "Not verified: ETHEREUM_VERIFY was off for " + ", ".join(map(str, unverified)) if unverified else None
+        note = f"Not verified: {_unverified(unverified)}" if unverified else None
         return _result(problems, days, blocking=True, account=account, note=note)
 
     return check
+
+
+def _unverified(engines: Mapping[date, str]) -> str:
+    """Why days were not verified. engines: who exported them."""
+    reasons = {etl.ENGINE: "ethereum-etl exported"}
+    return ", ".join(f"{reasons.get(name, 'ETHEREUM_VERIFY was off for')} {day}" for day, name in engines.items())
 
 
 @dg.asset_check(

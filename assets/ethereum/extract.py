@@ -120,9 +120,9 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
         day.add(block.number, block.tables)
         export.progress.advance()
     first, last = edges[blocks.first], edges[blocks.last]
-    _check_successor(export.node, blocks, last.hash, day.day)
+    check_successor(export.node, blocks, last.hash, day.day)
     span = BlockSpan(blocks.first, blocks.last, first.hash, last.hash, first.parent_hash)
-    day.add(blocks.last, {BLOCKS_META.name: _meta_batch(span, day.day)})
+    day.add(blocks.last, {BLOCKS_META.name: meta_batch(span, day.day)})
     spool.finish(day, span, evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds))
 
 
@@ -144,7 +144,8 @@ def evidence(export: Export, proved: int, seconds: float) -> dict[str, Any]:
     return {"verify": export.verify, "blocks_proved": proved, "seconds": round(seconds, 3), "node": export.version}
 
 
-def _meta_batch(span: BlockSpan, day: date) -> pa.RecordBatch:
+def meta_batch(span: BlockSpan, day: date) -> pa.RecordBatch:
+    """The row of blocks_meta."""
     row = {"start_block": span.first, "end_block": span.last, "start_hash": span.first_hash, "end_hash": span.last_hash}
     return batch(BLOCKS_META, {name: [value] for name, value in (row | {"block_date": day}).items()})
 
@@ -158,7 +159,12 @@ def _check_inside(block: BlockRows, day: date) -> None:
         )
 
 
-def _check_successor(node: EthereumNode, blocks: BlockRange, last_hash: str, day: date) -> None:
+def check_successor(node: EthereumNode, blocks: BlockRange, last_hash: str, day: date) -> None:
+    """Make sure that the block after the day is a child of its last one.
+
+    Raises:
+        NodeUnavailable: when it is not.
+    """
     if node.header(blocks.last + 1)["parentHash"] != last_hash:
         raise NodeUnavailable(
             f"Ethereum day {day}: block {blocks.last} was reorganised away while the day was fetched. Run again."

@@ -74,22 +74,22 @@ class EthereumNode:
 
     def head(self) -> Header:
         """The newest block's header."""
-        return self._rpc.call(Call("eth_getBlockByNumber", ["latest", False]))
+        return self._rpc.call(Call("eth_getBlockByNumber", ["latest", False], _header))
 
     def header(self, number: int) -> Header:
         """A block's header by number."""
 
         def read(raw: msgspec.Raw) -> Header:
-            header = msgspec.json.decode(raw)
-            if header.get("number") != hex(number):
-                raise Refusal(Kind.BROKEN, f"block {header.get('number')} came for {hex(number)}")
+            header = _header(raw)
+            if header["number"] != hex(number):
+                raise Refusal(Kind.BROKEN, f"block {header['number']} came for {hex(number)}")
             return header
 
         return self._rpc.call(Call("eth_getBlockByNumber", [hex(number), False], read))
 
     def finalized(self) -> Header | None:
         """The newest final block's header; None where the node does not know the tag."""
-        call = Call("eth_getBlockByNumber", ["finalized", False], accept_null=True, accept_error=_unknown_tag)
+        call = Call("eth_getBlockByNumber", ["finalized", False], _header, accept_null=True, accept_error=_unknown_tag)
         return self._rpc.call(call)
 
     def blocks(self, numbers: Iterable[int], read: ReadTogether[T]) -> Iterator[T]:
@@ -152,6 +152,14 @@ class EthereumNode:
             Call("eth_call", [{"to": address, "data": data}, "latest"], accept_error=_contract_failure)
             for address, data in calls
         )
+
+
+def _header(raw: msgspec.Raw) -> Header:
+    header = msgspec.json.decode(raw, type=dict[str, Any])
+    for name in ("number", "hash", "parentHash", "timestamp"):
+        if not str(header.get(name)).startswith("0x"):
+            raise Refusal(Kind.BROKEN, f"a header came whose {name} is {header.get(name)!r}")
+    return header
 
 
 def _unknown_tag(error: dict[str, Any]) -> tuple[None] | None:

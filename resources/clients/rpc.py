@@ -258,3 +258,5 @@ def _result(call: Call, response: Response, *, as_it_came: bool) -> Any | Refusa
         return response.result if as_it_came else call.read(response.result)
     except Refusal as refusal:
         return refusal
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Refusal(Kind.BROKEN, str(error))

@@ -5,6 +5,7 @@ Every way it can fail becomes a ``Refusal`` of a named kind; deciding what to do
 
 import queue
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -70,11 +71,17 @@ def transport_for(uri: str, timeout: float, connections: int, clock: Clock) -> T
     )
 
 
+# An answer is to be whole within so many time-outs: a node that trickles never lets a single one pass. By the
+# machine's own time, in which sockets wait, too.
+PATIENCE = 4
+READ_BYTES = 1 << 20
+
+
 class HttpTransport:
     """POST over keep-alive connections."""
 
     def __init__(self, uri: str, timeout: float, connections: int, clock: Clock):
-        self._uri, self._clock = uri, clock
+        self._uri, self._clock, self._timeout = uri, clock, timeout
         self._pool = urllib3.PoolManager(
             maxsize=connections, block=False, retries=False, timeout=urllib3.Timeout(connect=10, read=timeout)
         )
@@ -82,14 +89,30 @@ class HttpTransport:
     def exchange(self, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
         try:
-            answer = self._pool.request("POST", self._uri, body=body, headers=headers, redirect=False)
+            answer = self._pool.request(
+                "POST", self._uri, body=body, headers=headers, redirect=False, preload_content=False
+            )
+            data = self._read(answer)
         except (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ConnectTimeoutError) as error:
             raise Refusal(Kind.TIMEOUT, type(error).__name__) from error
         except urllib3.exceptions.HTTPError as error:
             raise Refusal(Kind.BROKEN, type(error).__name__) from error
         if answer.status == 200:
-            return answer.data
-        raise self._refusal(answer.status, answer.headers.get("Retry-After"), answer.data)
+            return data
+        raise self._refusal(answer.status, answer.headers.get("Retry-After"), data)
+
+    def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
+        parts, deadline = [], time.monotonic() + PATIENCE * self._timeout
+        try:
+            while part := answer.read1(READ_BYTES):
+                parts.append(part)
+                if time.monotonic() > deadline:
+                    raise Refusal(Kind.TIMEOUT, f"not whole after {PATIENCE * self._timeout:.0f} s")
+        except BaseException:
+            answer.close()  # what is left of the answer must not be the next one's beginning
+            raise
+        answer.release_conn()
+        return b"".join(parts)
 
     def _refusal(self, status: int, retry_after: str | None, data: bytes) -> Refusal:
         detail = f"HTTP {status} {data[:200].decode(errors='replace')}".strip()
@@ -171,15 +194,18 @@ class _IpcSocket:
     """A node's local socket. An answer is complete when it parses: nodes differ in ending it with a newline."""
 
     def __init__(self, path: str, timeout: float):
+        self._timeout = timeout
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
         self._socket.connect(path)
 
     def ask(self, body: bytes) -> bytes:
         self._socket.sendall(body + b"\n")
-        answer = bytearray()
+        answer, deadline = bytearray(), time.monotonic() + PATIENCE * self._timeout
         while True:
-            part = self._socket.recv(1 << 20)
+            part = self._socket.recv(READ_BYTES)
+            if time.monotonic() > deadline:
+                raise TimeoutError
             if not part:
                 raise ConnectionError("closed by the node")
             answer += part

@@ -1,5 +1,6 @@
 """A JSON-RPC endpoint over HTTP that can be told how to misbehave."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +14,18 @@ Calls = list[dict[str, Any]]
 
 @dataclass
 class Reply:
-    """What goes over the wire. ``cut``: the connection ends after that many bytes of the body."""
+    """What goes over the wire.
+
+    cut: the connection ends after that many bytes of the body. hang: seconds until the first byte. trickle: the
+    body's bytes come one by one, so many seconds apart, until the client has had enough.
+    """
 
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
+    hang: float = 0
+    trickle: float = 0
 
 
 def answered(calls: Calls, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
@@ -37,6 +44,7 @@ class FaultyNode:
         self.behave = behave or (lambda calls, honest: None)
         self.requests: list[Calls] = []
         self._lock = threading.Lock()
+        self._ended = threading.Event()
 
     def __enter__(self):
         outer = self
@@ -58,6 +66,7 @@ class FaultyNode:
         return self
 
     def __exit__(self, *exc):
+        self._ended.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -73,6 +82,12 @@ class FaultyNode:
 
         reply = self.behave(calls, honest) or Reply(honest())
         body = reply.body if isinstance(reply.body, bytes) else msgspec.json.encode(reply.body)
+        if reply.hang:
+            self._ended.wait(reply.hang)
+        with contextlib.suppress(ConnectionError):  # the client has gone
+            self._send(handler, reply, body)
+
+    def _send(self, handler, reply, body):
         handler.send_response(reply.status)
         for name, value in reply.headers.items():
             handler.send_header(name, value)
@@ -84,6 +99,12 @@ class FaultyNode:
             handler.close_connection = True
             handler.connection.close()
             return
+        if reply.trickle:
+            for byte in body:
+                handler.wfile.write(bytes([byte]))
+                handler.wfile.flush()
+                if self._ended.wait(reply.trickle):
+                    return
         handler.wfile.write(body)
 
     @property

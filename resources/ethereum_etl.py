@@ -1,0 +1,45 @@
+"""ethereum-etl as a resource: its commands, run in its own environment through Dagster Pipes."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+from dagster_pipes import DagsterPipesError
+
+from core.errors import NodeUnavailable
+from core.settings import home_from
+from resources.clients import etl_runner
+from resources.clients.etl_environment import etl_command
+
+
+class EthereumEtlResource(dg.ConfigurableResource):
+    """Runs ethereum-etl; what it logs is in the run's log. home: where its environment is, for tests."""
+
+    home: str | None = None
+
+    def run(self, context: dg.AssetExecutionContext, provider_uri: str, commands: Sequence[Sequence[str]]) -> None:
+        """Run commands of ethereum-etl one after the other, in a process of its own.
+
+        Raises:
+            NodeUnavailable: when one fails, in its words.
+        """
+        home = Path(self.home) if self.home else home_from(os.environ)
+        python = etl_command(home, context.log.info).with_name("python")
+        client = dg.PipesSubprocessClient()
+        try:
+            done = client.run(
+                context=context,
+                # -P: names of our modules beside the program are not to hide those of the library.
+                command=[str(python), "-P", etl_runner.__file__],
+                # Not in the arguments, which every user of the machine may list.
+                env={etl_runner.PROVIDER_VARIABLE: provider_uri},
+                extras={"commands": [list(words) for words in commands]},
+            )
+        except (dg.DagsterError, DagsterPipesError) as error:
+            raise NodeUnavailable(f"ethereum-etl: its process did not end well ({error}). Run again.") from error
+        for message in done.get_custom_messages():
+            raise NodeUnavailable(
+                f"ethereum-etl: {message['failed']} failed: {str(message['problem'])[:500]} "
+                "Check the node, then run again."
+            )
