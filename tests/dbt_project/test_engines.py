@@ -2,9 +2,11 @@
 
 import pytest
 
+from definitions import defs
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.dbt_project import engines
-from tests.standins.runs import MARTS_AND_PARTS
+from tests.standins.redshift.fixtures import IAM_ROLE
+from tests.standins.runs import MARTS_AND_PARTS, QUIET
 
 FIRST, SECOND, THIRD = SAMPLE_DAYS
 
@@ -99,3 +101,16 @@ def test_no_password_in_what_dbt_leaves_behind(engine, monkeypatch, capfd):
     assert any(path.name == "daily_chain_metrics.sql" for path in left)
     assert [path for path in left if secret.encode() in path.read_bytes()] == []
     assert secret not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("engine_name", ["postgres", "redshift"], indirect=True)
+def test_the_full_refresh_job_rebuilds_everything(engine, loaded, expected, monkeypatch):
+    connection = engine.warehouse.dbt_environment() | {"WAREHOUSE": engine.warehouse.engine}
+    for name, value in connection.items():
+        monkeypatch.setenv(name.replace("_DBT_", "_"), value)  # one login for all
+    monkeypatch.setenv("LAKE_URI", loaded.lake_uri)
+    monkeypatch.setenv("REDSHIFT_IAM_ROLE", IAM_ROLE)
+    monkeypatch.setenv("HEADWATER_HOME", str(engine.scratch))
+    engine.build(FIRST)
+    assert defs.resolve_job_def("ethereum_full_refresh_job").execute_in_process(run_config=QUIET).success
+    assert_same(engine.marts(), expected)
