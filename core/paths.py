@@ -3,6 +3,8 @@
 from datetime import date
 
 MANIFEST_NAME = "_manifest.json"
+# What a warehouse loads from and is of no use afterwards.
+STAGING_PREFIX = "staging/"
 
 
 def day_prefix(dataset: str, day: date) -> str:
@@ -18,3 +20,8 @@ def object_path(dataset: str, day: date, name: str) -> str:
 def manifest_path(dataset: str, day: date) -> str:
     """The key of the manifest that makes a dataset's day readable."""
     return object_path(dataset, day, MANIFEST_NAME)
+
+
+def staging_path(dataset: str, load: str, name: str) -> str:
+    """The key of one object that a load makes for itself; ``load`` is the load's own."""
+    return f"{STAGING_PREFIX}{dataset}/{load}/{name}"

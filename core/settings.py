@@ -153,7 +153,86 @@ LAKE_FORMAT = Setting(
     "parquet",
     ("parquet", "csv"),
 )
-WAREHOUSE = Setting("WAREHOUSE", "The warehouse's engine.", "duckdb", "duckdb", ("duckdb",))
+LAKE_KMS_KEY = Setting(
+    "LAKE_KMS_KEY",
+    "KMS key, by id or ARN, that objects on S3 are encrypted with; the bucket decides when not set.",
+    "alias/headwater-lake",
+)
+WAREHOUSE = Setting(
+    "WAREHOUSE",
+    "The warehouse's engine: duckdb is a file under HEADWATER_HOME, the others are told of by the settings of their "
+    "name.",
+    "redshift",
+    "duckdb",
+    ("duckdb", "redshift", "postgres"),
+)
+WAREHOUSE_LOADER_ROLE = Setting(
+    "WAREHOUSE_LOADER_ROLE",
+    "Role that a migration grants what loading takes, where tables are not owned by who loads; no grants when not set.",
+    "headwater_loader",
+)
+WAREHOUSE_DBT_ROLE = Setting(
+    "WAREHOUSE_DBT_ROLE",
+    "Role that a migration grants what dbt takes: to read the loaded tables and make its own beside them.",
+    "headwater_dbt",
+)
+WAREHOUSE_READER_ROLE = Setting(
+    "WAREHOUSE_READER_ROLE", "Role that a migration grants reading every table.", "headwater_reader"
+)
+
+REDSHIFT_HOST = Setting(
+    "REDSHIFT_HOST",
+    "Endpoint of the cluster or of the serverless workgroup.",
+    "headwater.123456789012.eu-central-1.redshift-serverless.amazonaws.com",
+)
+REDSHIFT_PORT = Setting("REDSHIFT_PORT", "Its port.", "5439", "5439")
+REDSHIFT_DATABASE = Setting("REDSHIFT_DATABASE", "Database that the tables are in.", "headwater", "headwater")
+REDSHIFT_USER = Setting(
+    "REDSHIFT_USER",
+    "Database user that loads; with REDSHIFT_CLUSTER alone, the one that the IAM identity maps to when not set.",
+    "headwater",
+)
+REDSHIFT_PASSWORD = Setting(
+    "REDSHIFT_PASSWORD",
+    "Its password. Instead of one: REDSHIFT_SECRET, REDSHIFT_CLUSTER or REDSHIFT_WORKGROUP.",
+    "from-your-secret-store",
+)
+REDSHIFT_SECRET = Setting(
+    "REDSHIFT_SECRET",
+    "Secret of AWS Secrets Manager, by name or ARN, that holds username and password as JSON.",
+    "headwater/redshift",
+)
+REDSHIFT_CLUSTER = Setting(
+    "REDSHIFT_CLUSTER",
+    "Identifier of a provisioned cluster that gives temporary credentials to the IAM identity.",
+    "headwater",
+)
+REDSHIFT_WORKGROUP = Setting(
+    "REDSHIFT_WORKGROUP",
+    "Name of a serverless workgroup that gives temporary credentials to the IAM identity.",
+    "headwater",
+)
+REDSHIFT_IAM_ROLE = Setting(
+    "REDSHIFT_IAM_ROLE",
+    "ARN of the IAM role that Redshift reads the lake with, or default for the one associated as default.",
+    "arn:aws:iam::123456789012:role/headwater-copy",
+)
+REDSHIFT_SSLMODE = Setting(
+    "REDSHIFT_SSLMODE",
+    "How the connection is secured: the server's certificate is verified, verify-full its name too; disable is for "
+    "tests.",
+    "verify-full",
+    "verify-full",
+    ("disable", "verify-ca", "verify-full"),
+)
+REDSHIFT_DBT_USER = Setting(
+    "REDSHIFT_DBT_USER",
+    "Database user that dbt builds with, where it is not the one that loads.",
+    "headwater_dbt",
+)
+REDSHIFT_DBT_PASSWORD = Setting(
+    "REDSHIFT_DBT_PASSWORD", "Its password; needs none with REDSHIFT_CLUSTER.", "from-your-secret-store"
+)
 
 POSTGRES_HOST = Setting(
     "POSTGRES_HOST",
@@ -263,7 +342,23 @@ SETTINGS = (
     ETHEREUM_STATE_CHANGES,
     LAKE_URI,
     LAKE_FORMAT,
+    LAKE_KMS_KEY,
     WAREHOUSE,
+    WAREHOUSE_LOADER_ROLE,
+    WAREHOUSE_DBT_ROLE,
+    WAREHOUSE_READER_ROLE,
+    REDSHIFT_HOST,
+    REDSHIFT_PORT,
+    REDSHIFT_DATABASE,
+    REDSHIFT_USER,
+    REDSHIFT_PASSWORD,
+    REDSHIFT_SECRET,
+    REDSHIFT_CLUSTER,
+    REDSHIFT_WORKGROUP,
+    REDSHIFT_IAM_ROLE,
+    REDSHIFT_SSLMODE,
+    REDSHIFT_DBT_USER,
+    REDSHIFT_DBT_PASSWORD,
     POSTGRES_HOST,
     POSTGRES_PORT,
     POSTGRES_DATABASE,

@@ -45,6 +45,7 @@ class Column:
     ``source``: the field of the node's answer it is read from, if it is read from one.
     ``joined``: the text is a comma-joined list, as ethereum-etl writes lists into one cell.
     ``extension``: not part of ethereum-etl's schema, so absent from the csv lake.
+    ``unbounded``: the text may be of any length; a warehouse that holds less of it says so, as its dialect describes.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Column:
     lower_case: bool = False
     joined: bool = False
     extension: bool = False
+    unbounded: bool = False
 
     @property
     def comment(self) -> str:
@@ -86,6 +88,7 @@ class Table:
     ``key`` identifies a row inside the whole table; ``csv_layout`` is what the old system wrote.
     ``schema``: the database's schema, where it is not the system's name. ``merge``: the rule of tables that rows are
     merged into; the others are replaced by the day. ``day_column``: the UTC day of a row, if it belongs to one.
+    ``distribution_key``: where a warehouse spreads rows over nodes, rows with the same value lie on the same one.
     """
 
     system: str
@@ -95,6 +98,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     sort_key: str
+    distribution_key: str | None = None
     csv_layout: Literal["csv", "json", "txt"] = "csv"
     schema_version: int = 1
     schema: str | None = None
@@ -105,7 +109,7 @@ class Table:
     def __post_init__(self):
         names = [column.name for column in self.columns]
         repeated = {name for name in names if names.count(name) > 1}
-        unknown = {*self.key, self.sort_key} - set(names)
+        unknown = {*self.key, self.sort_key, self.distribution_key or self.sort_key} - set(names)
         if repeated or unknown:
             raise ValueError(f"table {self.name}: repeated columns {repeated}, unknown key columns {unknown}")
         if _declared.setdefault((self.system, self.name), self) != self:

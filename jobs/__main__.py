@@ -14,7 +14,7 @@ from core.errors import HeadwaterError
 from core.settings import lake_uri_from
 from core.windows import DayWindow, parse_day
 from jobs.running import print_record, print_table, run
-from resources.io_managers.duckdb import DuckDbIOManager
+from resources.io_managers.selected import WarehouseIOManager
 
 # Days exported in one run, as in a backfill: EXPORTS in assets/partitions.py.
 EXPORT_DAYS = 7
@@ -27,7 +27,7 @@ SUMMARY = """
     SELECT day, blocks_cnt AS blocks, empty_blocks_cnt AS empty, transactions_cnt AS transactions,
         failed_transactions_cnt AS failed, unique_senders AS senders, value_transferred_eth AS "ether moved",
         base_fee_p50_gwei AS "base fee gwei", burnt_wei AS "burnt wei"
-    FROM ethereum.daily_chain_metrics WHERE day BETWEEN ? AND ? ORDER BY day
+    FROM ethereum.daily_chain_metrics WHERE day BETWEEN DATE '{window.first}' AND DATE '{window.last}' ORDER BY day
 """
 
 
@@ -41,7 +41,8 @@ def main() -> int:
         window = DayWindow(arguments.first, arguments.last)
     except ValueError as error:
         parser.error(str(error))
-    print(f"Ethereum, {window}: node -> {lake_uri_from(os.environ)} -> {_warehouse_path()} -> daily metrics")
+    warehouse = WarehouseIOManager().warehouse().uri("ethereum")
+    print(f"Ethereum, {window}: node -> {lake_uri_from(os.environ)} -> {warehouse} -> daily metrics")
     with dg.DagsterInstance.get() as instance:
         for verb, job, most_days in STAGES:
             for part in _parts(window, most_days):
@@ -57,15 +58,11 @@ def _parts(window: DayWindow, most_days: int | None) -> list[DayWindow]:
     return [DayWindow(part[0], part[-1]) for part in (days[at : at + step] for at in range(0, len(days), step))]
 
 
-def _warehouse_path() -> str:
-    return DuckDbIOManager().warehouse().path
-
-
 def _print_summary(window: DayWindow) -> None:
-    rows = DuckDbIOManager().warehouse().query(SUMMARY, [window.first, window.last]).to_pylist()
+    rows = WarehouseIOManager().warehouse().query(SUMMARY.format(window=window)).to_pylist()
     print_table("ethereum.daily_chain_metrics", rows)
     print_record()
-    print("Open the graph with `make dev`; the tables with `duckdb` or any client, schema ethereum.")
+    print("Open the graph with `make dev`; the tables with any client of the warehouse, schema ethereum.")
 
 
 if __name__ == "__main__":

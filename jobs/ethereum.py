@@ -1,14 +1,14 @@
-"""The old four DAGs as jobs: export, load, increment aggregates, and the manual full refresh."""
+"""The old four DAGs as jobs: export, load, increment aggregates, and the manual full refresh; and the migration."""
 
 import dagster as dg
 from dagster_dbt import DbtCliResource
 
 from assets.dbt.assets import MANIFEST, TRANSLATOR, ethereum_aggregates
-from assets.dbt.build import build_arguments
+from assets.dbt.build import build_arguments, connection_settings
 from assets.ethereum.assets import LAKE_ASSETS, WAREHOUSE_ASSETS, WAREHOUSE_POOL
 from assets.ethereum.chain_state import chain
 from assets.ethereum.tables import TABLES
-from resources.io_managers.duckdb import DuckDbIOManager
+from resources.io_managers.selected import WarehouseIOManager
 from resources.retries import failures_explained
 
 ethereum_export_job = dg.define_asset_job(
@@ -32,14 +32,15 @@ ethereum_aggregates_job = dg.define_asset_job(
 
 @dg.op(pool=WAREHOUSE_POOL)
 def rebuild_aggregates(
-    context: dg.OpExecutionContext, dbt: DbtCliResource, warehouse: dg.ResourceParam[DuckDbIOManager]
+    context: dg.OpExecutionContext, dbt: DbtCliResource, warehouse: dg.ResourceParam[WarehouseIOManager]
 ) -> None:
     """Rebuild every aggregate from all days in the warehouse; each table is swapped in when it is complete."""
     with failures_explained():
         client = warehouse.warehouse()
         client.migrate(*TABLES)
-        arguments = [*build_arguments(client, window=None, full_refresh=True), "--select", "tag:ethereum"]
-        with client.exclusive():
+        label = f"headwater dbt run={context.run_id}"
+        arguments = [*build_arguments(client, None, full_refresh=True, label=label), "--select", "tag:ethereum"]
+        with client.exclusive(), connection_settings(client):
             dbt.cli(arguments, manifest=MANIFEST, dagster_dbt_translator=TRANSLATOR, context=context).wait()
 
 
@@ -49,4 +50,28 @@ def ethereum_full_refresh_job() -> None:
     rebuild_aggregates()
 
 
-JOBS = (ethereum_export_job, ethereum_load_job, ethereum_aggregates_job, ethereum_full_refresh_job)
+@dg.op(pool=WAREHOUSE_POOL)
+def migrate_warehouse(warehouse: dg.ResourceParam[WarehouseIOManager]) -> None:
+    """Create or extend every table, and give the roles their rights."""
+    with failures_explained():
+        client = warehouse.warehouse()
+        client.migrate(*TABLES)
+        client.grant(*TABLES)
+
+
+@dg.job(
+    description="Create the warehouse's tables, add columns, grant rights. Loads do the first two by themselves where "
+    "they own the tables; started by hand as the owner where they do not, or when roles were named later."
+)
+def ethereum_migration_job() -> None:
+    """What an administrator runs before the first load."""
+    migrate_warehouse()
+
+
+JOBS = (
+    ethereum_export_job,
+    ethereum_load_job,
+    ethereum_aggregates_job,
+    ethereum_full_refresh_job,
+    ethereum_migration_job,
+)

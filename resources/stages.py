@@ -5,9 +5,9 @@ from typing import Any
 from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.ethereum_etl import EthereumEtlResource
-from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.postgres import PostgresIOManager
+from resources.io_managers.selected import WarehouseIOManager
 from resources.markets import BlockchairResource, CoinGeckoResource
 
 
@@ -17,7 +17,7 @@ def resources_for(stage: str) -> dict[str, Any]:
         "ethereum": EthereumNodeResource(),
         "ethereum_etl": EthereumEtlResource(),
         "lake": LakeIOManager(),
-        "warehouse": DuckDbIOManager(),
+        "warehouse": WarehouseIOManager(),
         "postgres": PostgresIOManager(),
         "coingecko": CoinGeckoResource(),
         "blockchair": BlockchairResource(),

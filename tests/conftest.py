@@ -13,7 +13,11 @@ from devnet.node import DevnetNode, RecordedChain
 from resources.clients.etl_environment import etl_command
 from resources.ethereum_etl import EthereumEtlResource
 from tests.standins.clock import ManualClock
+from tests.standins.postgres import database, postgres_server
+from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
 from tests.standins.s3 import s3_client, s3_server
+
+__all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trusted_redshift"]
 
 # An example's time depends on what else the machine does; benchmarks measure, tests do not.
 settings.register_profile("headwater", deadline=None)

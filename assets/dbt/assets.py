@@ -14,8 +14,8 @@ from assets.markets.tables import TABLES as MARKETS_TABLES
 from assets.partitions import ETHEREUM_DAILY, MARKETS_DAILY, RANGES
 from core.windows import DayWindow, parse_day
 from resources.dbt import PROJECT, prepared_manifest
-from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.postgres import PostgresIOManager
+from resources.io_managers.selected import WarehouseIOManager
 from resources.retries import failures_explained
 
 MANIFEST = json.loads(prepared_manifest().read_text())
@@ -34,7 +34,7 @@ TRANSLATOR = RoomTranslator(ETHEREUM_FRESHNESS)
     pool="warehouse",
 )
 def ethereum_aggregates(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: dg.ResourceParam[DuckDbIOManager]
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: dg.ResourceParam[WarehouseIOManager]
 ):
     """Daily metrics of the run's days, built and tested by dbt in one invocation."""
     days = [parse_day(key) for key in context.partition_keys]

@@ -14,6 +14,7 @@ from assets.dbt.plot import bars
 from core.windows import ONE_DAY, DayWindow
 from resources.clients.duckdb_warehouse import DuckDbWarehouse
 from resources.clients.postgres import Postgres
+from resources.clients.warehouse import Warehouse
 from resources.descriptions import receipt
 
 # Models with a plot in their metadata: title and the column drawn, by day.
@@ -21,13 +22,15 @@ PLOTS = {"daily_chain_metrics": ("Transactions per day", "transactions_cnt")}
 PLOTTED_DAYS = 30
 
 
-# An engine dbt builds on.
-Warehouse = DuckDbWarehouse | Postgres
+# What dbt builds on: a room's warehouse, or the PostgreSQL of rooms that live there.
+Engine = Warehouse | Postgres
 
 
-def build_arguments(warehouse: Warehouse, window: DayWindow | None, full_refresh: bool) -> list[str]:
-    """``dbt build`` for a window of days; all days without one."""
-    variables = {"warehouse_path": warehouse.path} if isinstance(warehouse, DuckDbWarehouse) else {}
+def build_arguments(warehouse: Engine, window: DayWindow | None, full_refresh: bool, label: str) -> list[str]:
+    """``dbt build`` for a window of days; all days without one. label: what its statements say of themselves."""
+    variables = {"label": label}
+    if isinstance(warehouse, DuckDbWarehouse):
+        variables["warehouse_path"] = warehouse.path
     if window:
         variables |= {"start_date": str(window.first), "end_date": str(window.last)}
     refresh = ["--full-refresh"] if full_refresh else []
@@ -35,9 +38,9 @@ def build_arguments(warehouse: Warehouse, window: DayWindow | None, full_refresh
 
 
 @contextmanager
-def connection_settings(warehouse: Warehouse) -> Iterator[None]:
+def connection_settings(warehouse: Engine) -> Iterator[None]:
     """What dbt's profile reads from the environment, there while a command is started. Passwords are in no argument."""
-    settings = warehouse.dbt_environment() if isinstance(warehouse, Postgres) else {}
+    settings = warehouse.dbt_environment()
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
@@ -57,7 +60,7 @@ def _set(values: Mapping[str, str | None]) -> None:
 def build(
     context: dg.AssetExecutionContext,
     dbt: DbtCliResource,
-    warehouse: Warehouse,
+    warehouse: Engine,
     manifest: Mapping[str, Any],
     window: DayWindow | None,
 ) -> Iterator[Any]:
@@ -72,7 +75,9 @@ def build(
     failure = None
     with warehouse.exclusive():
         with connection_settings(warehouse):
-            invocation = dbt.cli(build_arguments(warehouse, window, full_refresh=False), context=context)
+            label = f"headwater dbt run={context.run_id}{f' days={window.first}..{window.last}' if window else ''}"
+            arguments = build_arguments(warehouse, window, full_refresh=False, label=label)
+            invocation = dbt.cli(arguments, context=context)
         try:
             events.extend(invocation.stream())
         except DagsterDbtCliRuntimeError as error:
@@ -87,7 +92,7 @@ def build(
 
 
 def _describe(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, node: Mapping[str, Any], window: DayWindow | None
+    context: dg.AssetExecutionContext, warehouse: Engine, node: Mapping[str, Any], window: DayWindow | None
 ) -> None:
     """Attach columns, rows and address of a model to each day's materialization, and to some a plot up to the day.
 
@@ -105,9 +110,9 @@ def _describe(
         context.add_asset_metadata({"rows": total["row_count"], "dagster/uri": warehouse.uri(address), **about}, key)
         return
     counted = warehouse.query(
-        f"SELECT day, count(*) AS rows FROM {address} WHERE {_between(window.first, window.last)} GROUP BY day"
+        f"SELECT day, count(*) AS row_count FROM {address} WHERE {_between(window.first, window.last)} GROUP BY day"
     ).to_pylist()
-    rows = {entry["day"]: entry["rows"] for entry in counted}
+    rows = {entry["day"]: entry["row_count"] for entry in counted}
     plots = _plots(warehouse, model, address, window)
     for day in window:
         plot = {"plot": dg.MetadataValue.md(plots[day])} if day in plots else {}
@@ -118,7 +123,7 @@ def _between(first: date, last: date) -> str:
     return f"day BETWEEN DATE '{first}' AND DATE '{last}'"
 
 
-def _plots(warehouse: Warehouse, model: str, address: str, window: DayWindow) -> dict[date, str]:
+def _plots(warehouse: Engine, model: str, address: str, window: DayWindow) -> dict[date, str]:
     if model not in PLOTS:
         return {}
     title, column = PLOTS[model]

@@ -15,8 +15,8 @@ from core.tables import Table
 from core.windows import ONE_DAY, DayWindow, parse_day
 from resources.clients.lake import Lake
 from resources.ethereum import EthereumNodeResource
-from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
+from resources.io_managers.selected import WarehouseIOManager
 from resources.retries import failures_explained
 
 # Sentences quoted in a check's result; the count tells the rest.
@@ -128,7 +128,7 @@ def _rows_loaded(table: Table) -> dg.AssetChecksDefinition:
     def check(
         context: dg.AssetCheckExecutionContext,
         lake: dg.ResourceParam[LakeIOManager],
-        warehouse: dg.ResourceParam[DuckDbIOManager],
+        warehouse: dg.ResourceParam[WarehouseIOManager],
     ) -> dg.AssetCheckResult:
         days = _days(context)
         with failures_explained():

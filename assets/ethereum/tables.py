@@ -115,6 +115,7 @@ BLOCKS = Table(
     ),
     key=("number",),
     sort_key="timestamp",
+    distribution_key="number",
 )
 
 TRANSACTIONS = Table(
@@ -139,7 +140,7 @@ TRANSACTIONS = Table(
             unit="wei",
             source="gasPrice",
         ),
-        Column("input", TEXT, "Call data or creation code.", source="input"),
+        Column("input", TEXT, "Call data or creation code.", source="input", unbounded=True),
         Column("block_timestamp", BIGINT, "Time of the block.", nullable=False, unit="Unix seconds, UTC"),
         Column(
             "max_fee_per_gas",
@@ -177,6 +178,7 @@ TRANSACTIONS = Table(
             "Addresses and storage keys announced, as JSON (types 1 to 4).",
             source="accessList",
             extension=True,
+            unbounded=True,
         ),
         Column(
             "authorization_list",
@@ -184,11 +186,13 @@ TRANSACTIONS = Table(
             "Signed code delegations of EIP-7702, as JSON (type 4).",
             source="authorizationList",
             extension=True,
+            unbounded=True,
         ),
         BLOCK_DATE,
     ),
     key=("hash",),
     sort_key="block_number",
+    distribution_key="block_number",
 )
 
 RECEIPTS = Table(
@@ -229,6 +233,7 @@ RECEIPTS = Table(
     ),
     key=("transaction_hash",),
     sort_key="block_number",
+    distribution_key="block_number",
 )
 
 LOGS = Table(
@@ -243,12 +248,13 @@ LOGS = Table(
         Column("block_hash", TEXT, "Hash of the block.", nullable=False, source="blockHash"),
         _block_number(),
         Column("address", TEXT, "Contract that emitted the event, as the node wrote it.", source="address"),
-        Column("data", TEXT, "Unindexed event data.", source="data"),
+        Column("data", TEXT, "Unindexed event data.", source="data", unbounded=True),
         Column("topics", TEXT, "Indexed event data, 0 to 4 words, comma-joined.", source="topics", joined=True),
         BLOCK_DATE,
     ),
     key=("block_number", "log_index"),
     sort_key="block_number",
+    distribution_key="block_number",
     csv_layout="json",
 )
 
@@ -269,6 +275,7 @@ TOKEN_TRANSFERS = Table(
     ),
     key=("block_number", "log_index"),
     sort_key="block_number",
+    distribution_key="block_number",
 )
 
 ERC1155_TRANSFERS = Table(
@@ -291,6 +298,7 @@ ERC1155_TRANSFERS = Table(
     ),
     key=("block_number", "log_index", "batch_index"),
     sort_key="block_number",
+    distribution_key="block_number",
 )
 
 TRACES = Table(
@@ -305,8 +313,8 @@ TRACES = Table(
         Column("from_address", TEXT, "Caller or creator.", lower_case=True),
         Column("to_address", TEXT, "Callee, created contract or beneficiary.", lower_case=True),
         Column("value", DECIMAL, "Ether moved.", unit="wei"),
-        Column("input", TEXT, "Call data or creation code."),
-        Column("output", TEXT, "Returned data or deployed code."),
+        Column("input", TEXT, "Call data or creation code.", unbounded=True),
+        Column("output", TEXT, "Returned data or deployed code.", unbounded=True),
         Column("trace_type", TEXT, "call, create, suicide, reward, genesis or daofork.", nullable=False),
         Column("call_type", TEXT, "call, callcode, delegatecall or staticcall."),
         Column("reward_type", TEXT, "block or uncle."),
@@ -320,13 +328,14 @@ TRACES = Table(
             nullable=False,
             joined=True,
         ),
-        Column("error", TEXT, "Why it failed, in the node's words; null on success.", source="error"),
+        Column("error", TEXT, "Why it failed, in the node's words; null on success.", source="error", unbounded=True),
         Column("status", BIGINT, "1 when neither it nor a call around it failed, else 0."),
         Column("trace_id", TEXT, "Name of the trace: type, transaction and path, or type, block and position."),
         BLOCK_DATE,
     ),
     key=("trace_id",),
     sort_key="block_number",
+    distribution_key="block_number",
 )
 
 CONTRACTS = Table(
@@ -336,12 +345,13 @@ CONTRACTS = Table(
     description="Contracts created, with the standards their code announces.",
     columns=(
         Column("address", TEXT, "Address of the contract.", nullable=False),
-        Column("bytecode", TEXT, "Deployed code."),
+        Column("bytecode", TEXT, "Deployed code.", unbounded=True),
         Column(
             "function_sighashes",
             TEXT,
             "Function selectors found in the first basic block, sorted, comma-joined.",
             joined=True,
+            unbounded=True,
         ),
         Column("is_erc20", BOOLEAN, "All six ERC-20 selectors are there.", nullable=False),
         Column("is_erc721", BOOLEAN, "The ERC-721 selectors are there.", nullable=False),
@@ -350,6 +360,7 @@ CONTRACTS = Table(
     ),
     key=("block_number", "address"),
     sort_key="block_number",
+    distribution_key="block_number",
     csv_layout="json",
 )
 
@@ -360,8 +371,8 @@ TOKENS = Table(
     description="What token contracts say of themselves, asked at the newest block.",
     columns=(
         Column("address", TEXT, "Address of the token contract.", nullable=False),
-        Column("symbol", TEXT, "Ticker; null when the contract does not answer."),
-        Column("name", TEXT, "Name; null when the contract does not answer."),
+        Column("symbol", TEXT, "Ticker; null when the contract does not answer.", unbounded=True),
+        Column("name", TEXT, "Name; null when the contract does not answer.", unbounded=True),
         Column("decimals", BIGINT, "Decimal places of an amount; null when the contract does not answer."),
         Column("total_supply", UINT256, "Tokens in existence, in the smallest unit, at the time of the export."),
         _block_number(None),
@@ -369,6 +380,7 @@ TOKENS = Table(
     ),
     key=("block_number", "address"),
     sort_key="block_number",
+    distribution_key="block_number",
 )
 
 WITHDRAWALS = Table(
@@ -386,6 +398,7 @@ WITHDRAWALS = Table(
     ),
     key=("index",),
     sort_key="block_number",
+    distribution_key="block_number",
 )
 
 TABLES = (

@@ -5,17 +5,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from core import warehouse_sql as sql
-from core.errors import DayMissing, LoadRejected, PermanentError, WarehouseBusy
+from core.errors import DayMissing, LoadRejected, WarehouseBusy
+from core.migration import FoundColumn, changes
 from core.tables import Table
 from core.windows import DayWindow, windows
 from resources.clients.lake import LakeObject
+from resources.clients.warehouse import Account
 
 # How long to wait for another run's load or dbt build before giving the run back to its retry policy.
 LOCK_SECONDS = 600
@@ -32,6 +34,17 @@ class DuckDbWarehouse:
     def __init__(self, path: str):
         self.path = path
         self._memory = duckdb.connect() if path == ":memory:" else None
+
+    def labelled(self, label: str) -> Self:
+        """The same warehouse: statements of this process are nobody else's to tell apart."""
+        return self
+
+    def dbt_environment(self) -> dict[str, str]:
+        """dbt is told the file's path with each command, and nothing by the environment."""
+        return {}
+
+    def grant(self, *tables: Table) -> None:
+        """A file has no roles; here so that every engine migrates alike."""
 
     def uri(self, address: str) -> str:
         """The address of a table or view, ``schema.name``, with its database."""
@@ -100,27 +113,18 @@ class DuckDbWarehouse:
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(sql.create_schema(table.system))
-        connection.execute(sql.create_table(table, sql.DUCKDB_TYPES))
-        found = dict(
-            connection.execute(
-                "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?",
-                [table.system, table.name],
-            ).fetchall()
-        )
-        for column in table.columns:
-            wanted = sql.DUCKDB_TYPES[column.type]
-            if column.name not in found:
-                connection.execute(sql.add_column(table, column.name, sql.DUCKDB_TYPES))
-            elif found[column.name] != wanted:
-                raise PermanentError(
-                    f"DuckDB: {table.address}.{column.name} is {found[column.name]}, declared as {wanted}. Rename the "
-                    f"table away in {self.path}, then load its days again."
-                )
-        for statement in sql.comments(table):
+        found = connection.execute(
+            "SELECT c.column_name, c.data_type, c.comment, t.comment FROM duckdb_columns() AS c "
+            "JOIN duckdb_tables() AS t USING (table_oid) WHERE c.schema_name = ? AND c.table_name = ?",
+            [table.system, table.name],
+        ).fetchall()
+        for statement in changes(table, sql.DUCKDB, [FoundColumn(*column) for column in found]):
             connection.execute(statement)
 
-    def replace(self, table: Table, source: LakeObject) -> None:
+    def replace(self, table: Table, source: LakeObject) -> Account:
         """Make the days of ``source`` exactly what the lake holds, in one transaction for each run of days.
+
+        There is nothing to tell of a day but its rows: texts of any length are held.
 
         Raises:
             LoadRejected: when the files hold another number of rows than their manifests say.
@@ -134,12 +138,14 @@ class DuckDbWarehouse:
                 expected = sum(day.manifest.rows for day in days)
                 with self._transaction() as connection:
                     self._load(connection, table, window, f"read_parquet([{listed}])", expected)
+        return {}
 
-    def replace_with(self, table: Table, window: DayWindow, rows: pa.Table) -> None:
+    def replace_with(self, table: Table, window: DayWindow, rows: pa.Table) -> Account:
         """Make a window of days exactly ``rows``, in one transaction."""
         with self._transaction() as connection:
             connection.register("staged_rows", rows)
             self._load(connection, table, window, "staged_rows", rows.num_rows)
+        return {}
 
     def _load(
         self, connection: duckdb.DuckDBPyConnection, table: Table, window: DayWindow, source: str, expected: int

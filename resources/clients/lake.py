@@ -23,7 +23,7 @@ from core.spool import SpooledDay, SpooledTable
 from core.tables import Table
 from resources.clients import etl_files
 from resources.clients.clock import Clock
-from resources.clients.object_store import ObjectStore
+from resources.clients.object_store import ObjectStore, gone
 
 PARQUET, CSV = "parquet", "csv"
 
@@ -125,8 +125,8 @@ class LakeDay:
     manifest: Manifest
     store: ObjectStore
 
-    def local_files(self, scratch: Path) -> list[Path]:
-        """The day's Parquet files on this machine, checked against the manifest; csv days are converted.
+    def originals(self, scratch: Path) -> list[Path]:
+        """The day's files on this machine, in the format of the lake, checked against the manifest.
 
         Raises:
             LakeChanged: when a file is gone or not the one the manifest lists.
@@ -140,6 +140,26 @@ class LakeDay:
                     f"or is under way: materialize lake/{self.table_.system}/{self.table_.name} for {self.day} again."
                 )
             paths.append(path)
+        return paths
+
+    def ensure_present(self) -> None:
+        """For who reads the files past this program, and failed.
+
+        Raises:
+            LakeChanged: when a file that the manifest lists is gone.
+        """
+        present = {found.key for found in self.store.list(day_prefix(self.table_.name, self.day))}
+        for file in self.manifest.files:
+            if file.key not in present:
+                raise gone(self.store.uri(file.key))
+
+    def local_files(self, scratch: Path) -> list[Path]:
+        """The day's Parquet files on this machine, checked against the manifest; csv days are converted.
+
+        Raises:
+            LakeChanged: when a file is gone or not the one the manifest lists.
+        """
+        paths = self.originals(scratch)
         if self.manifest.format == CSV:
             return [etl_files.to_parquet(self.table_, self.day, path, scratch) for path in paths]
         return paths

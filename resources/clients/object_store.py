@@ -9,10 +9,10 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from core.errors import LakeChanged, SettingError, TransientError
+from core.errors import LakeChanged, SettingError
 from resources.clients.clock import Clock
 
 
@@ -54,11 +54,16 @@ class ObjectStore(Protocol):
         ...
 
 
-def store_for(uri: str) -> ObjectStore:
-    """The store of a lake URI: ``s3://bucket/prefix``, or a directory (``file://`` allowed)."""
+def store_for(uri: str, kms_key: str | None = None) -> ObjectStore:
+    """The store of a lake URI: ``s3://bucket/prefix``, or a directory (``file://`` allowed).
+
+    kms_key: what objects on S3 are encrypted with, if not with what the bucket says.
+    """
     parts = urlsplit(uri)
     if parts.scheme == "s3" and parts.netloc:
-        return S3ObjectStore(parts.netloc, parts.path.strip("/"))
+        from resources.clients.s3_store import S3ObjectStore  # noqa: PLC0415 - the SDK takes half a second to load
+
+        return S3ObjectStore(parts.netloc, parts.path.strip("/"), kms_key)
     if parts.scheme in ("", "file") and parts.path:
         return LocalObjectStore(Path(parts.path))
     raise SettingError(
@@ -66,7 +71,8 @@ def store_for(uri: str) -> ObjectStore:
     )
 
 
-def _gone(uri: str) -> LakeChanged:
+def gone(uri: str) -> LakeChanged:
+    """The error for an object that a manifest lists and that is not there."""
     return LakeChanged(f"Lake: {uri} is listed in a manifest but not there; the day is being replaced. Run again.")
 
 
@@ -91,7 +97,7 @@ class LocalObjectStore:
     def fetch(self, key: str, scratch: Path) -> Path:
         path = self._path(key)
         if not path.exists():
-            raise _gone(self.uri(key))
+            raise gone(self.uri(key))
         return path
 
     def write(self, key: str, data: bytes) -> None:
@@ -131,90 +137,6 @@ class LocalObjectStore:
         self._path(key).unlink(missing_ok=True)
 
 
-class S3ObjectStore:
-    """Objects in a bucket. Credentials, region and endpoint come from the SDK's own chain and settings."""
-
-    def __init__(self, bucket: str, prefix: str, client: Any = None):
-        import boto3  # noqa: PLC0415 - half a second that a local lake need not spend
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-        self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
-        self._client = client or boto3.client("s3")
-        self._failures = (ClientError, BotoCoreError)
-
-    def _name(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._bucket, "Key": self._prefix + key}
-
-    def uri(self, key: str) -> str:
-        return f"s3://{self._bucket}/{self._prefix}{key}"
-
-    def read(self, key: str) -> bytes | None:
-        try:
-            return self._client.get_object(**self._name(key))["Body"].read()
-        except self._client.exceptions.NoSuchKey:
-            return None
-        except self._failures as error:
-            raise self._failed("read", key, error) from error
-
-    def fetch(self, key: str, scratch: Path) -> Path:
-        path = scratch / uuid.uuid4().hex
-        try:
-            self._client.download_file(self._bucket, self._prefix + key, str(path))
-        except self._failures as error:
-            if "404" in str(error):
-                raise _gone(self.uri(key)) from error
-            raise self._failed("read", key, error) from error
-        return path
-
-    def write(self, key: str, data: bytes) -> None:
-        try:
-            self._client.put_object(**self._name(key), Body=data, ChecksumAlgorithm="SHA256")
-        except self._failures as error:
-            raise self._failed("write", key, error) from error
-
-    def upload(self, key: str, path: Path) -> None:
-        from boto3.exceptions import S3UploadFailedError  # noqa: PLC0415
-
-        try:
-            # Multipart above the SDK's threshold of 8 MB; an upload that breaks leaves no object.
-            extra = {"ChecksumAlgorithm": "SHA256"}
-            self._client.upload_file(str(path), self._bucket, self._prefix + key, ExtraArgs=extra)
-        except (*self._failures, S3UploadFailedError) as error:
-            raise self._failed("write", key, error) from error
-
-    def list(self, prefix: str) -> list[StoredObject]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + prefix
-        )
-        try:
-            return [
-                StoredObject(item["Key"].removeprefix(self._prefix), item["LastModified"])
-                for page in pages
-                for item in page.get("Contents", ())
-            ]
-        except self._failures as error:
-            raise self._failed("list", prefix, error) from error
-
-    def delete(self, key: str) -> None:
-        try:
-            self._client.delete_object(**self._name(key))
-        except self._failures as error:
-            raise self._failed("delete", key, error) from error
-
-    def _failed(self, operation: str, key: str, error: Exception) -> Exception:
-        code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        message = f"Lake: cannot {operation} {self.uri(key)}: {error}."
-        if code in (
-            "NoSuchBucket",
-            "AccessDenied",
-            "InvalidAccessKeyId",
-            "SignatureDoesNotMatch",
-            "NoCredentialsError",
-        ):
-            return SettingError(f"{message} Check LAKE_URI and the AWS credentials' rights on the bucket.")
-        return TransientError(f"{message} Run again.")
-
-
 class MemoryObjectStore:
     """Objects in this process, for pytest."""
 
@@ -231,7 +153,7 @@ class MemoryObjectStore:
     def fetch(self, key: str, scratch: Path) -> Path:
         data = self.read(key)
         if data is None:
-            raise _gone(self.uri(key))
+            raise gone(self.uri(key))
         path = scratch / uuid.uuid4().hex
         path.write_bytes(data)
         return path

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from core.manifest import Manifest
-from core.settings import LAKE_FORMAT, lake_uri_from
+from core.settings import LAKE_FORMAT, LAKE_KMS_KEY, lake_uri_from
 from core.spool import SpooledTable
 from resources.clients.frames import FRAME_TYPES, from_arrow, spooled
 from resources.clients.lake import Lake
@@ -60,7 +60,8 @@ class LakeIOManager(_LakeReadsAndWrites, dg.ConfigurableIOManager):
 
     def lake(self) -> Lake:
         """The plain client."""
-        return Lake(store_for(self.uri or lake_uri_from(os.environ)), self.format or LAKE_FORMAT.require(os.environ))
+        store = store_for(self.uri or lake_uri_from(os.environ), LAKE_KMS_KEY.read(os.environ))
+        return Lake(store, self.format or LAKE_FORMAT.require(os.environ))
 
 
 class InMemoryLakeIOManager(_LakeReadsAndWrites, dg.IOManager):

@@ -1,43 +1,96 @@
-import json
-import shutil
+"""The sample days loaded into a warehouse of each engine, once; a copy of it for each test."""
+
+import uuid
 
 import pytest
-from dbt.cli.main import dbtRunner
 
-from resources.dbt import PROJECT_DIR
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
+from tests.dbt_project import engines
+from tests.standins.redshift.fixtures import USER
 from tests.standins.runs import LAKE, WAREHOUSE, Graph
+from tests.standins.s3 import s3_client
+
+DAYS = [*SAMPLE_DAYS, EMPTY_DAY]
 
 
 @pytest.fixture(scope="session")
-def loaded(tmp_path_factory, node_uri):
-    """A warehouse with the sample days loaded and nothing aggregated."""
-    graph = Graph(tmp_path_factory.mktemp("loaded"), node_uri)
-    graph.run(LAKE, *SAMPLE_DAYS, EMPTY_DAY)
-    graph.run(WAREHOUSE, *SAMPLE_DAYS, EMPTY_DAY)
+def s3_environment(s3_endpoint):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield s3_endpoint
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory, node_uri, s3_environment):
+    """A lake on S3 and a DuckDB warehouse with the sample days, and nothing aggregated."""
+    s3_client(s3_environment).create_bucket(Bucket="models")
+    graph = Graph(tmp_path_factory.mktemp("loaded"), node_uri, lake_uri="s3://models/lake")
+    graph.run(LAKE, *DAYS)
+    graph.run(WAREHOUSE, *DAYS)
     return graph
 
 
+@pytest.fixture(scope="session")
+def loaded_postgres(loaded, postgres_server):
+    """The same in a PostgreSQL database, to copy."""
+    engines.execute(postgres_server, "CREATE DATABASE loaded")
+    engines.load(engines.postgres_warehouse(postgres_server, "loaded"), loaded.lake_uri, DAYS)
+    return "loaded"
+
+
+@pytest.fixture(scope="session")
+def loaded_redshift(loaded, redshift_standin):
+    """The same in a database of the Redshift stand-in, to copy."""
+    redshift_standin.create_database("loaded_redshift", USER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(redshift_standin.authority))
+        engines.load(
+            engines.redshift_warehouse(redshift_standin, "loaded_redshift", loaded.lake_uri), loaded.lake_uri, DAYS
+        )
+    return "loaded_redshift"
+
+
+@pytest.fixture(params=["duckdb", "postgres", "redshift"])
+def engine_name(request):
+    return request.param
+
+
 @pytest.fixture
-def graph(loaded, tmp_path, node_uri):
-    """A copy of it, to aggregate."""
-    shutil.copy(loaded.home / "warehouse.duckdb", tmp_path / "warehouse.duckdb")
+def engine(engine_name, request):
+    """A loaded warehouse of each engine, to aggregate."""
+    return request.getfixturevalue(f"on_{engine_name}")
+
+
+@pytest.fixture
+def on_duckdb(loaded, tmp_path):
+    return engines.duckdb(loaded.home / "warehouse.duckdb", tmp_path)
+
+
+@pytest.fixture
+def on_postgres(loaded_postgres, postgres_server, tmp_path):
+    name = f"test_{uuid.uuid4().hex}"
+    engines.execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {loaded_postgres}")
+    yield engines.Engine(engines.postgres_warehouse(postgres_server, name), tmp_path)
+    engines.execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def on_redshift(loaded_redshift, redshift_standin, trusted_redshift, loaded, tmp_path):
+    name = f"test_{uuid.uuid4().hex}"
+    redshift_standin.create_database(name, USER, template=loaded_redshift)
+    yield engines.Engine(engines.redshift_warehouse(redshift_standin, name, loaded.lake_uri), tmp_path)
+    redshift_standin.drop_database(name)
+
+
+@pytest.fixture
+def graph(on_duckdb, tmp_path, node_uri):
+    """The graph on the DuckDB copy."""
     return Graph(tmp_path, node_uri)
 
 
 @pytest.fixture
-def build(graph, tmp_path):
-    """``dbt build`` of the room in this process, for a window of days or all."""
-
-    def run(first=None, last=None, full_refresh=False, expect_success=True):
-        variables = {"warehouse_path": graph.warehouse.path}
-        if first:
-            variables |= {"start_date": str(first), "end_date": str(last or first)}
-        arguments = ["build", "--select", "tag:ethereum", "--vars", json.dumps(variables)]
-        arguments += ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
-        arguments += ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"), "--quiet"]
-        result = dbtRunner().invoke([*arguments, *(["--full-refresh"] if full_refresh else [])])
-        assert result.success == expect_success, result.exception or [r.message for r in result.result if r.message]
-        return result
-
-    return run
+def build(on_duckdb, graph):
+    return on_duckdb.build

@@ -16,7 +16,7 @@ ITEMS = Table(
     columns=(
         Column("block_number", ColumnType.BIGINT, "Block.", nullable=False),
         Column("amount", ColumnType.DECIMAL, "Amount."),
-        Column("note", ColumnType.TEXT, "Note."),
+        Column("note", ColumnType.TEXT, "Note.", unbounded=True),
         Column("block_date", ColumnType.DATE, "Day.", nullable=False, extension=True),
     ),
     key=("block_number",),

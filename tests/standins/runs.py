@@ -16,10 +16,19 @@ from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
+from resources.io_managers.selected import WarehouseIOManager
 from resources.stages import resources_for
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LAKE, WAREHOUSE, MARTS = "key:lake/*", "key:warehouse/*", "key:marts/ethereum/* or key:intermediate/ethereum/*"
+MARTS_AND_PARTS = (
+    "aggregate_transaction_metrics_by_block",
+    "aggregate_metrics_by_day",
+    "daily_chain_metrics",
+    "daily_contract_metrics",
+    "daily_token_metrics",
+    "int_ethereum__daily_token_transfers",
+)
 ALL_DAYS = DayWindow(date(2023, 12, 1), date(2024, 1, 31))
 
 
@@ -91,21 +100,29 @@ class Graph:
         return {table.name: self.lake.open(table, days).table().to_pylist() for table in TABLES}
 
     def warehouse_rows(self) -> dict[str, list[dict]]:
-        return {table.name: _sorted(self.warehouse.read(table, ALL_DAYS).to_pylist()) for table in TABLES}
+        return {table.name: sorted_rows(self.warehouse.read(table, ALL_DAYS).to_pylist()) for table in TABLES}
 
     def marts(self) -> dict[str, list[dict]]:
-        models = (
-            "aggregate_transaction_metrics_by_block",
-            "aggregate_metrics_by_day",
-            "daily_chain_metrics",
-            "daily_contract_metrics",
-            "daily_token_metrics",
-            "int_ethereum__daily_token_transfers",
-        )
-        return {name: _sorted(self.warehouse.query(f"SELECT * FROM ethereum.{name}").to_pylist()) for name in models}
+        return {
+            name: sorted_rows(self.warehouse.query(f"SELECT * FROM ethereum.{name}").to_pylist())
+            for name in MARTS_AND_PARTS
+        }
 
 
-def _sorted(rows: list[dict]) -> list[dict]:
+@dataclass
+class ConfiguredGraph(Graph):
+    """The graph as the settings in the environment make it."""
+
+    @property
+    def warehouse(self):
+        return WarehouseIOManager().warehouse()
+
+    def resources(self):
+        return resources_for("test")
+
+
+def sorted_rows(rows: list[dict]) -> list[dict]:
+    """In an order of their own, whatever the engine's."""
     return sorted(rows, key=lambda row: str(sorted(row.items())))
 
 

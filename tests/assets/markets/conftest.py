@@ -14,10 +14,7 @@ from resources.clients.postgres import Postgres
 from resources.markets import BlockchairResource, CoinGeckoResource
 from resources.stages import resources_for
 from tests.standins.markets import DAY, DayClock, chain, world
-from tests.standins.postgres import database, postgres_server
 from tests.standins.runs import QUIET, failures
-
-__all__ = ["database", "postgres_server"]
 
 PRICES = "key:raw/markets/market_daily or key:raw/markets/global_daily"
 CHAINS = "key:raw/markets/blocks or key:raw/markets/tx_daily_aggregate"

@@ -9,7 +9,8 @@ from core.errors import DayMissing, LakeChanged
 from core.manifest import Manifest
 from core.paths import manifest_path
 from resources.clients.lake import Lake
-from resources.clients.object_store import LocalObjectStore, MemoryObjectStore, S3ObjectStore
+from resources.clients.object_store import LocalObjectStore, MemoryObjectStore
+from resources.clients.s3_store import S3ObjectStore
 from tests.standins.lakes import ITEMS, DyingStore, KilledError, items, spooled_items
 
 DAY = date(2024, 1, 2)

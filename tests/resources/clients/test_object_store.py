@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.errors import LakeChanged, SettingError, TransientError
-from resources.clients.object_store import LocalObjectStore, MemoryObjectStore, S3ObjectStore, store_for
+from core.errors import LakeChanged, SettingError
+from resources.clients.object_store import LocalObjectStore, MemoryObjectStore, store_for
+from resources.clients.s3_store import S3ObjectStore
 
 
 @pytest.fixture(params=["local", "s3", "memory"])
@@ -58,24 +59,6 @@ def test_deleted_is_gone(store):
     store.delete("k")
     assert store.read("k") is None
     assert store.list("") == []
-
-
-def test_large_objects_go_in_parts_to_s3(s3_bucket, s3_endpoint, tmp_path):
-    data = bytes(range(256)) * 50_000  # 12.8 MB, above the SDK's 8 MB
-    S3ObjectStore(s3_bucket, "").upload("big", _file(tmp_path, data))
-    assert S3ObjectStore(s3_bucket, "").fetch("big", tmp_path).read_bytes() == data
-    from tests.standins.s3 import s3_client
-
-    assert "-" in s3_client(s3_endpoint).head_object(Bucket=s3_bucket, Key="big")["ETag"]  # an ETag of parts
-
-
-def test_a_missing_bucket_is_a_setting_and_a_broken_connection_is_not(s3_bucket, monkeypatch):
-    with pytest.raises(SettingError, match="LAKE_URI"):
-        S3ObjectStore("no-such-bucket-anywhere", "").write("k", b"")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(TransientError, match="cannot write s3://"):
-        S3ObjectStore(s3_bucket, "").write("k", b"")
 
 
 @pytest.mark.parametrize("uri", ["gs://bucket/x", "s3://", ""])

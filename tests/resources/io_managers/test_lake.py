@@ -11,9 +11,10 @@ import pytest
 from assets.partitions import ETHEREUM_DAILY
 from resources.clients.lake import LakeObject
 from resources.io_managers.duckdb import InMemoryWarehouseIOManager
-from resources.io_managers.lake import InMemoryLakeIOManager
+from resources.io_managers.lake import InMemoryLakeIOManager, LakeIOManager
 from tests.standins.lakes import ITEMS, items, spooled_items
 from tests.standins.runs import QUIET
+from tests.standins.s3 import s3_client
 
 DAYS = ["2024-01-02", "2024-01-03"]
 SINGLE = dg.BackfillPolicy.single_run()
@@ -109,3 +110,13 @@ def test_a_spooled_table_is_used_up(memory):
     spooled = spooled_items(date(2024, 1, 2), 1, 2)
     _materialize([_producer(lambda days: spooled)], memory, DAYS[:1])
     assert memory["lake"].lake().open(ITEMS, [date(2024, 1, 2)]).rows == 2
+
+
+def test_days_are_encrypted_with_the_key_that_is_set(s3_bucket, s3_endpoint, monkeypatch):
+    monkeypatch.setenv("LAKE_KMS_KEY", "alias/headwater-lake")
+    manager = LakeIOManager(uri=f"s3://{s3_bucket}/p", format="parquet")
+    _materialize([_producer(_arrow)], {"lake": manager}, DAYS[:1])
+    client = s3_client(s3_endpoint)
+    keys = [found["Key"] for found in client.list_objects_v2(Bucket=s3_bucket)["Contents"]]
+    assert len(keys) == 2
+    assert {client.head_object(Bucket=s3_bucket, Key=key)["SSEKMSKeyId"] for key in keys} == {"alias/headwater-lake"}

@@ -1,5 +1,6 @@
 -- A view: what a token says of itself may be exported after the days it was transferred on.
-{{ config(materialized="view") }}
+-- On Redshift it is bound late, so that a refresh can swap the table below it.
+{{ config(materialized="view", bind=false) }}
 
 with numbered as (
     select
@@ -25,7 +26,8 @@ select
         + cast(transfers.amount_middle as double precision) * power(10, 26)
         + cast(transfers.amount_low as double precision)
     )
-    / power(10, tokens.decimals) as amount
+    -- A uint8 in the standard; what is larger is no number of decimals, and overflows on some engines.
+    / power(10, case when tokens.decimals between 0 and 255 then tokens.decimals end) as amount
 from {{ ref("int_ethereum__daily_token_transfers") }} as transfers
 left join numbered as tokens
     on

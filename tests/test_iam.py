@@ -1,0 +1,158 @@
+"""The policies of deploy/iam against what the processes really ask of S3, and against what they must not."""
+
+import fnmatch
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import boto3
+import pyarrow as pa
+import pytest
+
+from resources.clients.copy_files import CopyFiles, copy_files
+from resources.clients.lake import Lake
+from resources.clients.s3_store import PART_BYTES, S3ObjectStore
+from tests.standins.lakes import ITEMS, spooled_items
+
+IAM = Path(__file__).parents[1] / "deploy/iam"
+POLICIES = ("exporter", "loader", "reader", "copy")
+DAY = date(2024, 1, 2)
+BUCKET, PREFIX = "my-lake", "headwater"
+EXPORTED, STAGED = "export/items/block_date=2024-01-02/x.parquet", "staging/items/1/0.manifest"
+
+# The right that each of the SDK's operations takes.
+RIGHTS = {
+    "HeadObject": "s3:GetObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "ListObjectsV2": "s3:ListBucket",
+}
+
+
+def _statements(name):
+    text = (IAM / f"{name}.json").read_text()
+    return json.loads(text.replace("LAKE_BUCKET", BUCKET).replace("LAKE_PREFIX", PREFIX))["Statement"]
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def allows(name, action, resource, prefix=None):
+    """Whether a policy allows an action: some statement's action, resource and condition match, by IAM's wildcards."""
+    for statement in _statements(name):
+        assert statement["Effect"] == "Allow"
+        conditions = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix")
+        if (
+            any(fnmatch.fnmatchcase(action, pattern) for pattern in _listed(statement["Action"]))
+            and any(fnmatch.fnmatchcase(resource, pattern) for pattern in _listed(statement["Resource"]))
+            and (conditions is None or any(fnmatch.fnmatchcase(prefix or "", found) for found in _listed(conditions)))
+        ):
+            return True
+    return False
+
+
+class Recorded:
+    """A store on the tests' S3 that notes which rights its requests take, on what."""
+
+    def __init__(self, bucket):
+        client = boto3.client("s3")
+        client.meta.events.register("provide-client-params.s3.*", self._note)
+        self.store, self.asked = S3ObjectStore(bucket, PREFIX, client=client), set()
+
+    def _note(self, params, model, **_):
+        action = RIGHTS.get(model.name, f"s3:{model.name}")
+        key = f"/{params['Key']}" if "Key" in params else ""
+        self.asked.add((action, f"arn:aws:s3:::{BUCKET}{key}", params.get("Prefix")))
+
+    def allowed_by(self, name):
+        refused = [request for request in self.asked if not allows(name, *request)]
+        assert not refused
+        granted = {
+            action
+            for statement in _statements(name)
+            for action in _listed(statement["Action"])
+            if action.startswith("s3:")
+        }
+        # AbortMultipartUpload is asked for when an upload fails only; see test_s3_store.py.
+        return granted - {action for action, _, _ in self.asked} - {"s3:AbortMultipartUpload"}
+
+
+def _publish(lake, *numbers, note="x"):
+    spooled = spooled_items(DAY, *numbers, note=note)
+    lake.publish(ITEMS, spooled, spooled.days[0], "run")
+
+
+def test_the_exporter_may_do_what_it_does_and_nothing_else(s3_bucket, clock, tmp_path):
+    recorded = Recorded(s3_bucket)
+    lake = Lake(recorded.store, "parquet", clock)
+    _publish(lake, 1)
+    _publish(lake, 2)
+    lake.open(ITEMS, [DAY]).table()
+    (tmp_path / "big").write_bytes(bytes(PART_BYTES + 1))
+    recorded.store.upload("export/items/block_date=2024-01-03/big.parquet", tmp_path / "big")
+    assert recorded.allowed_by("exporter") == set()
+
+
+def test_the_loader_may_do_what_it_does_and_nothing_else(s3_bucket, clock, tmp_path):
+    _publish(Lake(S3ObjectStore(s3_bucket, PREFIX), "parquet", clock), 1, note="é" * 40_000)
+    recorded = Recorded(s3_bucket)
+    days = Lake(recorded.store, "parquet", clock).open(ITEMS, [DAY]).days
+    with copy_files(recorded.store, ITEMS, 65_535, days=days) as files:
+        assert isinstance(files, CopyFiles)
+        assert list(files.manifests())
+        files.add_rows(pa.Table.from_pylist([], ITEMS.arrow_schema), tmp_path)
+    assert recorded.allowed_by("loader") == set()
+
+
+def test_the_reader_may_do_what_it_does_and_nothing_else(s3_bucket, clock):
+    _publish(Lake(S3ObjectStore(s3_bucket, PREFIX), "parquet", clock), 1)
+    recorded = Recorded(s3_bucket)
+    Lake(recorded.store, "parquet", clock).open(ITEMS, [DAY]).table()
+    recorded.store.list("export/items/")
+    assert recorded.allowed_by("reader") == set()
+
+
+ACTIONS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
+MAY = {
+    "exporter": {(action, EXPORTED) for action in ACTIONS},
+    "loader": {("s3:GetObject", EXPORTED), ("s3:PutObject", STAGED), ("s3:DeleteObject", STAGED)},
+    "reader": {("s3:GetObject", EXPORTED)},
+    "copy": {("s3:GetObject", EXPORTED), ("s3:GetObject", STAGED)},
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_objects_that_each_may_read_write_and_delete(name):
+    for action in ACTIONS:
+        for key in (EXPORTED, STAGED):
+            allowed = allows(name, action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{key}")
+            assert allowed == ((action, key) in MAY[name]), (name, action, key)
+        for elsewhere in (f"{PREFIX}2/{EXPORTED}", f"other/{EXPORTED}", EXPORTED, f"{PREFIX}/secrets", "x"):
+            assert not allows(name, action, f"arn:aws:s3:::{BUCKET}/{elsewhere}"), (name, action, elsewhere)
+        assert not allows(name, action, f"arn:aws:s3:::{BUCKET}2/{PREFIX}/{EXPORTED}")
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_folders_that_each_may_list(name):
+    bucket = f"arn:aws:s3:::{BUCKET}"
+    assert allows(name, "s3:ListBucket", bucket, f"{PREFIX}/export/blocks/")
+    assert allows(name, "s3:ListBucket", bucket, f"{PREFIX}/staging/") == (name in ("loader", "copy"))
+    for elsewhere in ("", PREFIX, f"{PREFIX}/", f"{PREFIX}2/export/", "other/export/"):
+        assert not allows(name, "s3:ListBucket", bucket, elsewhere)
+
+
+@pytest.mark.parametrize("name", [*POLICIES, "copy-trust"])
+def test_policies_are_well_formed_and_without_broad_grants(name):
+    text = (IAM / f"{name}.json").read_text()
+    policy = json.loads(text)
+    assert policy["Version"] == "2012-10-17"
+    for statement in policy["Statement"]:
+        assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
+        assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action) for action in _listed(statement["Action"]))
+        assert all(resource != "*" for resource in _listed(statement.get("Resource", [])))
+    known = set(re.findall(r"\b[A-Z]{2}[A-Z_]+\b", text)) - {"AWS"}
+    readme = (IAM / "README.md").read_text()
+    assert all(word in readme or word.startswith("REDSHIFT_") for word in known)
