@@ -5,6 +5,7 @@ Every way it can fail becomes a ``Refusal`` of a named kind; deciding what to do
 
 import queue
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
@@ -102,17 +103,24 @@ class HttpTransport:
         raise self._refusal(answer.status, answer.headers.get("Retry-After"), data)
 
     def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
-        parts, deadline = [], time.monotonic() + PATIENCE * self._timeout
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            answer.shutdown()  # which ends the reading
+
+        limit = threading.Timer(PATIENCE * self._timeout, expire)
+        limit.start()
         try:
-            while part := answer.read1(READ_BYTES):
-                parts.append(part)
-                if time.monotonic() > deadline:
-                    raise Refusal(Kind.TIMEOUT, f"not whole after {PATIENCE * self._timeout:.0f} s")
-        except BaseException:
-            answer.close()  # what is left of the answer must not be the next one's beginning
-            raise
-        answer.release_conn()
-        return b"".join(parts)
+            data = answer.read()
+        except (urllib3.exceptions.HTTPError, OSError):
+            if not expired.is_set():
+                raise
+        finally:
+            limit.cancel()
+        if expired.is_set():
+            raise Refusal(Kind.TIMEOUT, f"not whole after {PATIENCE * self._timeout:.0f} s")
+        return data
 
     def _refusal(self, status: int, retry_after: str | None, data: bytes) -> Refusal:
         detail = f"HTTP {status} {data[:200].decode(errors='replace')}".strip()
