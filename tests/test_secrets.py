@@ -196,7 +196,7 @@ def _runs(echoes):
             for status, echo in echoes.items()
         ),
         *(
-            run(f"chains {status}", "key:raw/markets/chain_stats", {"BLOCKCHAIR_URL": f"http://{echo.host}"}, "bitcoin")
+            run(f"chains {status}", "key:raw/markets/chain_stats", {"BLOCKCHAIR_URL": f"http://{echo.host}"}, None)
             for status, echo in echoes.items()
         ),
         run("no bucket", blocks, {"LAKE_URI": "s3://nowhere/lake"}),

@@ -14,7 +14,6 @@ import dagster as dg
 from definitions import defs
 from resources.clients.clock import Clock
 
-
 passed = 0.0
 
 
