@@ -9,7 +9,6 @@ from math import ceil
 from pathlib import Path
 
 from assets.ethereum.tables import TABLES
-from assets.partitions import EXPORTS
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
 MACHINES = (1, 10, 100)
@@ -61,7 +60,7 @@ def objects_of_a_day() -> int:
 
 def export_runs(given: Inputs) -> int:
     """Runs of a backfill of the lake."""
-    return ceil(given["days"] / (EXPORTS.max_partitions_per_run or 1))
+    return ceil(given["days"] / given["days_per_export_run"])
 
 
 def _export_cpu(given: Inputs) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.partitions import EXPORTS
 from benchmarks.scaling import DOCUMENT, computed, exporting, inputs, work
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,7 @@ def test_measured_inputs_are_those_of_the_results(name, pattern):
     assert GIVEN[name] == float(found.replace(",", ""))
 
 
-def test_a_task_is_what_is_deployed():
+def test_a_task_and_a_run_are_what_is_deployed():
     task = json.loads((ROOT / "deploy/ecs/run.json").read_text())
+    assert GIVEN["days_per_export_run"] == EXPORTS.max_partitions_per_run
     assert (int(task["cpu"]) / 1024, int(task["memory"]) / 1024) == (GIVEN["vcpus"], GIVEN["gigabytes"])
