@@ -21,13 +21,15 @@ from dagster_pipes import (
     decode_param,
 )
 
+from core.errors import HeadwaterError
 from resources.clients.batch import BatchJobs, Job, check_request, check_success, job_name
 from resources.clients.batch_log import JobLog
 from resources.clients.clock import Clock
 from resources.retries import failures_explained
 
-# CloudWatch shows a line some seconds after it was printed, so also after the job that printed it has ended.
-LOG_DELAY, LOG_PAUSE = 15.0, 2.0
+# CloudWatch shows a line some seconds after it was printed, so also after the job that printed it has ended. A program
+# that said that it begins is waited for longer until it has said that it ends: its results are in between.
+LOG_DELAY, LONGEST_LOG_DELAY, LOG_PAUSE = 15.0, 60.0, 2.0
 
 
 class PipesBatchLogsMessageReader(dg.PipesMessageReader):
@@ -106,18 +108,17 @@ class PipesBatchClient(dg.PipesClient):
             with dg.open_pipes_session(
                 context=context, context_injector=self._context_injector, message_reader=reader, extras=extras
             ) as session:
-                if running:
-                    context.log.info(f"[pipes] Batch job {running.id} still {running.status}: going on with it")
-                    job_id = running.id
-                else:
-                    job_id = jobs.submit(_with_session(request, session))
-                    context.log.info(f"[pipes] Batch job {job_id} submitted as {request['jobName']}")
                 try:
+                    if running:
+                        context.log.info(f"[pipes] Batch job {running.id} still {running.status}: going on with it")
+                        job_id = running.id
+                    else:
+                        job_id = jobs.submit(_with_session(request, session))
+                        context.log.info(f"[pipes] Batch job {job_id} submitted as {request['jobName']}")
                     job = self._follow(jobs, job_id, reader, session)
                 except dg.DagsterExecutionInterruptedError:
                     if self.forward_termination:
-                        context.log.warning(f"[pipes] run interrupted, terminating Batch job {job_id}")
-                        jobs.terminate(job_id, "Dagster's run was interrupted")
+                        _terminate(context, jobs, request)
                     raise
             check_success(job)
         return dg.PipesClientCompletedInvocation(session, metadata=self._metadata(job))
@@ -130,8 +131,10 @@ class PipesBatchClient(dg.PipesClient):
                 log = JobLog(self._logs, job.log_group, job.log_stream)
             if log:
                 _pass_on(log, reader)
-        waited = 0.0
-        while log and waited < LOG_DELAY and not session.message_handler.received_closed_message:
+        waited, messages = 0.0, session.message_handler
+        while log and not messages.received_closed_message:
+            if waited >= (LONGEST_LOG_DELAY if messages.received_opened_message else LOG_DELAY):
+                break
             self._clock.sleep(LOG_PAUSE)
             waited += LOG_PAUSE
             _pass_on(log, reader)
@@ -169,6 +172,16 @@ def _with_session(request: Mapping[str, Any], session: dg.PipesSession) -> dict[
     }
     check_request(complete, os.environ)
     return complete
+
+
+def _terminate(context: dg.OpExecutionContext | dg.AssetExecutionContext, jobs: BatchJobs, request: Any) -> None:
+    """Stop the request's job, found by its name: the interruption may have come before its id did."""
+    try:
+        if job := jobs.unfinished(request["jobQueue"], request["jobName"]):
+            context.log.warning(f"[pipes] run interrupted, terminating Batch job {job.id}")
+            jobs.terminate(job.id, "Dagster's run was interrupted")
+    except HeadwaterError as error:
+        context.log.warning(f"[pipes] run interrupted; its Batch job {request['jobName']} could not be ended: {error}")
 
 
 def _pass_on(log: JobLog, reader: dg.PipesMessageReader) -> None:

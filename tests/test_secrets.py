@@ -26,7 +26,7 @@ from tests.standins.s3 import s3_client
 
 ROOT = Path(__file__).parents[1]
 DAY = "2024-01-03"
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deploy")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("secrets")]
 
 # One for each secret setting, and for what else must not be seen. All begin alike, so that a part of one is found too.
 PLANTED = {setting.name: f"planted{index:02}qwertz" for index, setting in enumerate(SETTINGS) if setting.secret}
@@ -68,7 +68,7 @@ class Everything:
         watch = threading.Thread(target=self._watch, args=(process.pid, over))
         watch.start()
         try:
-            self.output, _ = process.communicate(json.dumps(runs).encode(), timeout=200)
+            self.output, _ = process.communicate(json.dumps(runs).encode(), timeout=400)
         finally:
             process.kill()
             over.set()
@@ -198,6 +198,20 @@ def _runs(echoes):
         *(
             run(f"chains {status}", "key:raw/markets/chain_stats", {"BLOCKCHAIR_URL": f"http://{echo.host}"}, None)
             for status, echo in echoes.items()
+        ),
+        run(
+            "traces 401",
+            "key:lake/ethereum/traces",
+            {"ETHEREUM_PROVIDER_URI_ARCHIVAL": _node(echoes[401].host, "ETHEREUM_PROVIDER_URI_ARCHIVAL")},
+        ),
+        run(
+            "dumps 401",
+            "key:raw/markets/blocks",
+            {
+                "BLOCKCHAIR_SOURCE": "dumps",
+                "BLOCKCHAIR_DUMPS_URL": f"http://{echoes[401].host}/{{chain}}/{{table}}/{{day}}",
+            },
+            f"bitcoin|{DAY}",
         ),
         run("no bucket", blocks, {"LAKE_URI": "s3://nowhere/lake"}),
     ]

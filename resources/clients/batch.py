@@ -114,7 +114,7 @@ class BatchJobs:
             PermanentError, JobInterrupted: when Batch does not take it.
         """
         try:
-            return self._client.submit_job(**request, retryStrategy={"attempts": 1})["jobId"]
+            return self._client.submit_job(**{**request, "retryStrategy": {"attempts": 1}})["jobId"]
         except (ClientError, BotoCoreError) as error:
             raise _failed(f"submit {request['jobName']} to {request['jobQueue']}", error) from error
 

@@ -237,6 +237,35 @@ def test_a_cancelled_run_stops_its_job(batch_api):
     assert len(batch_api.jobs) == 2
 
 
+def test_an_interruption_while_submitting_leaves_no_job_behind(batch_api, monkeypatch):
+    def interrupted(**request):
+        batch_api.answer("submitjob", request)
+        raise dg.DagsterExecutionInterruptedError
+
+    client = batch_client()
+    monkeypatch.setattr(client._client, "submit_job", interrupted)
+    with pytest.raises(dg.DagsterExecutionInterruptedError):
+        dg.materialize([exported], resources={"batch": client}, partition_key=DAY)
+    (job,) = batch_api.jobs.values()
+    assert (job.stopping, job.status) == (True, "FAILED")
+
+
+def test_an_interrupted_run_ends_although_batch_does_not_answer(batch_api):
+    class Cancelled(QuickClock):
+        def sleep(self, seconds):
+            batch_api.faults = [(500, "ServerException")] * 10
+            raise dg.DagsterExecutionInterruptedError
+
+    client = batch_client()
+    client._clock = Cancelled()
+    with dg.DagsterInstance.ephemeral() as instance:
+        with pytest.raises(dg.DagsterExecutionInterruptedError):
+            dg.materialize([exported], resources={"batch": client}, partition_key=DAY, instance=instance)
+        (run,) = instance.get_runs()
+        told = [entry.user_message for entry in instance.all_logs(run.run_id)]
+    assert any("could not be ended" in line for line in told)
+
+
 def test_a_failed_program_fails_the_asset_with_its_reason_and_its_words(batch_api, capfd):
     batch_api.definitions["headwater"] = _definition("print('no such table'); raise SystemExit(3)")
     (failure,) = _materialize(batch_client()).get_step_failure_events()

@@ -13,6 +13,7 @@ import dagster as dg
 
 from definitions import defs
 from resources.clients.clock import Clock
+from resources.clients.notices import send
 
 passed = 0.0
 
@@ -41,6 +42,8 @@ def main() -> None:
                 raise_on_error=False,
             )
             outcomes.append({"name": run["name"], "success": result.success, "run_id": result.run_id})
+    os.environ.update(base)
+    send(os.environ["NOTICE_URL"], "a run failed")
     sys.stdout.write(f"\nOUTCOMES {json.dumps(outcomes)}\n")
 
 
