@@ -345,3 +345,5 @@ def test_the_image_is_locked_and_not_roots():
     assert "/server_info" in after
     for source in re.findall(r"^COPY (\S+) \S+$", lines, re.MULTILINE):
         assert (ROOT / source).exists()
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert {"**/.env", "deploy/compose/proxy"} <= set(ignored)
