@@ -211,7 +211,7 @@ def _failed(operation: str, error: ClientError | BotoCoreError) -> TransientErro
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
     message = f"AWS Batch: cannot {operation}: {error}."
     if code in _REFUSED or type(error).__name__ in ("NoCredentialsError", "NoRegionError", "ParamValidationError"):
-        return PermanentError(f"{message} Check the role's rights (deploy/iam/) and AWS_REGION.")
+        return PermanentError(f"{message} Check the role's rights (deploy/batch/iam/) and AWS_REGION.")
     if 400 <= status < 500 and "TooManyRequests" not in code and "Throttl" not in code:
         return PermanentError(f"{message} Check the queue's and the job definition's names (deploy/batch/).")
     return JobInterrupted(f"{message} Run again; a job that runs is found by its name.")
