@@ -1,9 +1,10 @@
-# Headwater's code location and web server. Build: docker build -t headwater .
+# Headwater's one image: code location, web server, daemon, runs. Build: docker build -t headwater .
 FROM python:3.11-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     DAGSTER_DISABLE_TELEMETRY=1 \
+    DBT_SEND_ANONYMOUS_USAGE_STATS=false \
     HEADWATER_HOME=/var/lib/headwater \
     DAGSTER_HOME=/var/lib/headwater
 
@@ -11,13 +12,24 @@ WORKDIR /opt/headwater
 COPY requirements.lock .
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 
+# ethereum-etl beside it, in its own environment under HEADWATER_HOME, where the engine looks for it.
+COPY requirements-ethereum-etl.lock .
+COPY core core
+COPY resources resources
+RUN useradd --system --uid 10001 --home-dir /var/lib/headwater --create-home headwater \
+    && python -c "from pathlib import Path; from resources.clients.etl_environment import etl_command; \
+print(etl_command(Path('/var/lib/headwater')))" \
+    && chown headwater /var/lib/headwater
+
 COPY . .
-# The manifest is parsed now, so that definitions load without running dbt.
-RUN cd dbt_project && dbt parse --quiet && cd .. \
-    && useradd --system --home-dir /var/lib/headwater --create-home headwater \
-    && cp deploy/local/dagster.yaml /var/lib/headwater/ \
-    && chown -R headwater /var/lib/headwater dbt_project
+# The manifest is parsed now, so that definitions load without running dbt; only what dbt writes to belongs to the user.
+RUN cd dbt_project && dbt parse --quiet && mkdir -p logs && chown -R headwater target logs \
+    && install --owner=headwater ../deploy/local/dagster.yaml /var/lib/headwater/dagster.yaml \
+    && mkdir -p /etc/dagster && cp ../deploy/ecs/dagster.yaml /etc/dagster/dagster.yaml
 
 USER headwater
 EXPOSE 3000
+# The web server has no login: reachable from a proxy only (docs/deploying.md).
 CMD ["dagster-webserver", "-h", "0.0.0.0", "-p", "3000", "-w", "workspace.yaml"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:3000/server_info', timeout=5)"]

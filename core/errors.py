@@ -11,7 +11,8 @@
     │   ├── WarehouseBusy         another process holds the warehouse
     │   ├── DatabaseUnavailable   the database does not answer, or broke off
     │   ├── SourceUnavailable     an API gave no usable answer in time
-    │   └── SourceMoved           an API's data changed while it was paged through
+    │   ├── SourceMoved           an API's data changed while it was paged through
+    │   └── JobInterrupted        a batch job lost its machine, or asks to be tried again
     └── PermanentError            trying again without a change cannot help
         ├── SettingError          a setting is missing or wrong
         ├── MethodUnsupported     the node does not offer a JSON-RPC method
@@ -22,7 +23,8 @@
         ├── DayMissing            a day was never exported to the lake
         ├── SourceRefused         an API refuses the request, the key or the caller
         ├── QuotaSpent            an API's quota does not cover the request until it is reset
-        └── LoadRejected          the warehouse refused a day's rows
+        ├── LoadRejected          the warehouse refused a day's rows
+        └── JobFailed             a batch job's program failed
 
 Every message names the system, the thing, the value and the remedy. Whether a failed step is
 tried again is decided in one place, ``resources/retries.py``, from these two branches.
@@ -73,6 +75,10 @@ class SourceMoved(TransientError):
     """What an API serves changed while it was paged through."""
 
 
+class JobInterrupted(TransientError):
+    """A batch job lost its machine or asks to be tried again, or the service that runs it does not answer."""
+
+
 class SettingError(PermanentError):
     """A setting is missing or holds something unusable."""
 
@@ -111,3 +117,7 @@ class QuotaSpent(PermanentError):
 
 class LoadRejected(PermanentError):
     """The warehouse refused a day's rows, or received another number than the manifest lists."""
+
+
+class JobFailed(PermanentError):
+    """A batch job ended without success."""

@@ -13,13 +13,18 @@ from core.errors import SettingError
 
 @dataclass(frozen=True)
 class Setting:
-    """One environment variable. ``choices``: all it may hold, if that is a list."""
+    """One environment variable.
+
+    ``choices``: all it may hold, if that is a list. ``secret``: it holds or may hold a credential, so that deployments
+    pass it by reference and nothing shows it.
+    """
 
     name: str
     description: str
     example: str
     default: str | None = None
     choices: tuple[str, ...] = ()
+    secret: bool = False
 
     def read(self, environ: Mapping[str, str]) -> str | None:
         """The value, or the default.
@@ -94,11 +99,13 @@ ETHEREUM_PROVIDER_URI = Setting(
     "The Ethereum node: one endpoint or several, comma-separated; http(s)://, ws(s):// or the path of an IPC socket. "
     "Locally the embedded sample chain serves when it is not set.",
     "http://localhost:8545",
+    secret=True,
 )
 ETHEREUM_PROVIDER_URI_ARCHIVAL = Setting(
     "ETHEREUM_PROVIDER_URI_ARCHIVAL",
     "The node for traces, which needs old state; ETHEREUM_PROVIDER_URI when not set.",
     "http://archive:8545",
+    secret=True,
 )
 ETHEREUM_TRACER = Setting(
     "ETHEREUM_TRACER",
@@ -243,7 +250,7 @@ POSTGRES_HOST = Setting(
 POSTGRES_PORT = Setting("POSTGRES_PORT", "Port of the PostgreSQL server.", "5432", "5432")
 POSTGRES_DATABASE = Setting("POSTGRES_DATABASE", "Database that the tables are in.", "headwater", "headwater")
 POSTGRES_USER = Setting("POSTGRES_USER", "Role that loads the raw tables.", "headwater")
-POSTGRES_PASSWORD = Setting("POSTGRES_PASSWORD", "Its password.", "from-your-secret-store")
+POSTGRES_PASSWORD = Setting("POSTGRES_PASSWORD", "Its password.", "from-your-secret-store", secret=True)
 POSTGRES_SSLMODE = Setting(
     "POSTGRES_SSLMODE",
     "How the connection is secured: verify-full outside a private network.",
@@ -256,7 +263,7 @@ POSTGRES_DBT_USER = Setting(
     "Role that dbt builds with: reads the raw schema, owns the schemas of the models.",
     "headwater_dbt",
 )
-POSTGRES_DBT_PASSWORD = Setting("POSTGRES_DBT_PASSWORD", "Its password.", "from-your-secret-store")
+POSTGRES_DBT_PASSWORD = Setting("POSTGRES_DBT_PASSWORD", "Its password.", "from-your-secret-store", secret=True)
 
 COINGECKO_PLAN = Setting(
     "COINGECKO_PLAN",
@@ -266,7 +273,7 @@ COINGECKO_PLAN = Setting(
     None,
     ("sample", "keyless", "demo", "pro"),
 )
-COINGECKO_API_KEY = Setting("COINGECKO_API_KEY", "Key of the demo or pro plan.", "CG-from-your-account")
+COINGECKO_API_KEY = Setting("COINGECKO_API_KEY", "Key of the demo or pro plan.", "CG-from-your-account", secret=True)
 COINGECKO_URL = Setting(
     "COINGECKO_URL",
     "Root of the API, where it is not the plan's own (a proxy).",
@@ -281,7 +288,7 @@ BLOCKCHAIR_PLAN = Setting(
     None,
     ("sample", "free", "key"),
 )
-BLOCKCHAIR_API_KEY = Setting("BLOCKCHAIR_API_KEY", "Key of the plan.", "from-your-account")
+BLOCKCHAIR_API_KEY = Setting("BLOCKCHAIR_API_KEY", "Key of the plan.", "from-your-account", secret=True)
 BLOCKCHAIR_URL = Setting(
     "BLOCKCHAIR_URL", "Root of the API, where it is not the public one (a proxy).", "https://api.blockchair.com"
 )
@@ -312,7 +319,10 @@ BLOCKCHAIR_DUMPS_URL = Setting(
     "https://gz.blockchair.com/{chain}/{table}/blockchair_{chain}_{table}_{day}.tsv.gz",
 )
 BLOCKCHAIR_DUMPS_KEY = Setting(
-    "BLOCKCHAIR_DUMPS_KEY", "Key sent for dumps; without one they may be slow.", "from-your-account"
+    "BLOCKCHAIR_DUMPS_KEY",
+    "Key sent for dumps; without one they may be slow.",
+    "from-your-account",
+    secret=True,
 )
 MARKETS_FINALITY_HOURS = Setting(
     "MARKETS_FINALITY_HOURS",
@@ -324,6 +334,7 @@ NOTICE_URL = Setting(
     "NOTICE_URL",
     "Incoming webhook of a chat system that is told of each failed run; nobody is told when it is not set.",
     "https://chat.example.com/hooks/from-your-secret-store",
+    secret=True,
 )
 
 SETTINGS = (

@@ -6,8 +6,13 @@ logs, its progress among it, goes into the run's log. A command that fails is to
 
 import logging
 import os
+import re
+import sys
 from typing import Any
+from urllib.parse import urlsplit
 
+# What is shorter is part of too many innocent words.
+SHORTEST = 8
 PROVIDER, PROVIDER_VARIABLE = "{provider}", "ETHEREUM_ETL_PROVIDER_URI"
 
 
@@ -22,12 +27,35 @@ class _IntoTheRun(logging.Handler):
 
 
 def _without_address(text: str) -> str:
-    """The text without the node's address, which may hold a key."""
-    return text.replace(os.environ[PROVIDER_VARIABLE], PROVIDER)
+    """The text without what in the node's address may be a key: libraries tell of its path alone, too."""
+    uri = os.environ[PROVIDER_VARIABLE]
+    parts = urlsplit(uri)
+    path = uri.partition(parts.netloc)[2]
+    secrets = (uri, path, *re.split(r"[/?&=]", path), parts.netloc.rpartition("@")[0], parts.password)
+    for secret in sorted((part for part in secrets if part and len(part) >= SHORTEST), key=len, reverse=True):
+        text = text.replace(secret, PROVIDER if secret == uri else "***")
+    return text
+
+
+class _Quiet:
+    """Standard output or error without the node's address: tracebacks are printed, not logged."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text, without the address."""
+        self._stream.write(_without_address(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def main() -> None:
     """Run the commands that the run passes, up to the first that fails."""
+    # Before ethereum-etl's own logging takes hold of them.
+    sys.stdout, sys.stderr = _Quiet(sys.stdout), _Quiet(sys.stderr)
     # Both are there, in ethereum-etl's environment only.
     from dagster_pipes import open_dagster_pipes  # noqa: PLC0415
     from ethereumetl.cli import cli  # noqa: PLC0415

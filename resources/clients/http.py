@@ -5,7 +5,6 @@ document, raises ``Unusable`` for what may go away, and an error of ``core.error
 """
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,12 +12,13 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import IO, Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
 import urllib3
 
 from core.errors import SourceUnavailable
 from resources.clients.clock import Clock
+from resources.clients.secrecy import hidden, keep_secret
 
 # Pauses of 2 s doubling to 60 s: some two minutes until a request is given up.
 ATTEMPTS = 6
@@ -29,31 +29,6 @@ CONNECT_SECONDS = 10.0
 OK = 200
 # Bytes of a file held at a time.
 PIECE = 1 << 16
-
-
-class _Secrets(logging.Filter):
-    """Keeps secrets out of urllib3's log, which at its most talkative holds whole URLs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.known: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        said = record.getMessage()
-        if any(secret in said for secret in self.known):
-            for secret in self.known:
-                said = said.replace(secret, "***")
-            record.msg, record.args = said, ()
-        return True
-
-
-_secrets = _Secrets()
-logging.getLogger("urllib3.connectionpool").addFilter(_secrets)
-
-
-def keep_secret(*secrets: str) -> None:
-    """Strings that no line of the HTTP library's log shall show."""
-    _secrets.known |= {secret for text in secrets if text for secret in (text, quote_plus(text))}
 
 
 class Unusable(Exception):
@@ -91,7 +66,7 @@ class HttpApi:
 
     def __post_init__(self) -> None:
         self.root = self.root.rstrip("/")
-        keep_secret(*self.secret_parameters.values())
+        keep_secret(*self.secret_parameters.values(), *self.headers.values())
         self._next = self.clock.monotonic()
         self._pool = urllib3.PoolManager(
             maxsize=2, retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self.timeout)
@@ -177,7 +152,7 @@ class HttpApi:
             headers={"Accept": "application/json", **self.headers},
             redirect=False,
         )
-        text = response.data.decode(errors="replace")
+        text = hidden(response.data.decode(errors="replace"))
         try:
             document = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
         except ValueError:
@@ -200,7 +175,7 @@ class HttpApi:
             if response.status == OK:
                 for piece in response.stream(PIECE, decode_content=False):
                     file.write(piece)
-            text = "" if response.status == OK else response.read(PIECE).decode(errors="replace")
+            text = "" if response.status == OK else hidden(response.read(PIECE).decode(errors="replace"))
         finally:
             response.close()
         return Answer(response.status, None, text), _seconds(response.headers.get("Retry-After"), self.clock.now())

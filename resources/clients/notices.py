@@ -5,7 +5,7 @@ import logging
 
 import urllib3
 
-from resources.clients.http import keep_secret
+from resources.clients.secrecy import keep_uri_secret
 
 log = logging.getLogger("headwater.notices")
 SECONDS = 10.0
@@ -19,7 +19,7 @@ def send(url: str, text: str) -> bool:
     """
     parts = urllib3.util.parse_url(url)
     host = parts.host
-    keep_secret(parts.request_uri.strip("/"))
+    keep_uri_secret(url)
     try:
         answer = urllib3.request(
             "POST",

@@ -13,7 +13,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import urllib3
@@ -22,6 +22,7 @@ from websockets.sync.client import connect as websocket_connect
 
 from core.errors import SettingError
 from resources.clients.clock import Clock
+from resources.clients.secrecy import hidden, keep_uri_secret
 
 
 class Kind(Enum):
@@ -47,8 +48,8 @@ class Refusal(Exception):
     """
 
     def __init__(self, kind: Kind, detail: str, retry_after: float | None = None):
-        super().__init__(f"{kind.value}: {detail}")
-        self.kind, self.detail, self.retry_after = kind, detail, retry_after
+        self.kind, self.detail, self.retry_after = kind, hidden(detail), retry_after
+        super().__init__(f"{kind.value}: {self.detail}")
 
 
 class Transport(Protocol):
@@ -58,17 +59,26 @@ class Transport(Protocol):
 
 
 def transport_for(uri: str, timeout: float, connections: int, clock: Clock) -> Transport:
-    """The transport of an endpoint's URI: http(s)://, ws(s):// or the path of an IPC socket (file:// allowed)."""
-    scheme = urlsplit(uri).scheme
-    if scheme in ("http", "https"):
-        return HttpTransport(uri, timeout, connections, clock)
-    if scheme in ("ws", "wss"):
+    """The transport of an endpoint's URI: http(s)://, ws(s):// or the path of an IPC socket (file:// allowed).
+
+    Raises:
+        SettingError: when it is none of these. The URI is not shown: it may hold a key wherever it is mistyped.
+    """
+    try:
+        parts = urllib3.util.parse_url(uri)
+        scheme, network = parts.scheme, parts.scheme in ("http", "https", "ws", "wss") and bool(parts.host)
+    except urllib3.exceptions.LocationParseError:
+        scheme, network = None, False
+    if network:
+        keep_uri_secret(uri)
+        if scheme in ("http", "https"):
+            return HttpTransport(uri, timeout, connections, clock)
         return StreamTransport(lambda: _WebSocket(uri, timeout))
-    if scheme in ("", "file", "ipc"):
+    if uri.startswith("/") or scheme in ("file", "ipc"):
         return StreamTransport(lambda: _IpcSocket(urlsplit(uri).path, timeout))
     raise SettingError(
-        f"ETHEREUM_PROVIDER_URI: cannot speak {scheme!r}; use http(s)://, ws(s):// or the path of an IPC socket, "
-        "for example http://localhost:8545"
+        "ETHEREUM_PROVIDER_URI: one of its endpoints is none; use http(s)://host, ws(s)://host or the absolute path of "
+        "an IPC socket, for example http://localhost:8545. Inside a name, password or key write / as %2F and @ as %40."
     )
 
 
@@ -83,12 +93,14 @@ class HttpTransport:
 
     def __init__(self, uri: str, timeout: float, connections: int, clock: Clock):
         self._uri, self._clock, self._timeout = uri, clock, timeout
+        auth = urllib3.util.parse_url(uri).auth
+        self._login = urllib3.make_headers(basic_auth=unquote(auth)) if auth else {}
         self._pool = urllib3.PoolManager(
             maxsize=connections, block=False, retries=False, timeout=urllib3.Timeout(connect=10, read=timeout)
         )
 
     def exchange(self, body: bytes) -> bytes:
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip", **self._login}
         try:
             answer = self._pool.request(
                 "POST", self._uri, body=body, headers=headers, redirect=False, preload_content=False

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from assets.ethereum.tables import TABLES
+from benchmarks.scaling import objects_of_a_day
 from definitions import defs
 from resources.clients.duckdb_warehouse import DuckDbWarehouse
 from tests.conftest import SAMPLE_DAYS
@@ -126,6 +127,8 @@ def test_dagsters_own_command_materializes_every_asset_against_a_given_node(tmp_
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert [key for key in LAKE_KEYS if not (tmp_path / "given" / key).is_file()] == []
+    objects = [path for path in (tmp_path / "given/export").rglob("*") if path.is_file()]
+    assert len(objects) == objects_of_a_day()  # as docs/scaling.md reckons
     warehouse = DuckDbWarehouse(str(tmp_path / "home/warehouse.duckdb"))
     day = warehouse.query("SELECT blocks_cnt FROM ethereum.daily_chain_metrics WHERE day = DATE '2024-01-03'")
     assert day.to_pylist() == [{"blocks_cnt": 37}]

@@ -83,5 +83,5 @@ def test_nobody_there(uri, clock):
 
 
 def test_an_unknown_scheme_is_a_setting_to_correct():
-    with pytest.raises(SettingError, match="ETHEREUM_PROVIDER_URI: cannot speak 'ftp'"):
+    with pytest.raises(SettingError, match="ETHEREUM_PROVIDER_URI: one of its endpoints is none"):
         EthereumNode("ftp://node")

@@ -1,0 +1,52 @@
+"""Secrets that have been used stay unsaid: not in a message, and not in what the network libraries log.
+
+A server may repeat what it was sent, and a library at its most talkative logs whole requests; so whoever sends a secret
+makes it known here first.
+"""
+
+import base64
+import logging
+from urllib.parse import quote_plus, unquote
+
+import urllib3
+
+# What is shorter is part of too many innocent words.
+SHORTEST = 8
+LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry", "websockets.client")
+_known: set[str] = set()
+
+
+def keep_secret(*secrets: str) -> None:
+    """Strings that shall not be shown from now on, as they are or quoted."""
+    _known.update(
+        form for text in secrets if text and len(text) >= SHORTEST for form in (text, quote_plus(text), unquote(text))
+    )
+
+
+def keep_uri_secret(uri: str) -> None:
+    """The parts of a URI that may hold a key: user and password, path, parameters."""
+    parts = urllib3.util.parse_url(uri)
+    if parts.auth:
+        password = parts.auth.partition(":")[2]
+        keep_secret(parts.auth, password, base64.b64encode(unquote(parts.auth).encode()).decode())
+    path, query = parts.path or "", parts.query or ""
+    keep_secret(path.strip("/"), query, *path.split("/"), *(pair.partition("=")[2] for pair in query.split("&")))
+
+
+def hidden(text: str) -> str:
+    """The text without any known secret."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+class _Filter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if (rest := hidden(said)) != said:
+            record.msg, record.args = rest, ()
+        return True
+
+
+for _name in LOGGERS:
+    logging.getLogger(_name).addFilter(_Filter())

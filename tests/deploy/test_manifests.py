@@ -1,0 +1,349 @@
+"""Every file of deploy/ against what will read it: Dagster's own configuration, the AWS APIs' models, Kubernetes'."""
+
+import json
+import re
+import shutil
+import string
+import tempfile
+from pathlib import Path
+
+import boto3
+import botocore.session
+import dagster as dg
+import pytest
+import yaml
+from botocore.validate import ParamValidator
+from dagster._config import process_config, resolve_to_config_type
+from dagster._core.instance.config import dagster_instance_config
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_k8s.launcher import K8sRunLauncher
+from dagster_k8s.models import k8s_model_from_dict
+from kubernetes import client as kubernetes
+from moto import mock_aws
+
+from core.settings import SETTINGS
+from tests.standins.postgres_tcp import tcp_postgres
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+DAGSTER_FILES = sorted(DEPLOY.rglob("dagster.yaml"))
+ACCOUNT = {
+    "AWS_ACCOUNT_ID": "123456789012",
+    "AWS_REGION": "eu-central-1",
+    "HEADWATER_IMAGE": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/headwater:1",
+    "HEADWATER_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:headwater-abc",
+    "DATABASE_SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds-abc",
+    "DATABASE_HOST": "headwater.eu-central-1.rds.amazonaws.com",
+    "REDSHIFT_HOST": "headwater.123456789012.eu-central-1.redshift-serverless.amazonaws.com",
+    "LAKE_BUCKET": "lake",
+    "LOGS_BUCKET": "logs",
+}
+SECRETS = {setting.name for setting in SETTINGS if setting.secret}
+# What deployments set besides the product's own settings.
+DEPLOYMENT = {
+    *("DAGSTER_HOME", "DAGSTER_COMPUTE_LOGS", "DAGSTER_COMPUTE_LOGS_BUCKET", "HEADWATER_CODE_HOST", "AWS_REGION"),
+    *(f"DAGSTER_POSTGRES_{part}" for part in ("HOST", "PORT", "USER", "PASSWORD", "DB")),
+    "HEADWATER_RUN_TASK_DEFINITION",
+}
+
+
+def _document(path):
+    return json.loads(string.Template(path.read_text()).substitute(ACCOUNT))
+
+
+def _known(name):
+    return name in {setting.name for setting in SETTINGS} | DEPLOYMENT or name.startswith("REDSHIFT_")
+
+
+@pytest.mark.parametrize("path", DAGSTER_FILES, ids=lambda path: path.parent.name)
+def test_dagster_reads_each_dagster_yaml(path, tmp_path, monkeypatch):
+    """The schema of the whole file, and of each class's own configuration."""
+    monkeypatch.setattr("os.environ", {"PATH": "/usr/bin"})  # validation resolves no reference
+    shutil.copy(path, tmp_path / "dagster.yaml")
+    settings, _ = dagster_instance_config(str(tmp_path))
+    assert settings["telemetry"] == {"enabled": False}
+    InstanceRef.from_dir(str(tmp_path))
+
+
+def test_the_deployments_agree_on_what_is_not_their_own():
+    files = {path.parent.name: yaml.safe_load(path.read_text()) for path in DAGSTER_FILES}
+    for key in ("run_retries", "retention", "telemetry", "nux"):
+        assert files["compose"][key] == files["ecs"][key]
+    assert files["compose"]["run_monitoring"].items() >= {"enabled": True, "max_runtime_seconds": 54000}.items()
+    for name in ("compose", "ecs"):
+        database = files[name]["storage"]["postgres"]["postgres_db"]
+        params = database.pop("params")
+        assert params["sslmode"] == {"compose": "prefer", "ecs": "require"}[name]
+        assert all(isinstance(value, dict) and value["env"] in DEPLOYMENT for value in database.values())
+
+
+def test_the_workspaces_load(monkeypatch):
+    monkeypatch.setenv("HEADWATER_CODE_HOST", "code")
+    (origin,) = WorkspaceFileTarget([str(DEPLOY / "compose/workspace.yaml")]).create_origins()
+    assert (origin.host, origin.port, origin.location_name) == ("code", 4000, "headwater")
+
+
+AWS_FILES = {
+    "ecs/web.json": ("ecs", "RegisterTaskDefinition"),
+    "ecs/daemon.json": ("ecs", "RegisterTaskDefinition"),
+    "ecs/run.json": ("ecs", "RegisterTaskDefinition"),
+    "batch/job-definition.json": ("batch", "RegisterJobDefinition"),
+}
+
+
+def test_every_aws_document_is_checked():
+    found = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*.json") if path.parent.name != "iam"}
+    assert found == set(AWS_FILES)
+
+
+def _containers(document):
+    return document.get("containerDefinitions") or [document["containerProperties"]]
+
+
+@pytest.mark.parametrize("name", AWS_FILES)
+def test_aws_documents_are_what_the_api_takes(name):
+    service, operation = AWS_FILES[name]
+    model = botocore.session.get_session().get_service_model(service).operation_model(operation)
+    report = ParamValidator().validate(_document(DEPLOY / name), model.input_shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+@pytest.mark.parametrize("name", AWS_FILES)
+def test_secrets_are_references_and_names_are_settings(name):
+    for container in _containers(_document(DEPLOY / name)):
+        plain = {entry["name"]: entry["value"] for entry in container["environment"]}
+        referred = {entry["name"]: entry["valueFrom"] for entry in container["secrets"]}
+        assert not plain.keys() & (SECRETS | {"DAGSTER_POSTGRES_PASSWORD"} | referred.keys())
+        assert [found for found in (*plain, *referred) if not _known(found)] == []
+        assert all(re.fullmatch(r"arn:aws:secretsmanager:.*:secret:[\w-]+:\w+::", value) for value in referred.values())
+        assert container["logConfiguration"]["logDriver"] == "awslogs"
+        image = container["image"]
+        assert image == ACCOUNT["HEADWATER_IMAGE"]
+
+
+def test_long_running_tasks_are_watched():
+    checks = {
+        c["name"]: c["healthCheck"]["command"]
+        for name in ("web", "daemon")
+        for c in _containers(_document(DEPLOY / f"ecs/{name}.json"))
+    }
+    assert checks["daemon"] == ["CMD", "dagster-daemon", "liveness-check"]
+    assert all("/server_info" in checks[name][-1] for name in ("web", "viewer"))
+    viewer = _document(DEPLOY / "ecs/web.json")["containerDefinitions"][1]
+    assert "--read-only" in viewer["command"]
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*/iam/*.json")), ids=lambda path: path.stem)
+def test_policies_name_real_actions_and_few_things(path):
+    session = botocore.session.get_session()
+    document = json.loads(string.Template(path.read_text()).substitute(ACCOUNT))
+    assert document["Version"] == "2012-10-17"
+    for statement in document["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        for action in actions:
+            service, operation = action.split(":")
+            assert "*" not in operation, action
+            if service not in ("s3", "redshift"):  # whose actions are not all named after operations
+                names = [*session.get_service_model(service).operation_names, "PassRole", "GetAuthorizationToken"]
+                assert operation in names, action
+
+
+@pytest.fixture(scope="module")
+def record_database():
+    home = Path(tempfile.mkdtemp(prefix="headwater-record-"))
+    home.chmod(0o755)
+    with tcp_postgres(home, "planted-database-password") as database:
+        yield database
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_run_is_launched_on_ecs_without_a_secret_in_its_request(record_database, tmp_path, monkeypatch):
+    """dagster.yaml, run.json and the launcher together, on moto's ECS."""
+    for name, value in {
+        **record_database.environment(),
+        "DAGSTER_COMPUTE_LOGS_BUCKET": "logs",
+        "HEADWATER_RUN_TASK_DEFINITION": "headwater-run",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "planted-aws-key",
+        "ETHEREUM_PROVIDER_URI": "https://node.example.com/planted-node-key",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        ecs, ec2 = boto3.client("ecs"), boto3.client("ec2")
+        ecs.create_cluster(clusterName="headwater")
+        ecs.register_task_definition(**_document(DEPLOY / "ecs/run.json"))
+        network = {
+            "subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+            "securityGroups": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
+        }
+        settings = yaml.safe_load((DEPLOY / "ecs/dagster.yaml").read_text())
+        # No TLS at the test's database, and no task of the launcher's own whose network it could take.
+        settings["storage"]["postgres"]["postgres_db"]["params"] = {"sslmode": "prefer"}
+        settings["run_launcher"]["config"] |= {
+            "use_current_ecs_task_config": False,
+            "run_task_kwargs": {
+                "cluster": "headwater",
+                "launchType": "FARGATE",
+                "networkConfiguration": {"awsvpcConfiguration": network},
+            },
+        }
+        (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(settings))
+        with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+            launched = _launch(instance)
+        (arn,) = ecs.list_tasks(cluster="headwater")["taskArns"]
+        (task,) = ecs.describe_tasks(cluster="headwater", tasks=[arn])["tasks"]
+    command = task["overrides"]["containerOverrides"][0]["command"]
+    assert command[:3] == ["dagster", "api", "execute_run"]
+    assert launched in command[3]
+    assert "planted" not in json.dumps(task, default=str)
+
+
+def _launch(instance):
+    """Launch a job as the daemon does; returns the run's id."""
+    with WorkspaceProcessContext(instance, WorkspaceFileTarget([str(ROOT / "workspace.yaml")])) as process:
+        workspace = process.create_request_context()
+        (location,) = workspace.code_locations
+        job = location.get_repository("__repository__").get_full_job("ethereum_full_refresh_job")
+        plan = location.get_execution_plan(job, {}, None, None, instance)
+        run = instance.create_run(
+            job_name=job.name,
+            run_id=None,
+            run_config={},
+            resolved_op_selection=None,
+            step_keys_to_execute=None,
+            status=dg.DagsterRunStatus.NOT_STARTED,
+            tags={},
+            root_run_id=None,
+            parent_run_id=None,
+            job_snapshot=job.job_snapshot,
+            execution_plan_snapshot=plan.execution_plan_snapshot,
+            parent_job_snapshot=job.parent_job_snapshot,
+            asset_selection=None,
+            asset_check_selection=None,
+            op_selection=None,
+            remote_job_origin=job.get_remote_origin(),
+            job_code_origin=job.get_python_origin(),
+            asset_graph=None,
+        )
+        instance.launch_run(run.run_id, workspace)
+    return run.run_id
+
+
+COMPOSE = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())
+
+
+def test_only_the_proxy_is_reachable_on_the_one_host():
+    services = COMPOSE["services"]
+    assert {name for name, service in services.items() if "ports" in service} == {"proxy"}
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    assert {name for name, service in services.items() if "outside" in service["networks"]} == {"proxy", "code"}
+    for name, service in services.items():
+        assert service["healthcheck"]["test"], name
+        assert service["restart"] == "unless-stopped"
+        for condition in service.get("depends_on", {}).values():
+            assert condition == {"condition": "service_healthy"}
+
+
+def test_compose_holds_no_secret_and_knows_its_names():
+    for name, service in COMPOSE["services"].items():
+        for variable, value in service.get("environment", {}).items():
+            if name not in ("postgres", "proxy"):
+                assert _known(variable), variable
+            assert "PASSWORD" not in variable or value == "${DAGSTER_POSTGRES_PASSWORD:?set it in .env}"
+    names = re.findall(r"^#?([A-Z_]+)=(.*)$", (DEPLOY / "compose/env.example").read_text(), re.MULTILINE)
+    for name, value in names:
+        assert _known(name) or name.startswith("AWS_"), name
+        assert not value or (name not in SECRETS and "PASSWORD" not in name), name
+
+
+VALUES = yaml.safe_load((DEPLOY / "kubernetes/values.yaml").read_text())
+(CODE,) = VALUES["dagster-user-deployments"]["deployments"]
+
+
+def test_the_kubernetes_launchers_configuration():
+    """What the chart makes of the values, as its run launcher takes it."""
+    given = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
+    config = {
+        "instance_config_map": "dagster-instance",
+        "postgres_password_secret": VALUES["global"]["postgresqlSecretName"],
+        "service_account_name": VALUES["serviceAccount"]["name"],
+        "image_pull_policy": given["imagePullPolicy"],
+        "run_k8s_config": {
+            "container_config": given["runK8sConfig"]["containerConfig"],
+            "pod_spec_config": given["runK8sConfig"]["podSpecConfig"],
+            "job_spec_config": given["runK8sConfig"]["jobSpecConfig"],
+        },
+    }
+    checked = process_config(resolve_to_config_type(K8sRunLauncher.config_type()), config)
+    assert checked.success, checked.errors
+    kind = given["runK8sConfig"]
+    k8s_model_from_dict(kubernetes.V1Container, {"name": "run", **_snake(kind["containerConfig"])})
+    k8s_model_from_dict(kubernetes.V1PodSpec, {"containers": [], **_snake(kind["podSpecConfig"])})
+    k8s_model_from_dict(kubernetes.V1JobSpec, {"template": {}, **_snake(kind["jobSpecConfig"])})
+
+
+def _snake(value):
+    """The chart's camel case as the Python models' names; what Kubernetes calls exec, Python may not."""
+    if isinstance(value, dict):
+        value = {"_exec" if key == "exec" else key: inner for key, inner in value.items()}
+        return {
+            re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", key): _snake(inner) for key, inner in value.items()
+        }
+    return [_snake(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("part", ["dagsterWebserver", "dagsterDaemon", "code"])
+def test_kubernetes_parts_are_kubernetes_models(part):
+    given = CODE if part == "code" else VALUES[part]
+    for key, model in {
+        "resources": kubernetes.V1ResourceRequirements,
+        "securityContext": kubernetes.V1SecurityContext,
+        "podSecurityContext": kubernetes.V1PodSecurityContext,
+        "livenessProbe": kubernetes.V1Probe,
+        "readinessProbe": kubernetes.V1Probe,
+    }.items():
+        if key in given:
+            k8s_model_from_dict(model, _snake(given[key]))
+    assert given["podSecurityContext"]["runAsNonRoot"]
+    assert given["image"] == CODE["image"]
+
+
+def test_the_charts_instance_is_configured_as_on_ecs(tmp_path):
+    ecs = yaml.safe_load((DEPLOY / "ecs/dagster.yaml").read_text())
+    added = VALUES["additionalInstanceConfig"]
+    assert added == {key: ecs[key] for key in ("concurrency", "run_monitoring", "run_retries", "retention", "nux")}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(added))
+    dagster_instance_config(str(tmp_path))
+    # The chart writes these itself where they are enabled; a key twice is no YAML.
+    daemon = VALUES["dagsterDaemon"]
+    assert not [part for part in ("runCoordinator", "runMonitoring", "runRetries") if daemon[part]["enabled"]]
+    assert not VALUES["retention"]["enabled"]
+    assert "concurrency" not in VALUES
+
+
+def test_kubernetes_secrets_are_references():
+    text = (DEPLOY / "kubernetes/values.yaml").read_text()
+    names = {entry["name"] for entry in CODE["env"]}
+    assert not names & SECRETS
+    assert [name for name in names if not _known(name)] == []
+    assert CODE["envSecrets"] == [{"name": "headwater"}]
+    assert not VALUES["generatePostgresqlPasswordSecret"]
+    assert "postgresqlPassword" not in text
+    assert VALUES["dagsterWebserver"]["service"]["type"] == "ClusterIP"
+
+
+def test_the_image_is_locked_and_not_roots():
+    lines = (ROOT / "Dockerfile").read_text()
+    assert "--require-hashes -r requirements.lock" in lines
+    assert "etl_command(Path('/var/lib/headwater'))" in lines
+    after = lines[lines.index("USER headwater") :]
+    assert "RUN" not in after
+    assert "HEALTHCHECK" in after
+    assert "/server_info" in after
+    for source in re.findall(r"^COPY (\S+) \S+$", lines, re.MULTILINE):
+        assert (ROOT / source).exists()
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert {"**/.env", "deploy/compose/proxy"} <= set(ignored)
