@@ -31,7 +31,7 @@ RESULTS = Path(__file__).with_name("results.md")
 PARTS = ("export", "latency", "day", "load", "increment")
 LATENCY_MS = 50
 # More distinct contents than this only take memory: a gigabyte for 1,500.
-MOST_DISTINCT = 1_500
+MOST_DISTINCT = 1_000
 FULL = "full"
 HISTORY_BLOCKS = 300
 
@@ -209,7 +209,7 @@ def written(found: Found, arguments: argparse.Namespace) -> str:
 def main(words: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measure the budgets.")
-    parser.add_argument("--blocks", type=int, default=1_000, help="blocks of the comparison (default: 1000)")
+    parser.add_argument("--blocks", type=int, default=2_000, help="blocks of the comparison (default: 2000)")
     parser.add_argument("--day-blocks", type=int, default=BLOCKS_OF_A_DAY, help="blocks of the whole day")
     parser.add_argument("--history-blocks", type=int, default=HISTORY_BLOCKS, help="blocks of each day of history")
     parser.add_argument("--history-days", type=int, default=10, help="the short history; the long one is ten times it")

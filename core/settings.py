@@ -203,6 +203,7 @@ REDSHIFT_PASSWORD = Setting(
     "REDSHIFT_PASSWORD",
     "Its password. Instead of one: REDSHIFT_SECRET, REDSHIFT_CLUSTER or REDSHIFT_WORKGROUP.",
     "from-your-secret-store",
+    secret=True,
 )
 REDSHIFT_SECRET = Setting(
     "REDSHIFT_SECRET",
@@ -238,7 +239,7 @@ REDSHIFT_DBT_USER = Setting(
     "headwater_dbt",
 )
 REDSHIFT_DBT_PASSWORD = Setting(
-    "REDSHIFT_DBT_PASSWORD", "Its password; needs none with REDSHIFT_CLUSTER.", "from-your-secret-store"
+    "REDSHIFT_DBT_PASSWORD", "Its password; needs none with REDSHIFT_CLUSTER.", "from-your-secret-store", secret=True
 )
 
 POSTGRES_HOST = Setting(

@@ -33,6 +33,7 @@ PLANTED = {setting.name: f"planted{index:02}qwertz" for index, setting in enumer
 PLANTED |= {"AWS_SECRET_ACCESS_KEY": "planted90qwertz", "DAGSTER_POSTGRES_PASSWORD": "planted91qwertz"}
 PLANTED |= {"WRONG": "planted92qwertz", "USER": "planted93qwertz"}
 MARK = b"planted"
+REDSHIFT = {"REDSHIFT_USER": "loads", "REDSHIFT_DATABASE": "secrets", "REDSHIFT_IAM_ROLE": "default"}
 # base64 of the mark at each of the three offsets that it may have in a longer text.
 ENCODED = (b"cGxhbnRl", b"BsYW50ZW", b"wbGFudGVk")
 
@@ -98,7 +99,7 @@ class Everything:
 
 
 @pytest.fixture(scope="module")
-def everything(node_uri, s3_endpoint, tmp_path_factory):
+def everything(node_uri, s3_endpoint, redshift_standin, tmp_path_factory):
     base = Path(tempfile.mkdtemp(prefix="headwater-secrets-"))
     base.chmod(0o755)
     home, app = base / "home", base / "app"
@@ -110,6 +111,8 @@ def everything(node_uri, s3_endpoint, tmp_path_factory):
     markets = MarketServer(sample()).start()
     bucket = "secrets"
     s3_client(s3_endpoint).create_bucket(Bucket=bucket)
+    redshift_standin.create_user(REDSHIFT["REDSHIFT_USER"], PLANTED["REDSHIFT_PASSWORD"])
+    redshift_standin.create_database(REDSHIFT["REDSHIFT_DATABASE"], REDSHIFT["REDSHIFT_USER"])
     found = Everything(home, app)
     try:
         with tcp_postgres(base, PLANTED["POSTGRES_PASSWORD"]) as database:
@@ -133,6 +136,10 @@ def everything(node_uri, s3_endpoint, tmp_path_factory):
                 "ETHEREUM_PROVIDER_URI_ARCHIVAL": _node(
                     node_uri.removeprefix("http://"), "ETHEREUM_PROVIDER_URI_ARCHIVAL"
                 ),
+                **REDSHIFT,
+                "REDSHIFT_HOST": redshift_standin.host,
+                "REDSHIFT_PORT": str(redshift_standin.port),
+                "SSL_CERT_FILE": str(redshift_standin.authority),
                 "NOTICE_URL": f"http://{echoes[500].host}/hooks/{PLANTED['NOTICE_URL']}",
                 "LAKE_URI": f"s3://{bucket}/lake",
                 "POSTGRES_HOST": database.host,
@@ -214,10 +221,20 @@ def _runs(echoes):
             f"bitcoin|{DAY}",
         ),
         run("no bucket", blocks, {"LAKE_URI": "s3://nowhere/lake"}),
+        run(
+            "redshift",
+            "key:warehouse/ethereum/* or key:intermediate/ethereum/* or key:marts/ethereum/*",
+            {"WAREHOUSE": "redshift"},
+        ),
+        run(
+            "wrong password of redshift",
+            "key:warehouse/ethereum/blocks",
+            {"WAREHOUSE": "redshift", "REDSHIFT_PASSWORD": PLANTED["WRONG"]},
+        ),
     ]
 
 
-SUCCEED = {"ethereum", "prices", "models"}
+SUCCEED = {"ethereum", "prices", "models", "redshift"}
 
 
 def test_the_runs_did_what_they_were_to_do(everything):

@@ -54,7 +54,7 @@ def _document(path):
 
 
 def _known(name):
-    return name in {setting.name for setting in SETTINGS} | DEPLOYMENT or name.startswith("REDSHIFT_")
+    return name in {setting.name for setting in SETTINGS} | DEPLOYMENT
 
 
 @pytest.mark.parametrize("path", DAGSTER_FILES, ids=lambda path: path.parent.name)
