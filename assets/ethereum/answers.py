@@ -1,20 +1,18 @@
-"""The node's answers as Arrow arrays: JSON read by DuckDB in one pass, outside the interpreter's lock.
+"""The node's answers as Arrow arrays: JSON read by arrow-rs in one pass, outside the interpreter's lock.
 
 The shape that is read follows from the table declarations. Reading takes known fields only, so one answer in each
 batch is also decoded strictly: a field that nothing takes is noticed there, and so is an answer of another shape.
 """
 
-import json
 import re
-import threading
 from collections.abc import Collection, Mapping, Sequence
+from io import BytesIO
 from keyword import iskeyword
 from typing import Any
 
-import duckdb
 import msgspec
-import numpy as np
 import pyarrow as pa
+from arro3.io import read_json
 
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.tables import Column, Table
@@ -42,7 +40,13 @@ REPEATED_FIELDS: dict[str, frozenset[str]] = {
     RECEIPTS.name: frozenset({"blockNumber"}),
     LOGS.name: frozenset({"blockNumber", "transactionIndex"}),
 }
-_STRUCTURES = {"accessList", "authorizationList"}
+_TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
+_SIGNED = ("chainId", "address", "nonce", "yParity", "r", "s")
+# Published as JSON text.
+STRUCTURES = {
+    "accessList": pa.list_(pa.struct([("address", _TEXT), ("storageKeys", _TEXTS)])),
+    "authorizationList": pa.list_(pa.struct([(name, _TEXT) for name in _SIGNED])),
+}
 
 
 def _sources(table: Table, without: Collection[str] = ()) -> dict[str, Column | None]:
@@ -51,25 +55,24 @@ def _sources(table: Table, without: Collection[str] = ()) -> dict[str, Column | 
     return {name: taken.get(name) for name in sorted(taken.keys() | PROOF_FIELDS[table.name]) if name not in without}
 
 
-def _shape(table: Table, children: Mapping[str, Any], *, proofs: bool) -> dict[str, Any]:
-    """What DuckDB is to read of an object: text as it stands, lists of text, structures as JSON text."""
-    shape: dict[str, Any] = dict(children)
+def _fields(table: Table, children: Mapping[str, pa.DataType], *, proofs: bool) -> list[tuple[str, pa.DataType]]:
+    """What is read of an object: text as it stands, lists of text, structures."""
     unread = REPEATED_FIELDS.get(table.name, frozenset()) | (frozenset() if proofs else PROOF_FIELDS[table.name])
+    fields = list(children.items())
     for source, column in _sources(table, children.keys() | unread).items():
-        text = "JSON" if source in _STRUCTURES else "VARCHAR"
-        shape[source] = [text] if column and column.joined else text
-    return shape
+        fields.append((source, STRUCTURES.get(source) or (_TEXTS if column and column.joined else _TEXT)))
+    return fields
 
 
-def _reading(shape: Any) -> str:
-    return f"json_transform(answer, '{json.dumps(shape)}') AS found"
+def _list_of(table: Table, children: Mapping[str, pa.DataType], *, proofs: bool) -> pa.ListType:
+    return pa.list_(pa.struct(_fields(table, children, proofs=proofs)))
 
 
-def _readings(*, proofs: bool) -> tuple[str, str]:
-    """The expressions that read a block, and a block's receipts."""
-    log, transaction, withdrawal = (_shape(table, {}, proofs=proofs) for table in (LOGS, TRANSACTIONS, WITHDRAWALS))
-    block = _shape(BLOCKS, {"transactions": [transaction], "withdrawals": [withdrawal]}, proofs=proofs)
-    return _reading(block), _reading([_shape(RECEIPTS, {"logs": [log]}, proofs=proofs)])
+def _schemas(*, proofs: bool) -> tuple[pa.Schema, pa.Schema]:
+    """What is read of a block, and of a block's receipts."""
+    log, transaction, withdrawal = (_list_of(table, {}, proofs=proofs) for table in (LOGS, TRANSACTIONS, WITHDRAWALS))
+    block = _fields(BLOCKS, {"transactions": transaction, "withdrawals": withdrawal}, proofs=proofs)
+    return pa.schema(block), pa.schema([("receipts", _list_of(RECEIPTS, {"logs": log}, proofs=proofs))])
 
 
 def _struct(table: Table, children: Mapping[str, Any]) -> Any:
@@ -77,7 +80,7 @@ def _struct(table: Table, children: Mapping[str, Any]) -> Any:
     # A block before Shanghai has no list of withdrawals.
     fields: list[Any] = [(name, list[kind] | None, None) for name, kind in children.items()]  # type: ignore[valid-type]
     for source, column in _sources(table, children).items():
-        kind = Any if source in _STRUCTURES else list[str] | None if column and column.joined else str | None
+        kind = Any if source in STRUCTURES else list[str] | None if column and column.joined else str | None
         fields.append((f"{source}_" if iskeyword(source) else source, kind, msgspec.field(default=None, name=source)))
     for name in IGNORED_FIELDS[table.name] - _sources(table).keys() - children.keys():
         unread = msgspec.field(default=msgspec.Raw(), name=name)
@@ -91,19 +94,6 @@ _STRICT_BLOCK = msgspec.json.Decoder(
 _STRICT_RECEIPTS = msgspec.json.Decoder(list[_struct(RECEIPTS, {"logs": _struct(LOGS, {})}) | None])  # type: ignore[misc]
 
 
-def _in_place(answers: Sequence[bytes | msgspec.Raw]) -> pa.Array:
-    """The answers as text that stays where it came from the network: Arrow's views of length, prefix and place."""
-    # Views hold texts of up to 12 bytes themselves; spaces after it do not change a JSON text.
-    buffers = [
-        pa.py_buffer(answer if memoryview(answer).nbytes > 12 else bytes(answer).ljust(13)) for answer in answers
-    ]
-    views = np.zeros(len(buffers), [("length", "<i4"), ("prefix", "S4"), ("buffer", "<i4"), ("offset", "<i4")])
-    views["length"] = [buffer.size for buffer in buffers]
-    views["prefix"] = [bytes(buffer[:4]) for buffer in buffers]
-    views["buffer"] = np.arange(len(buffers))
-    return pa.Array.from_buffers(pa.string_view(), len(buffers), [None, pa.py_buffer(views), *buffers])
-
-
 class AnswerReader:
     """Reads blocks and receipts, and collects the names of fields that no column takes.
 
@@ -112,9 +102,7 @@ class AnswerReader:
 
     def __init__(self, *, proofs: bool = True) -> None:
         self.unknown: set[str] = set()
-        self._block, self._receipts = _readings(proofs=proofs)
-        self._database = duckdb.connect(config={"threads": 1})
-        self._lock = threading.Lock()
+        self._block, self._receipts = _schemas(proofs=proofs)
 
     def blocks(self, answers: Sequence[bytes | msgspec.Raw]) -> pa.StructArray:
         """Blocks with full transactions: one struct for each answer, its fields as text under the node's names.
@@ -123,7 +111,7 @@ class AnswerReader:
             Refusal: when an answer has another shape.
         """
         self._look_through(_STRICT_BLOCK, answers[0])
-        found = self._read(answers, self._block)
+        found = _read(b"\n".join(answers), self._block, len(answers)).to_struct_array()
         if found.field("transactions").null_count:
             raise Refusal(Kind.BROKEN, "a block came without its list of transactions")
         return found
@@ -135,19 +123,11 @@ class AnswerReader:
             Refusal: when an answer has another shape.
         """
         self._look_through(_STRICT_RECEIPTS, answers[0])
-        found = self._read(answers, self._receipts)
+        named = b"".join([part for answer in answers for part in (b'{"receipts":', answer, b"}")])
+        found = _read(named, self._receipts, len(answers)).column("receipts")
         if found.null_count:
             raise Refusal(Kind.BROKEN, "a block's receipts came as something else than a list")
         return found
-
-    def _read(self, answers: Sequence[bytes | msgspec.Raw], reading: str) -> Any:
-        with self._lock:
-            texts = self._database.from_arrow(pa.table({"answer": _in_place(answers)}))
-            try:
-                read = texts.project(reading).to_arrow_table()
-            except duckdb.Error as error:
-                raise Refusal(Kind.BROKEN, str(error).splitlines()[0][:200]) from error
-        return read.column("found").combine_chunks()
 
     def _look_through(self, decoder: msgspec.json.Decoder, raw: bytes | msgspec.Raw) -> None:
         try:
@@ -172,3 +152,15 @@ class AnswerReader:
         known = _sources(table).keys() | IGNORED_FIELDS[table.name] | set(children)
         for record in records:
             self.unknown.update(f"{table.name}.{name}" for name in record.keys() - known)
+
+
+def _read(objects: bytes, schema: pa.Schema, count: int) -> pa.RecordBatch:
+    """JSON objects one after the other as rows."""
+    try:
+        stream = read_json(BytesIO(objects), schema, batch_size=count)
+        (rows,) = pa.RecordBatchReader.from_stream(stream)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
+    if rows.num_rows != count:
+        raise Refusal(Kind.BROKEN, f"{rows.num_rows} objects came for {count}")
+    return rows

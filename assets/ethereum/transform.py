@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.json import encode
 
+from assets.ethereum.answers import STRUCTURES
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.columns import array, quantities
 from core.errors import InvalidAnswer
@@ -98,9 +99,9 @@ def block_rows(blocks: pa.StructArray) -> Rows:
     return Rows(
         list(zip(*(column.to_pylist() for column in heads), strict=True)),
         {
-            BLOCKS.name: _rows(BLOCKS, blocks, own),
+            BLOCKS.name: _copied(_rows(BLOCKS, blocks, own)),
             TRANSACTIONS.name: transaction_rows,
-            WITHDRAWALS.name: withdrawal_rows,
+            WITHDRAWALS.name: _copied(withdrawal_rows),
         },
         {
             BLOCKS.name: np.arange(len(blocks) + 1),
@@ -141,7 +142,9 @@ def receipt_rows(receipts: pa.ListArray, refs: Sequence[BlockRef]) -> Rows:
     )
     ends, heads = ends_of(many), [(ref.number, ref.hash, "", ref.timestamp) for ref in refs]
     return Rows(
-        heads, {RECEIPTS.name: rows, LOGS.name: log_rows}, {RECEIPTS.name: ends, LOGS.name: ends_of(emitted)[ends]}
+        heads,
+        {RECEIPTS.name: _copied(rows), LOGS.name: log_rows},
+        {RECEIPTS.name: ends, LOGS.name: ends_of(emitted)[ends]},
     )
 
 
@@ -184,19 +187,37 @@ def _read(table: Table, column: Column, items: pa.StructArray, heights: pa.Array
         raise _unreadable(table, column, texts, heights) from None
     if column.joined:
         return pc.binary_join(texts, ",")
-    if column.source in ("accessList", "authorizationList"):
-        return _canonical(texts)
+    if column.source in STRUCTURES:
+        return _as_json(texts, column.source)
     return pc.ascii_lower(texts) if column.lower_case else texts
 
 
-def _canonical(texts: pa.StringArray) -> pa.StringArray:
-    """JSON text with sorted keys: clients order the keys of an object as they like."""
-    filled = pc.fill_null(pc.greater(pc.binary_length(texts), len("[]")), False)
-    if not pc.any(filled, min_count=0).as_py():
-        return texts
-    structures = map(msgspec.json.decode, texts.filter(filled).to_pylist())
-    sorted_ = [msgspec.json.encode(structure, order="sorted") for structure in structures]
-    return pc.replace_with_mask(texts, filled, pa.array(sorted_, pa.string()))
+def _as_json(lists: pa.ListArray, source: str) -> pa.StringArray:
+    """Structures as JSON text, their keys sorted: clients order the keys of an object as they like."""
+    objects = (_access_lists if source == "accessList" else _encoded)(pc.list_flatten(lists))
+    if objects.null_count:
+        raise Refusal(Kind.BROKEN, f"an entry of {source} lacks a field")
+    ends = ends_of(pc.list_value_length(lists).fill_null(0).to_numpy()).astype(np.int32)
+    cells = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), objects), ",")
+    return pc.if_else(lists.is_valid(), pc.binary_join_element_wise("[", cells, "]", ""), pa.scalar(None, pa.string()))
+
+
+def _access_lists(entries: pa.StructArray) -> pa.StringArray:
+    """Entries of access lists, many of which hold dozens of keys, as JSON objects."""
+    keys = entries.field("storageKeys")
+    quoted = pc.binary_join_element_wise('"', pc.binary_join(keys, '","'), '"', "")
+    held = pc.if_else(pc.greater(pc.list_value_length(keys), 0), quoted, "")
+    return pc.binary_join_element_wise('{"address":"', entries.field("address"), '","storageKeys":[', held, "]}", "")
+
+
+def _encoded(entries: pa.StructArray) -> pa.StringArray:
+    """Any structures as JSON objects, one by one."""
+    return pa.array([encode(entry, order="sorted") for entry in entries.to_pylist()], pa.string())
+
+
+def _copied(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Few rows that wait long until there are enough to be written: as parts of the answers they would keep these."""
+    return rows.take(pa.array(np.arange(rows.num_rows)))
 
 
 def _withdrawal_cells(lists: pa.ListArray, items: pa.StructArray, rows: pa.RecordBatch) -> pa.StringArray:
