@@ -57,7 +57,8 @@ def test_requests_that_batch_would_fail_later_are_refused_at_once():
 
 def test_every_setting_that_names_a_credential_is_secret():
     words = ("PASSWORD", "KEY", "TOKEN", "PROVIDER_URI", "NOTICE_URL")
-    assert {s.name for s in SETTINGS if any(word in s.name for word in words)} == {s.name for s in SETTINGS if s.secret}
+    names = {s.name for s in SETTINGS if any(word in s.name for word in words)} - {"LAKE_KMS_KEY"}  # a key's name
+    assert names == {s.name for s in SETTINGS if s.secret}
 
 
 class Described:
