@@ -142,6 +142,8 @@ class Spool:
     def finish(self, day: DaySpool, blocks: BlockSpan | None, evidence: Mapping[str, Any] | None = None) -> None:
         for name, spooled in day.finish(blocks, evidence).items():
             self._days[name].append(spooled)
+        for pool in (pa.default_memory_pool(), pa.system_memory_pool()):
+            pool.release_unused()  # what the day needed is not kept for the steps after it
 
     def tables(self) -> dict[str, SpooledTable]:
         """The finished days of each table."""

@@ -30,7 +30,7 @@ PARQUET, CSV = "parquet", "csv"
 # A data file without a manifest belongs to a killed run once it is older than any run may last.
 ORPHAN_AFTER = timedelta(hours=24)
 
-BATCH_ROWS = 16_384
+BATCH_ROWS = 8_192
 
 
 class Lake:
@@ -171,7 +171,7 @@ class LakeDay:
             yield pa.RecordBatch.from_pylist([], pa.schema([self.table_.arrow_schema.field(name) for name in names]))
             for path in self.local_files(Path(scratch)):
                 with pq.ParquetFile(path, pre_buffer=False) as file:  # else the whole file is held
-                    yield from file.iter_batches(BATCH_ROWS, columns=names)
+                    yield from file.iter_batches(BATCH_ROWS, columns=names, use_threads=False)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows as one Arrow table."""
