@@ -7,6 +7,7 @@ go after the new manifest stands.
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -116,6 +117,15 @@ class Lake:
         return self.store.uri(day_prefix(manifest.dataset, manifest.day))
 
 
+@contextmanager
+def _there(uri: str) -> Iterator[None]:
+    """Says of a file that went meanwhile, since its day was exported anew, what a missing object is said."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise gone(uri) from error
+
+
 @dataclass(frozen=True)
 class LakeDay:
     """One day of a table, as its manifest describes it."""
@@ -134,7 +144,9 @@ class LakeDay:
         paths = []
         for file in self.manifest.files:
             path = self.store.fetch(file.key, scratch)
-            if path.stat().st_size != file.bytes or sha256_of(path) != file.sha256:
+            with _there(self.store.uri(file.key)):
+                intact = path.stat().st_size == file.bytes and sha256_of(path) == file.sha256
+            if not intact:
                 raise LakeChanged(
                     f"Lake: {self.store.uri(file.key)} is not the file its manifest lists. Its export was interrupted "
                     f"or is under way: materialize lake/{self.table_.system}/{self.table_.name} for {self.day} again."
@@ -170,7 +182,9 @@ class LakeDay:
         with tempfile.TemporaryDirectory(prefix="headwater-read-") as scratch:
             yield pa.RecordBatch.from_pylist([], pa.schema([self.table_.arrow_schema.field(name) for name in names]))
             for path in self.local_files(Path(scratch)):
-                with pq.ParquetFile(path, pre_buffer=False) as file:  # else the whole file is held
+                with _there(str(path)):
+                    opened = pq.ParquetFile(path, pre_buffer=False)  # else the whole file is held
+                with opened as file:
                     yield from file.iter_batches(BATCH_ROWS, columns=names, use_threads=False)
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:

@@ -165,3 +165,23 @@ def test_a_range_of_days_is_one_object(store, format, clock):
     found = lake.open(ITEMS, days)
     assert found.rows == found.table().num_rows == 3
     assert found.on(days[2]).table(["block_number"]).column(0).to_pylist() == [0, 1]
+
+
+@pytest.mark.parametrize("moment", ["before it is checked", "before it is opened"])
+def test_a_file_that_goes_while_it_is_read_says_to_run_again(tmp_path, clock, monkeypatch, moment):
+    lake = Lake(LocalObjectStore(tmp_path), clock=clock)
+    _publish(lake, 1, 2)
+    day = lake.open(ITEMS, [DAY]).days[0]
+    step = "fetch" if moment == "before it is checked" else "local_files"
+    owner = LocalObjectStore if step == "fetch" else type(day)
+    real = getattr(owner, step)
+
+    def beside_another_run(*arguments):
+        found = real(*arguments)
+        for path in [found] if step == "fetch" else found:
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(owner, step, beside_another_run)
+    with pytest.raises(LakeChanged, match="Run again"):
+        day.table()
