@@ -53,7 +53,7 @@ dev: setup ## Open the Dagster UI on http://localhost:3000
 	@$(BIN)/dagster dev -w workspace.yaml
 
 test: .venv/.ready-dev ## Run the tests
-	@echo "Running the tests (some minutes on two cores)"
+	@echo "Running the tests (20 minutes on two cores)"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: setup ## Measure the budgets beside ethereum-etl and cryo (BENCH="--blocks 300" for a short run)

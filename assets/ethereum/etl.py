@@ -39,11 +39,10 @@ from core.spool import DaySpool, Spool, SpooledTable
 from core.tables import Table
 from resources.clients import etl_files
 from resources.clients.ethereum_node import EthereumNode
+from resources.clients.etl_runner import PROVIDER
 from resources.clients.lake import LakeDay, LakeObject
 
 ENGINE = "ethereum-etl"
-# Stands in a command for the node's address, which may hold a key and goes no way that others can read.
-PROVIDER = "{provider}"
 # The old DAG's: blocks of a batch, and receipts of one.
 WORKERS, BLOCKS_AT_ONCE, RECEIPTS_AT_ONCE = "10", "10", "100"
 # What rows are put in order by; those of a block without more to go by stand together already, in their order.

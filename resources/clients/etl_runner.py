@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 # What is shorter is part of too many innocent words.
 SHORTEST = 8
+# What stands in a command for the node's address, which may hold a key and goes no way that others can read.
 PROVIDER, PROVIDER_VARIABLE = "{provider}", "ETHEREUM_ETL_PROVIDER_URI"
 
 
