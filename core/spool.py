@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +21,7 @@ from core.tables import Table
 # Rows are gathered to about this size before a row group is written.
 ROW_GROUP_BYTES = 16 << 20
 # From so many of a file's first rows it is seen which columns repeat themselves.
-SAMPLED_ROWS = 20_000
+SAMPLED_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,17 @@ class SpooledTable:
         return sum(day.rows for day in self.days)
 
 
+class RowSpan(NamedTuple):
+    """Some rows of a batch, from ``start`` up to before ``stop``."""
+
+    batch: pa.RecordBatch
+    start: int
+    stop: int
+
+
+BatchOrSpan = pa.RecordBatch | RowSpan
+
+
 def _repeating(sample: pa.Table) -> list[str]:
     """Columns of which half the values or more repeat others: in the others a dictionary only costs time."""
     return [name for name in sample.column_names if 2 * pc.count_distinct(sample[name]).as_py() <= sample.num_rows]
@@ -62,19 +73,28 @@ class DayWriter:
         self.rows = 0
         self.path = path
         self._schema = table.arrow_schema
-        self._gathered: list[pa.RecordBatch] = []
-        self._bytes = 0
+        self._gathered: list[RowSpan] = []
+        self._bytes, self._row_bytes = 0.0, 0.0
         self._file: pq.ParquetWriter | None = None
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        self.rows += batch.num_rows
-        self._gathered.append(batch)
-        self._bytes += batch.nbytes
+    def write(self, rows: BatchOrSpan) -> None:
+        span = rows if isinstance(rows, RowSpan) else RowSpan(rows, 0, rows.num_rows)
+        if span.stop == span.start:
+            return
+        last = self._gathered[-1] if self._gathered else None
+        if last and last.batch is span.batch and last.stop == span.start:
+            self._gathered[-1] = last._replace(stop=span.stop)  # neighbours cost no more than one of them
+        else:
+            self._gathered.append(span)
+            self._row_bytes = span.batch.nbytes / span.batch.num_rows
+        self.rows += span.stop - span.start
+        self._bytes += self._row_bytes * (span.stop - span.start)
         if self._bytes >= ROW_GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
-        gathered = pa.Table.from_batches(self._gathered, self._schema)
+        parts = [batch.slice(start, stop - start) for batch, start, stop in self._gathered]
+        gathered = pa.Table.from_batches(parts, self._schema)
         if self._file is None:
             repeating = _repeating(gathered.slice(0, SAMPLED_ROWS))
             self._file = pq.ParquetWriter(
@@ -82,7 +102,7 @@ class DayWriter:
             )
         if gathered.num_rows:
             self._file.write_table(gathered, row_group_size=gathered.num_rows)
-        self._gathered, self._bytes = [], 0
+        self._gathered, self._bytes = [], 0.0
 
     def close(self) -> None:
         self._flush()
@@ -99,12 +119,12 @@ class DaySpool:
     def __init__(self, tables: Sequence[Table], day: date, directory: Path, hold_back: int = 0):
         self.day = day
         self._writers = {table.name: DayWriter(table, directory / f"{table.name}-{day}.parquet") for table in tables}
-        self._held: deque[tuple[int, Mapping[str, pa.RecordBatch]]] = deque()
+        self._held: deque[tuple[int, Mapping[str, BatchOrSpan]]] = deque()
         self._hold_back = hold_back
 
-    def add(self, block: int, batches: Mapping[str, pa.RecordBatch]) -> None:
+    def add(self, block: int, tables: Mapping[str, BatchOrSpan]) -> None:
         """Append the rows of a block, above all added before."""
-        self._held.append((block, batches))
+        self._held.append((block, tables))
         while self._held and self._held[0][0] <= block - self._hold_back:
             self._write(self._held.popleft()[1])
 
@@ -113,15 +133,15 @@ class DaySpool:
         while self._held and self._held[-1][0] >= from_block:
             self._held.pop()
 
-    def _write(self, batches: Mapping[str, pa.RecordBatch]) -> None:
-        for name, batch in batches.items():
+    def _write(self, tables: Mapping[str, BatchOrSpan]) -> None:
+        for name, rows in tables.items():
             if name in self._writers:
-                self._writers[name].write(batch)
+                self._writers[name].write(rows)
 
     def finish(self, blocks: BlockSpan | None, evidence: Mapping[str, Any] | None = None) -> dict[str, SpooledDay]:
         """Write what is held and close the files; one spooled day per table."""
-        for _, batches in self._held:
-            self._write(batches)
+        for _, tables in self._held:
+            self._write(tables)
         self._held.clear()
         for writer in self._writers.values():
             writer.close()

@@ -5,17 +5,19 @@ batch is also decoded strictly: a field that nothing takes is noticed there, and
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from io import BytesIO
 from keyword import iskeyword
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from arro3.io import read_json
 
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.tables import Column, Table
+from resources.clients.endpoints import Answer
 from resources.clients.transports import Kind, Refusal
 
 # Left out on purpose: uncles have no table, the rest repeats other fields.
@@ -40,6 +42,7 @@ REPEATED_FIELDS: dict[str, frozenset[str]] = {
     RECEIPTS.name: frozenset({"blockNumber"}),
     LOGS.name: frozenset({"blockNumber", "transactionIndex"}),
 }
+_VERSION = b'"jsonrpc"'
 _TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
 _SIGNED = ("chainId", "address", "nonce", "yParity", "r", "s")
 # Published as JSON text.
@@ -69,10 +72,12 @@ def _list_of(table: Table, children: Mapping[str, pa.DataType], *, proofs: bool)
 
 
 def _schemas(*, proofs: bool) -> tuple[pa.Schema, pa.Schema]:
-    """What is read of a block, and of a block's receipts."""
+    """What is read of a batch of responses about blocks, and of one about blocks' receipts."""
     log, transaction, withdrawal = (_list_of(table, {}, proofs=proofs) for table in (LOGS, TRANSACTIONS, WITHDRAWALS))
-    block = _fields(BLOCKS, {"transactions": transaction, "withdrawals": withdrawal}, proofs=proofs)
-    return pa.schema(block), pa.schema([("receipts", _list_of(RECEIPTS, {"logs": log}, proofs=proofs))])
+    block = pa.struct(_fields(BLOCKS, {"transactions": transaction, "withdrawals": withdrawal}, proofs=proofs))
+    receipts = _list_of(RECEIPTS, {"logs": log}, proofs=proofs)
+    of_block, of_receipts = (pa.list_(pa.struct([("id", pa.int64()), ("result", kind)])) for kind in (block, receipts))
+    return pa.schema([("responses", of_block)]), pa.schema([("responses", of_receipts)])
 
 
 def _struct(table: Table, children: Mapping[str, Any]) -> Any:
@@ -88,10 +93,15 @@ def _struct(table: Table, children: Mapping[str, Any]) -> Any:
     return msgspec.defstruct(table.name.capitalize(), fields, forbid_unknown_fields=True, gc=False)
 
 
-_STRICT_BLOCK = msgspec.json.Decoder(
+def _strict(result: Any) -> msgspec.json.Decoder:
+    """Decodes a response with such a result."""
+    return msgspec.json.Decoder(msgspec.defstruct("Response", [("result", result)]))
+
+
+_STRICT_BLOCK = _strict(
     _struct(BLOCKS, {"transactions": _struct(TRANSACTIONS, {}), "withdrawals": _struct(WITHDRAWALS, {})})
 )
-_STRICT_RECEIPTS = msgspec.json.Decoder(list[_struct(RECEIPTS, {"logs": _struct(LOGS, {})}) | None])  # type: ignore[misc]
+_STRICT_RECEIPTS = _strict(list[_struct(RECEIPTS, {"logs": _struct(LOGS, {})}) | None])  # type: ignore[misc]
 
 
 class AnswerReader:
@@ -104,38 +114,35 @@ class AnswerReader:
         self.unknown: set[str] = set()
         self._block, self._receipts = _schemas(proofs=proofs)
 
-    def blocks(self, answers: Sequence[bytes | msgspec.Raw]) -> pa.StructArray:
-        """Blocks with full transactions: one struct for each answer, its fields as text under the node's names.
+    def blocks(self, answer: Answer) -> pa.StructArray:
+        """Blocks with full transactions: one struct for each call, its fields as text under the node's names.
 
         Raises:
-            Refusal: when an answer has another shape.
+            Refusal: when the results are not blocks, one for each call in their order.
         """
-        self._look_through(_STRICT_BLOCK, answers[0])
-        found = _read(b"\n".join(answers), self._block, len(answers)).to_struct_array()
+        self._look_through(_STRICT_BLOCK, answer)
+        found = _results(answer, self._block)
         if found.field("transactions").null_count:
             raise Refusal(Kind.BROKEN, "a block came without its list of transactions")
         return found
 
-    def receipts(self, answers: Sequence[bytes | msgspec.Raw]) -> pa.ListArray:
-        """Blocks' receipts with their logs: one list for each answer; null where the node has no receipt yet.
+    def receipts(self, answer: Answer) -> pa.ListArray:
+        """Blocks' receipts with their logs: one list for each call; null where the node has no receipt yet.
 
         Raises:
-            Refusal: when an answer has another shape.
+            Refusal: when the results are not lists of receipts, one for each call in their order.
         """
-        self._look_through(_STRICT_RECEIPTS, answers[0])
-        named = b"".join([part for answer in answers for part in (b'{"receipts":', answer, b"}")])
-        found = _read(named, self._receipts, len(answers)).column("receipts")
-        if found.null_count:
-            raise Refusal(Kind.BROKEN, "a block's receipts came as something else than a list")
-        return found
+        self._look_through(_STRICT_RECEIPTS, answer)
+        return _results(answer, self._receipts)
 
-    def _look_through(self, decoder: msgspec.json.Decoder, raw: bytes | msgspec.Raw) -> None:
+    def _look_through(self, decoder: msgspec.json.Decoder, answer: Answer) -> None:
+        first = _first_response(answer.body)
         try:
-            decoder.decode(raw)
+            decoder.decode(first)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if "unknown field" not in str(error):
                 raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
-            self._note(msgspec.json.decode(raw))
+            self._note(msgspec.json.decode(first)["result"])
 
     def _note(self, found: Any) -> None:
         """Collect the unknown fields of a block or of its receipts."""
@@ -154,13 +161,45 @@ class AnswerReader:
             self.unknown.update(f"{table.name}.{name}" for name in record.keys() - known)
 
 
-def _read(objects: bytes, schema: pa.Schema, count: int) -> pa.RecordBatch:
-    """JSON objects one after the other as rows."""
+def _first_response(body: bytes) -> bytes:
+    """A batch's first object, without decoding the others: it ends before the object that names the version again.
+
+    Where a node writes the version last, this is no JSON; such answers are taken apart elsewhere and then read.
+    """
+    named = body.find(_VERSION, body.find(_VERSION) + len(_VERSION))
+    following = len(body) if named < 0 else body.rfind(b"{", 0, named)
+    return body[body.find(b"{") : body.rfind(b"}", 0, following) + 1]
+
+
+class _Joined:
+    """Texts to be read as one file, without making one of them."""
+
+    def __init__(self, *texts: bytes):
+        self._files = [BytesIO(text) for text in texts]
+
+    def read(self, size: int) -> bytes:
+        while self._files:
+            if found := self._files[0].read(size):
+                return found
+            del self._files[0]
+        return b""
+
+    def seek(self, *_: Any) -> int:
+        raise OSError("read once, from its beginning")
+
+
+def _results(answer: Answer, schema: pa.Schema) -> pa.Array:
+    """The results of all responses."""
+    text = (answer.body,) if answer.body[:1] == b"[" else (b"[", answer.body, b"]")
     try:
-        stream = read_json(BytesIO(objects), schema, batch_size=count)
-        (rows,) = pa.RecordBatchReader.from_stream(stream)
+        stream = read_json(_Joined(b'{"responses":', *text, b"}"), schema, batch_size=1)
+        (row,) = pa.RecordBatchReader.from_stream(stream)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
-    if rows.num_rows != count:
-        raise Refusal(Kind.BROKEN, f"{rows.num_rows} objects came for {count}")
-    return rows
+    responses = pc.list_flatten(row.column("responses"))
+    if responses.field("id").to_pylist() != list(answer.ids):
+        raise Refusal(Kind.BROKEN, f"{len(responses)} answers to {len(answer.ids)} requests, or in another order")
+    results = responses.field("result")
+    if results.null_count:
+        raise Refusal(Kind.BROKEN, "an answer without a result")
+    return results

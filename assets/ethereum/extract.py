@@ -9,7 +9,6 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from more_itertools import chunked
@@ -35,6 +34,7 @@ from core.progress import Progress
 from core.spool import DaySpool, Spool, SpooledTable
 from core.tables import Table
 from core.windows import day_of
+from resources.clients.endpoints import Answer
 from resources.clients.ethereum_node import BlockRef, EthereumNode
 from resources.clients.lake import LakeDay, LakeObject
 from resources.clients.transports import Kind, Refusal
@@ -126,8 +126,8 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
     spool.finish(day, span, evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds))
 
 
-def _read_blocks(export: Export, numbers: Sequence[int], raws: Sequence[msgspec.Raw]) -> list[BlockRows | Refusal]:
-    answers = export.reader.blocks(raws)
+def _read_blocks(export: Export, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
+    answers = export.reader.blocks(answer)
     found = answers.field("number").to_pylist()
     for number, came in zip(numbers, found, strict=True):
         if came != hex(number):

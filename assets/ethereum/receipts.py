@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 
-import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +14,7 @@ from assets.ethereum.tables import LOGS, RECEIPTS
 from assets.ethereum.transform import BlockRows, receipt_rows
 from core.errors import MethodUnsupported
 from core.spool import SpooledTable
+from resources.clients.endpoints import Answer
 from resources.clients.ethereum_node import BlockRef, moved, one_each
 from resources.clients.lake import LakeDay, LakeObject
 from resources.clients.transports import Kind, Refusal
@@ -65,12 +66,9 @@ def _receipts(export: Export, blocks: LakeDay, transactions: LakeDay) -> Iterato
         yield from chain([first], answers)
 
 
-def _read_receipts(
-    export: Export, blocks: Sequence[BlockRef], raws: Sequence[msgspec.Raw]
-) -> list[BlockRows | Refusal]:
-    answers = export.reader.receipts(raws)
-    for block, receipts in zip(blocks, answers, strict=True):
-        _check_whole(block, receipts.values)
+def _read_receipts(export: Export, blocks: Sequence[BlockRef], answer: Answer) -> list[BlockRows | Refusal]:
+    answers = export.reader.receipts(answer)
+    _check_whole(blocks, answers)
     rows = receipt_rows(answers, blocks)
     sent = pa.concat_arrays([block.transaction_hashes for block in blocks])
     if not rows.tables[RECEIPTS.name].column("transaction_hash").equals(sent):
@@ -81,14 +79,23 @@ def _read_receipts(
     return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
 
 
-def _check_whole(block: BlockRef, receipts: pa.StructArray) -> None:
-    """Refuse what is not one receipt for each transaction of that very block."""
+def _check_whole(blocks: Sequence[BlockRef], answers: pa.ListArray) -> None:
+    """Refuse what is not one receipt for each transaction of those very blocks."""
+    receipts = pc.list_flatten(answers)
+    logs = receipts.field("logs")
+    owners = np.repeat(np.arange(len(blocks)), pc.list_value_length(answers))
     if receipts.null_count:
+        block = blocks[owners[pc.index(receipts.is_null(), True).as_py()]]
         raise Refusal(Kind.BEHIND, f"a receipt of block {block.number} is null")
-    if receipts.field("logs").null_count:
+    if logs.null_count:
+        block = blocks[owners[pc.index(logs.is_null(), True).as_py()]]
         raise Refusal(Kind.BROKEN, f"a receipt of block {block.number} has no list of logs")
-    for items in (receipts, pc.list_flatten(receipts.field("logs"))):
-        for stated in pc.unique(items.field("blockHash")).to_pylist():
-            if stated != block.hash:
-                raise Refusal(Kind.MOVED, moved(block, stated))
-    one_each(block, receipts)
+    hashes = pa.array([block.hash for block in blocks])
+    owners_of_logs = np.repeat(owners, pc.list_value_length(logs))
+    for items, owner in ((receipts, owners), (pc.list_flatten(logs), owners_of_logs)):
+        stated = items.field("blockHash")
+        at_home = pc.fill_null(pc.equal(stated, hashes.take(pa.array(owner))), False)
+        if (astray := pc.index(at_home, False).as_py()) >= 0:
+            raise Refusal(Kind.MOVED, moved(blocks[owner[astray]], stated[astray].as_py()))
+    for block, found in zip(blocks, answers, strict=True):
+        one_each(block, found)

@@ -17,6 +17,7 @@ from assets.ethereum.answers import STRUCTURES
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.columns import array, quantities
 from core.errors import InvalidAnswer
+from core.spool import RowSpan
 from core.tables import Column, ColumnType, Table
 from core.windows import dates_of
 from resources.clients.ethereum_node import BlockRef
@@ -34,7 +35,7 @@ class BlockRows:
     hash: str
     parent_hash: str
     timestamp: int
-    tables: dict[str, pa.RecordBatch]
+    tables: dict[str, RowSpan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +52,16 @@ class Rows:
 
     def blocks(self) -> list[BlockRows]:
         """The rows, block by block."""
+        ends = {name: each.tolist() for name, each in self.ends.items()}
         return [
-            BlockRows(*head, {name: self._part(name, at) for name in self.tables}) for at, head in enumerate(self.heads)
+            BlockRows(*head, {name: RowSpan(rows, *ends[name][at : at + 2]) for name, rows in self.tables.items()})
+            for at, head in enumerate(self.heads)
         ]
 
     def span(self, table: Table, at: int) -> slice:
         """Where the rows of the block at a position stand in a table."""
         start, end = self.ends[table.name][at : at + 2]
         return slice(int(start), int(end))
-
-    def _part(self, name: str, at: int) -> pa.RecordBatch:
-        start, end = self.ends[name][at : at + 2]
-        return self.tables[name].slice(start, end - start)
 
 
 def ends_of(lengths: Any) -> Ends:

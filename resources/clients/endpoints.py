@@ -37,7 +37,41 @@ class Response(msgspec.Struct, gc=False):
         return view.nbytes == len(NULL_BYTES) and bytes(view) == NULL_BYTES
 
 
-_ANSWER = msgspec.json.Decoder(list[Response] | Response)
+_RESPONSES = msgspec.json.Decoder(list[Response] | Response)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came for a batch of calls: JSON text of the response objects. ids: of the calls, in their order."""
+
+    body: bytes
+    ids: Sequence[int]
+
+    @classmethod
+    def of(cls, results: Sequence[bytes | msgspec.Raw]) -> "Answer":
+        """An answer with these results."""
+        ids = range(1, len(results) + 1)
+        objects = [b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (id_, raw) for id_, raw in zip(ids, results, strict=True)]
+        return cls(b"[" + b",".join(objects) + b"]", ids)
+
+    def responses(self) -> list[Response]:
+        """The response objects in the order of the calls.
+
+        Raises:
+            Refusal: when there is no usable answer to the batch as a whole.
+        """
+        try:
+            found = _RESPONSES.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Refusal(Kind.BROKEN, f"not JSON-RPC ({error}), {len(self.body)} bytes") from error
+        if isinstance(found, Response):
+            if found.error is not None and found.id not in self.ids:
+                raise classify(found.error)  # the batch as a whole was refused
+            found = [found]
+        by_id = {response.id: response for response in found}
+        if len(by_id) != len(found) or by_id.keys() != set(self.ids):
+            raise Refusal(Kind.BROKEN, f"answers to other requests: {len(found)} for {len(self.ids)}")
+        return [by_id[id_] for id_ in self.ids]
 
 
 @dataclass
@@ -79,11 +113,11 @@ class Endpoint:
         """Seconds until the endpoint may be asked again; 0 when it may be asked now."""
         return max(0.0, self._paused_until - self._clock.monotonic())
 
-    def exchange(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Response]:
-        """The response objects to a batch of (method, parameters), in the batch's order.
+    def exchange(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> Answer:
+        """The answer to a batch of (method, parameters).
 
         Raises:
-            Refusal: when there is no usable answer to the batch as a whole.
+            Refusal: when none came.
         """
         ids = [next(_ids) for _ in calls]
         objects = [
@@ -98,13 +132,13 @@ class Endpoint:
                 self.traffic.requests += 1
                 self.traffic.calls += len(calls)
             try:
-                answer = self._transport.exchange(body)
+                answer = Answer(self._transport.exchange(body), ids)
             finally:
                 with self._lock:
                     self.busy -= 1
         with self._lock:
-            self.traffic.bytes += len(answer)
-        return _in_order(answer, ids)
+            self.traffic.bytes += len(answer.body)
+        return answer
 
     def _take_tokens(self, calls: int) -> None:
         """Wait for the budget: calls are spaced so that no second holds more than allowed."""
@@ -140,21 +174,6 @@ class Endpoint:
                 pause = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
                 self._failures += 1
                 self._paused_until = now + pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
-
-
-def _in_order(answer: bytes, ids: Sequence[int]) -> list[Response]:
-    try:
-        decoded = _ANSWER.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(Kind.BROKEN, f"not JSON-RPC ({error}), {len(answer)} bytes") from error
-    if isinstance(decoded, Response):
-        if decoded.error is not None and decoded.id not in ids:
-            raise classify(decoded.error)  # the batch as a whole was refused
-        decoded = [decoded]
-    by_id = {response.id: response for response in decoded}
-    if len(by_id) != len(decoded) or by_id.keys() != set(ids):
-        raise Refusal(Kind.BROKEN, f"answers to other requests: {len(decoded)} for {len(ids)}")
-    return [by_id[id_] for id_ in ids]
 
 
 _WORDS = (

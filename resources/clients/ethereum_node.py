@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from resources.clients.clock import Clock
-from resources.clients.endpoints import Endpoint, Traffic, classify
+from resources.clients.endpoints import Answer, Endpoint, Traffic, classify
 from resources.clients.rpc import Call, ReadTogether, RpcClient, given_up
 from resources.clients.transports import Kind, Refusal, transport_for
 
@@ -127,9 +127,9 @@ class EthereumNode:
         hashes = (hash_ for block in asked for hash_ in (block.transaction_hashes or pa.array([])).to_pylist())
         answers = self._rpc.map(Call("eth_getTransactionReceipt", [hash_], bytes) for hash_ in hashes)
         for block in blocks:
-            together = msgspec.Raw(b"[" + b",".join(next(answers) for _ in range(block.transaction_count)) + b"]")
+            together = b"[" + b",".join(next(answers) for _ in range(block.transaction_count)) + b"]"
             try:
-                (outcome,) = read([block], [together])
+                (outcome,) = read([block], Answer.of([together]))
             except Refusal as refusal:
                 outcome = refusal
             if isinstance(outcome, Refusal):

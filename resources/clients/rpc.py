@@ -23,7 +23,7 @@ from core.errors import (
     NodeUnavailable,
 )
 from resources.clients.clock import Clock
-from resources.clients.endpoints import Endpoint, Response, Traffic, classify
+from resources.clients.endpoints import Answer, Endpoint, Response, Traffic, classify
 from resources.clients.transports import Kind, Refusal
 
 # With an endpoint's pauses of 0.5 s doubling to 30 s, some two minutes until a call is given up.
@@ -53,9 +53,9 @@ _FINAL = {Kind.UNSUPPORTED, Kind.INVALID, Kind.MOVED, Kind.UNPROVEN}
 
 
 T = TypeVar("T")
-# Makes values of several results at once, given what each call was about. A Refusal stands in the place of a result
-# that is not what was asked for; one that is raised may be any result's, so they are then read one by one.
-ReadTogether = Callable[[Sequence[Any], Sequence[msgspec.Raw]], Sequence[T | Refusal]]
+# Makes values of all results of an answer at once, given what each call was about. A Refusal stands in the place of a
+# result that is not what was asked for; one that is raised may be any result's, so the answer is then taken apart.
+ReadTogether = Callable[[Sequence[Any], Answer], Sequence[T | Refusal]]
 
 
 @dataclass(frozen=True)
@@ -160,16 +160,15 @@ class RpcClient:
     ) -> list[_Pending]:
         """Ask one endpoint; returns what has to be asked again."""
         try:
-            responses = endpoint.exchange([(item.call.method, item.call.params) for item in group])
+            answer = endpoint.exchange([(item.call.method, item.call.params) for item in group])
+            outcomes = self._reader.submit(_outcomes, [item.call for item in group], answer, read).result()
         except Refusal as refusal:
             self._note(endpoint, refusal)
             for item in group:
                 self._count(item, endpoint, refusal, of=len(group))
             return group
         again, worst = [], None
-        for item, outcome in zip(
-            group, self._reader.submit(_outcomes, [item.call for item in group], responses, read).result(), strict=True
-        ):
+        for item, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, Refusal):
                 worst = outcome
                 self._count(item, endpoint, outcome, of=len(group))
@@ -221,12 +220,16 @@ class RpcClient:
             self._clock.sleep(wait)
 
 
-def _outcomes(
-    calls: Sequence[Call], responses: Sequence[Response], read: ReadTogether[Any] | None
-) -> list[Any | Refusal]:
+def _outcomes(calls: Sequence[Call], answer: Answer, read: ReadTogether[Any] | None) -> list[Any | Refusal]:
     """For each call its value, or why there is none."""
+    if read:
+        try:
+            return list(read([call.about for call in calls], answer))
+        except Refusal:
+            pass  # some call's result is at fault, or their order: taken apart, it is seen which
     outcomes: list[Any] = [
-        _result(call, response, as_it_came=read is not None) for call, response in zip(calls, responses, strict=True)
+        _result(call, response, as_it_came=read is not None)
+        for call, response in zip(calls, answer.responses(), strict=True)
     ]
     usable = [at for at, outcome in enumerate(outcomes) if not isinstance(outcome, Refusal)]
     if read and usable:
@@ -238,7 +241,7 @@ def _outcomes(
 
 def _together(read: ReadTogether[T], about: Sequence[Any], raws: Sequence[msgspec.Raw]) -> list[T | Refusal]:
     try:
-        return list(read(about, raws))
+        return list(read(about, Answer.of(raws)))
     except Refusal as refusal:
         if len(raws) == 1:
             return [refusal]

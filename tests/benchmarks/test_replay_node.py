@@ -79,7 +79,9 @@ def test_our_client_finds_the_day(address, chain):
     assert int(node.head()["number"], 16) == chain.head
     assert int(node.finalized()["number"], 16) == chain.finalized
     numbers = range(chain.first, chain.last + 1)
-    hashes = list(node.blocks(numbers, lambda _, raws: [json.loads(bytes(raw))["hash"] for raw in raws]))
+    hashes = list(
+        node.blocks(numbers, lambda _, answer: [found["result"]["hash"] for found in json.loads(answer.body)])
+    )
     assert hashes == [chain.at(number).hash for number in numbers]
     assert DAY.isoformat() == "2025-06-01"
 

@@ -11,6 +11,7 @@ from assets.ethereum.token_events import TRANSFER
 from assets.ethereum.transform import block_rows, receipt_rows
 from benchmarks.synthetic import DAY, SyntheticChain
 from core.windows import day_of
+from resources.clients.endpoints import Answer
 from resources.clients.ethereum_node import BlockRef
 
 BLOCKS = 12
@@ -41,7 +42,7 @@ def test_every_commitment_holds_for_the_exported_rows(chain):
     reader, prover = AnswerReader(), Prover()
     numbers = range(chain.first, chain.first + 6)
     places, held = [chain.at(number) for number in numbers], [chain.answers(number) for number in numbers]
-    answers = reader.blocks([one.block(place, full=True) for one, place in zip(held, places, strict=True)])
+    answers = reader.blocks(Answer.of([one.block(place, full=True) for one, place in zip(held, places, strict=True)]))
     rows = block_rows(answers)
     assert prover.prove_blocks(rows, answers) == {}
     headers = rows.tables["blocks"].to_pylist()
@@ -49,7 +50,7 @@ def test_every_commitment_holds_for_the_exported_rows(chain):
         BlockRef(place.number, place.hash, place.timestamp, header["transaction_count"])
         for place, header in zip(places, headers, strict=True)
     ]
-    answers = reader.receipts([one.receipts(place) for one, place in zip(held, places, strict=True)])
+    answers = reader.receipts(Answer.of([one.receipts(place) for one, place in zip(held, places, strict=True)]))
     roots = [header["receipts_root"] for header in headers]
     assert prover.prove_receipts(receipt_rows(answers, refs), answers, roots) == {}
     assert prover.blocks == 12  # once for the block, once for its receipts

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.progress import Progress
-from core.spool import Spool
+from core.spool import RowSpan, Spool
 from core.tables import Column, ColumnType, Table
 
 DAY = date(2024, 1, 2)
@@ -23,13 +23,14 @@ def _batch(*numbers):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 8)), max_size=25), st.integers(8, 20))
 def test_taken_back_blocks_leave_no_trace(steps, hold_back):
-    """Blocks arrive; sometimes some of the newest are taken back and others arrive in their place."""
+    """Blocks arrive, some in one batch; sometimes the newest are taken back and others take their place."""
     spool = Spool((ROWS,), "test", "off")
     day, head, peak = spool.day(DAY, hold_back), 0, 0
     for size, back in steps:
-        for _ in range(size):
+        arrived = _batch(*range(head + 1, head + size + 1))
+        for at in range(size):
             head += 1
-            day.add(head, {"spooled": _batch(head)})
+            day.add(head, {"spooled": RowSpan(arrived, at, at + 1)})
         peak = max(peak, head)
         gone = min(back, head - max(0, peak - hold_back))  # what is still held back
         if gone:

@@ -4,18 +4,19 @@ import msgspec
 
 from assets.ethereum.answers import AnswerReader
 from assets.ethereum.transform import block_rows, receipt_rows
+from resources.clients.endpoints import Answer
 from resources.clients.ethereum_node import BlockRef
 
 
 def rows_of_blocks(*blocks, reader=None):
     """The rows of some blocks, and the node's fields they were made of. blocks: eth_getBlockByNumber results."""
-    answers = (reader or AnswerReader()).blocks([msgspec.json.encode(block) for block in blocks])
+    answers = (reader or AnswerReader()).blocks(Answer.of([msgspec.json.encode(block) for block in blocks]))
     return block_rows(answers), answers
 
 
 def rows_of_receipts(block, receipts, reader=None):
     """The same of one block's receipts. block: its result of eth_getBlockByNumber; receipts: its receipts."""
-    answers = (reader or AnswerReader()).receipts([msgspec.json.encode(receipts)])
+    answers = (reader or AnswerReader()).receipts(Answer.of([msgspec.json.encode(receipts)]))
     number, stamp = (int(block[name], 16) for name in ("number", "timestamp"))
     return receipt_rows(answers, [BlockRef(number, block["hash"], stamp, len(receipts))]), answers
 

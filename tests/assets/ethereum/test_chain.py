@@ -16,8 +16,8 @@ LENGTH = 300
 READER = AnswerReader()
 
 
-def _read(numbers, raws):
-    return block_rows(READER.blocks(raws)).blocks()
+def _read(numbers, answer):
+    return block_rows(READER.blocks(answer)).blocks()
 
 
 def _collect(clock, chain, behave=None, last=LENGTH - 1):

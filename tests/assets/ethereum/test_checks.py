@@ -107,8 +107,9 @@ def test_a_failed_blocking_check_keeps_the_day_out_of_the_warehouse(graph, monke
     def lossy(self):
         """The blocks as they were proved, but without their first logs."""
         for block in real(self):
-            kept = {name: rows.slice(1) if name == "logs" else rows for name, rows in block.tables.items()}
-            yield replace(block, tables=kept)
+            logs = block.tables.get("logs")
+            kept = {"logs": logs._replace(start=min(logs.start + 1, logs.stop))} if logs else {}
+            yield replace(block, tables=block.tables | kept)
 
     monkeypatch.setattr(Rows, "blocks", lossy)
     result = graph.run(f"{LAKE} or {WAREHOUSE}", DAY, expect_success=False)

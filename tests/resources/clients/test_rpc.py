@@ -22,18 +22,25 @@ def _numbers(node, count=60):
     return list(node.blocks(range(count), _read))
 
 
-def _read(numbers, raws):
+def _results(answer):
+    """What a reader takes out of an answer: results in order, or nothing."""
+    responses = answer.responses()
+    if any(response.is_null for response in responses):
+        raise Refusal(Kind.BROKEN, "an answer without a result")
+    return [msgspec.json.decode(response.result) for response in responses]
+
+
+def _read(numbers, answer):
     """What every reader does first: refuse another block; none of the others for its sake."""
-    for number, raw in zip(numbers, raws, strict=True):
-        block = msgspec.json.decode(raw)
+    for number, block in zip(numbers, _results(answer), strict=True):
         if block["number"] != hex(number):
             yield Refusal(Kind.BROKEN, f"block {block['number']} came for {hex(number)}")
         else:
             yield number
 
 
-def _read_receipts(blocks, raws):
-    return [_receipts_of(block, msgspec.json.decode(raw)) for block, raw in zip(blocks, raws, strict=True)]
+def _read_receipts(blocks, answer):
+    return [_receipts_of(block, receipts) for block, receipts in zip(blocks, _results(answer), strict=True)]
 
 
 def _receipts_of(block, receipts):
