@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.manifest import BlockSpan
+from core.memory import give_back
 from core.tables import Table
 
 # Rows are gathered to about this size before a row group is written.
@@ -58,7 +59,7 @@ class RowSpan(NamedTuple):
     stop: int
 
 
-BatchOrSpan = pa.RecordBatch | RowSpan
+BatchOrSpan: TypeAlias = pa.RecordBatch | RowSpan
 
 
 def _repeating(sample: pa.Table) -> list[str]:
@@ -97,8 +98,15 @@ class DayWriter:
         gathered = pa.Table.from_batches(parts, self._schema)
         if self._file is None:
             repeating = _repeating(gathered.slice(0, SAMPLED_ROWS))
+            # Least and greatest of a column of hashes or addresses help no reader, and their comparing takes time.
+            ranged = [field.name for field in self._schema if not pa.types.is_string(field.type)]
             self._file = pq.ParquetWriter(
-                self.path, self._schema, compression="zstd", use_dictionary=repeating, write_page_index=True
+                self.path,
+                self._schema,
+                compression="zstd",
+                use_dictionary=repeating,
+                write_statistics=ranged,
+                write_page_index=True,
             )
         if gathered.num_rows:
             self._file.write_table(gathered, row_group_size=gathered.num_rows)
@@ -162,8 +170,7 @@ class Spool:
     def finish(self, day: DaySpool, blocks: BlockSpan | None, evidence: Mapping[str, Any] | None = None) -> None:
         for name, spooled in day.finish(blocks, evidence).items():
             self._days[name].append(spooled)
-        for pool in (pa.default_memory_pool(), pa.system_memory_pool()):
-            pool.release_unused()  # what the day needed is not kept for the steps after it
+        give_back()
 
     def tables(self) -> dict[str, SpooledTable]:
         """The finished days of each table."""

@@ -6,7 +6,6 @@ batch is also decoded strictly: a field that nothing takes is noticed there, and
 
 import re
 from collections.abc import Collection, Mapping
-from io import BytesIO
 from keyword import iskeyword
 from typing import Any
 
@@ -166,33 +165,26 @@ def _first_response(body: bytes) -> bytes:
 
     Where a node writes the version last, this is no JSON; such answers are taken apart elsewhere and then read.
     """
-    named = body.find(_VERSION, body.find(_VERSION) + len(_VERSION))
+    named = _next_version(body, _next_version(body, 0) + len(_VERSION))
     following = len(body) if named < 0 else body.rfind(b"{", 0, named)
     return body[body.find(b"{") : body.rfind(b"}", 0, following) + 1]
 
 
-class _Joined:
-    """Texts to be read as one file, without making one of them."""
-
-    def __init__(self, *texts: bytes):
-        self._files = [BytesIO(text) for text in texts]
-
-    def read(self, size: int) -> bytes:
-        while self._files:
-            if found := self._files[0].read(size):
-                return found
-            del self._files[0]
-        return b""
-
-    def seek(self, *_: Any) -> int:
-        raise OSError("read once, from its beginning")
+def _next_version(body: bytes, start: int) -> int:
+    """Where the version is named next; found by its j, many times faster: fields have other letters, values are hex."""
+    at = body.find(b"j", start)
+    while at >= 0 and not body.startswith(_VERSION, at - 1):
+        at = body.find(b"j", at + 1)
+    return at - 1 if at >= 0 else -1
 
 
 def _results(answer: Answer, schema: pa.Schema) -> pa.Array:
     """The results of all responses."""
-    text = (answer.body,) if answer.body[:1] == b"[" else (b"[", answer.body, b"]")
+    batch = answer.body[:1] == b"["
     try:
-        stream = read_json(_Joined(b'{"responses":', *text, b"}"), schema, batch_size=1)
+        stream = read_json(
+            (b'{"responses":%b}' if batch else b'{"responses":[%b]}') % answer.body, schema, batch_size=1
+        )
         (row,) = pa.RecordBatchReader.from_stream(stream)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error

@@ -30,6 +30,7 @@ from assets.ethereum.traces import Row, geth_traces, parity_traces, state_change
 from assets.ethereum.transform import BlockRows, batch, block_rows
 from core.errors import NodeUnavailable
 from core.manifest import BlockSpan
+from core.memory import keep_freed_memory
 from core.progress import Progress
 from core.spool import DaySpool, Spool, SpooledTable
 from core.tables import Table
@@ -60,6 +61,7 @@ class Export:
     verify: str = VERIFY_FULL
 
     def __post_init__(self) -> None:
+        keep_freed_memory()
         self.reader = AnswerReader(proofs=self.verify == VERIFY_FULL)
         self.progress = Progress("blocks", self.say, self.monotonic)
         self.prover = Prover()
