@@ -11,7 +11,7 @@ from devnet.anvil import Anvil, AnvilError, binary
 from devnet.npm import NpmError
 from devnet.record import play
 from resources.clients.lake import Lake
-from resources.clients.object_store import store_for
+from resources.clients.store_of_uri import store_for
 from resources.io_managers.lake import LakeIOManager
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.standins.faulty_node import FaultyNode

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
-from core.errors import LakeChanged, SettingError
+from core.errors import LakeChanged
 from resources.clients.clock import Clock
 
 
@@ -52,23 +51,6 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; it may be gone already."""
         ...
-
-
-def store_for(uri: str, kms_key: str | None = None) -> ObjectStore:
-    """The store of a lake URI: ``s3://bucket/prefix``, or a directory (``file://`` allowed).
-
-    kms_key: what objects on S3 are encrypted with, if not with what the bucket says.
-    """
-    parts = urlsplit(uri)
-    if parts.scheme == "s3" and parts.netloc:
-        from resources.clients.s3_store import S3ObjectStore  # noqa: PLC0415 - the SDK takes half a second to load
-
-        return S3ObjectStore(parts.netloc, parts.path.strip("/"), kms_key)
-    if parts.scheme in ("", "file") and parts.path:
-        return LocalObjectStore(Path(parts.path))
-    raise SettingError(
-        f"LAKE_URI={uri!r}: expected a directory or s3://bucket/prefix, for example s3://my-lake/ethereum"
-    )
 
 
 def gone(uri: str) -> LakeChanged:

@@ -6,7 +6,6 @@ import dagster as dg
 
 from core import settings
 from core.errors import SettingError
-from resources.clients.object_store import store_for
 from resources.clients.redshift import Redshift, RedshiftAddress
 from resources.clients.redshift_login import (
     Login,
@@ -15,6 +14,7 @@ from resources.clients.redshift_login import (
     login_from_secret,
     login_from_workgroup,
 )
+from resources.clients.store_of_uri import store_for
 from resources.io_managers.warehouse import WarehouseReadsAndWrites, roles
 
 _SOURCES = (

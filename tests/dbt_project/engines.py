@@ -12,11 +12,11 @@ from assets.dbt.build import connection_settings
 from assets.ethereum.tables import TABLES
 from resources.clients.duckdb_warehouse import DuckDbWarehouse
 from resources.clients.lake import Lake
-from resources.clients.object_store import store_for
 from resources.clients.postgres import PostgresAddress
 from resources.clients.postgres_warehouse import PostgresWarehouse
 from resources.clients.redshift import Redshift, RedshiftAddress
 from resources.clients.redshift_login import Login
+from resources.clients.store_of_uri import store_for
 from resources.clients.warehouse import Warehouse
 from resources.dbt import PROJECT_DIR
 from tests.standins.redshift.fixtures import IAM_ROLE, PASSWORD, USER

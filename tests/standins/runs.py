@@ -11,7 +11,7 @@ from assets.ethereum.tables import TABLES
 from core.windows import DayWindow
 from definitions import defs
 from resources.clients.lake import Lake
-from resources.clients.object_store import store_for
+from resources.clients.store_of_uri import store_for
 from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.duckdb import DuckDbIOManager

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import LakeChanged, SettingError
-from resources.clients.object_store import LocalObjectStore, MemoryObjectStore, store_for
+from resources.clients.object_store import LocalObjectStore, MemoryObjectStore
 from resources.clients.s3_store import S3ObjectStore
+from resources.clients.store_of_uri import store_for
 
 
 @pytest.fixture(params=["local", "s3", "memory"])

@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import LakeChanged, SettingError, TransientError
 from resources.clients.lake import Lake
-from resources.clients.object_store import store_for
 from resources.clients.s3_store import ATTEMPTS, PART_BYTES, S3ObjectStore
+from resources.clients.store_of_uri import store_for
 from tests.standins.faulty_s3 import Fault, faulty_s3
 from tests.standins.lakes import ITEMS, spooled_items
 from tests.standins.s3 import s3_client
