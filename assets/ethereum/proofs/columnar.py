@@ -1,10 +1,11 @@
 """Recursive length prefix of whole columns at once: Arrow arrays in, Arrow arrays of bytes out.
 
-What ``rlp`` does item by item, for the many small fields of transactions and logs.
+What ``rlp`` does item by item, for the many small fields of transactions and logs. Prefixes and what they stand before
+are pieces until everything of a row is joined: so each byte is copied once.
 """
 
 import binascii
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,11 @@ import pyarrow.compute as pc
 from core.columns import digits
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Pieces: TypeAlias = tuple[pa.BinaryArray, pa.BinaryArray]
 
 _WORD_BYTES = 32
+# Payloads of fewer bytes have a prefix of one byte.
+_SHORT = 56
 # The most bytes of a length that is written out, after the byte that tells how many.
 _LENGTH_BYTES = 4
 
@@ -31,19 +35,19 @@ def unhexed(texts: pa.StringArray) -> pa.BinaryArray:
     return _array(binascii.unhexlify(data[ends[0] : ends[-1]].data), (ends - ends[0]) >> 1)
 
 
-def strings(items: pa.BinaryArray) -> pa.BinaryArray:
+def strings(items: pa.BinaryArray) -> Pieces:
     """Each item as a byte string."""
     ends, data = _parts(items)
     lengths = np.diff(ends)
     bare = lengths == 1
     bare[bare] = data[ends[:-1][bare]] < 0x80  # a byte below 0x80 is its own encoding
-    return joined(_prefixes(lengths, 0x80, bare), items)
+    return _prefixes(lengths, 0x80, ~bare), items
 
 
-def lists(payloads: pa.BinaryArray) -> pa.BinaryArray:
+def lists(payloads: pa.BinaryArray) -> Pieces:
     """Each payload, items that are encoded already, as a list."""
     ends, _ = _parts(payloads)
-    return joined(_prefixes(np.diff(ends), 0xC0), payloads)
+    return _prefixes(np.diff(ends), 0xC0, np.ones(len(payloads), bool)), payloads
 
 
 def grouped(items: pa.BinaryArray, ends: Any) -> pa.BinaryArray:
@@ -52,16 +56,22 @@ def grouped(items: pa.BinaryArray, ends: Any) -> pa.BinaryArray:
     return _array(data, own[np.asarray(ends)])
 
 
-def joined(*columns: pa.BinaryArray | bytes) -> pa.BinaryArray:
-    """Row by row, one after the other; bytes stand in every row."""
-    return pc.binary_join_element_wise(
-        *(pa.scalar(c, pa.binary()) if isinstance(c, bytes) else c for c in columns), b""
-    )
+def joined(*pieces: pa.BinaryArray) -> pa.BinaryArray:
+    """Row by row, one after the other."""
+    return pc.binary_join_element_wise(*pieces, b"")
 
 
-def single_bytes(values: Bytes, where: Any) -> pa.BinaryArray:
-    """One byte in each row that is told, nothing in the others."""
-    return _array(values[where], np.concatenate(([0], np.cumsum(where))))
+def spread(items: pa.BinaryArray, where: Any) -> pa.BinaryArray:
+    """The items in the rows that are told, in order; nothing in the others."""
+    ends, data = _parts(items)
+    lengths = np.zeros(len(where), np.int64)
+    lengths[where] = np.diff(ends)
+    return _array(data[ends[0] : ends[-1]], np.concatenate(([0], np.cumsum(lengths))))
+
+
+def single_bytes(values: Any) -> pa.BinaryArray:
+    """One byte in each row."""
+    return _array(values.astype(np.uint8), np.arange(len(values) + 1))
 
 
 def numbers(values: pa.Array) -> pa.BinaryArray:
@@ -89,21 +99,20 @@ def hex_numbers(texts: pa.StringArray) -> pa.BinaryArray:
     Raises:
         ValueError: when one is something else.
     """
-    padded = pc.ascii_lpad(digits(texts), 2 * _WORD_BYTES, "0")
-    if pc.any(pc.greater(pc.binary_length(padded), 2 * _WORD_BYTES), min_count=0).as_py():
+    bare = digits(texts)
+    width = -(-(pc.max(pc.binary_length(bare)).as_py() or 1) // 2)  # of the longest, in bytes
+    if width > _WORD_BYTES:
         raise ValueError("a number of more than 32 bytes")
-    ends, data = _parts(padded)
-    return _integers(
-        np.frombuffer(binascii.unhexlify(data[ends[0] : ends[-1]].data), np.uint8).reshape(-1, _WORD_BYTES)
-    )
+    ends, data = _parts(pc.ascii_lpad(bare, 2 * width, "0"))
+    return _integers(np.frombuffer(binascii.unhexlify(data[ends[0] : ends[-1]].data), np.uint8).reshape(-1, width))
 
 
-def addresses(texts: pa.StringArray) -> pa.BinaryArray:
+def addresses(texts: pa.StringArray) -> Pieces:
     """Addresses; one that is null or empty as the empty string."""
     return strings(unhexed(pc.fill_null(texts, "0x")))
 
 
-def words(texts: pa.StringArray) -> pa.BinaryArray:
+def words(texts: pa.StringArray) -> Pieces:
     """Comma-joined 32-byte words, each list as RLP would hold it.
 
     Raises:
@@ -145,21 +154,25 @@ def _integers(big_endian: Bytes) -> pa.BinaryArray:
     return _array(cells[kept], np.concatenate(([0], np.cumsum(kept.sum(axis=1)))))
 
 
-def _prefixes(lengths: Any, base: int, bare: Any = None) -> pa.BinaryArray:
-    """What goes before payloads of some lengths; nothing before those that are ``bare``."""
+def _prefixes(lengths: Any, base: int, where: Any) -> pa.BinaryArray:
+    """What goes before payloads of some lengths; nothing in the rows that are not told."""
+    if lengths.max(initial=0) < _SHORT:
+        return spread(single_bytes((base + lengths)[where]), where)
     sizes = np.zeros(len(lengths), np.int64)
     for size in range(1, _LENGTH_BYTES + 1):
-        sizes[lengths >= (56 if size == 1 else 1 << 8 * (size - 1))] = size
+        sizes[lengths >= (_SHORT if size == 1 else 1 << 8 * (size - 1))] = size
     cells = np.empty((len(lengths), 1 + _LENGTH_BYTES), np.uint8)
-    cells[:, 0] = np.where(sizes == 0, base + lengths, base + 55 + sizes)
+    cells[:, 0] = np.where(sizes == 0, base + lengths, base + _SHORT - 1 + sizes)
     cells[:, 1:] = lengths.astype(">u4").view(np.uint8).reshape(-1, _LENGTH_BYTES)
     kept = np.arange(1 + _LENGTH_BYTES) > _LENGTH_BYTES - sizes[:, None]
-    kept[:, 0] = True if bare is None else ~bare
+    kept[:, 0] = where
     return _array(cells[kept], np.concatenate(([0], np.cumsum(kept.sum(axis=1)))))
 
 
 def _parts(items: pa.Array) -> tuple[Any, Bytes]:
     """Where the items begin and end, and the bytes they lie in."""
+    if not len(items):
+        return np.zeros(1, np.int32), np.zeros(0, np.uint8)
     _, offsets, data = items.buffers()
     ends = np.frombuffer(offsets, np.int32)[items.offset : items.offset + len(items) + 1]
     return ends, np.frombuffer(data or b"", np.uint8)

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from assets.ethereum.proofs import columnar, rlp
 
 _NO_ITEMS = b"\xc0"
-_LEGACY, _ACCESS_LIST, _DYNAMIC_FEE, _BLOBS, _DELEGATIONS = range(5)
+_TYPES = set(range(5))
+_LEGACY, _ACCESS_LIST, _DYNAMIC_FEE, _BLOBS, _DELEGATIONS = sorted(_TYPES)
 
 # Header fields that came with later forks, in the order they were appended.
 _APPENDED: tuple[tuple[str, Callable[[Any], bytes]], ...] = (
@@ -54,11 +55,6 @@ def withdrawals(columns: Mapping[str, Sequence[Any]]) -> Iterator[bytes]:
         yield rlp.concatenated(parts)
 
 
-_SIGNED = ["nonce", "gas", "to_address", "value", "input", "gas_price", "max_priority_fee_per_gas", "max_fee_per_gas"]
-_SIGNED += ["access_list", "authorization_list", "max_fee_per_blob_gas", "blob_versioned_hashes"]
-_SIGNATURE = ["v", "r", "s", "yParity", "chainId"]
-
-
 def transactions(rows: pa.RecordBatch, answers: pa.StructArray) -> pa.BinaryArray:
     """Transactions of types 0 to 4 in order, which their hashes are the hashes of.
 
@@ -69,54 +65,46 @@ def transactions(rows: pa.RecordBatch, answers: pa.StructArray) -> pa.BinaryArra
         ValueError: when a value is missing or has another form than its field.
     """
     kinds = pc.fill_null(rows.column("transaction_type"), _LEGACY).to_numpy()
-    rows = rows.select(_SIGNED)
-    answers = pa.RecordBatch.from_arrays([answers.field(name) for name in _SIGNATURE], _SIGNATURE)
-    parts, order = [], []
-    for kind in np.unique(kinds).tolist():
-        if kind not in range(5):
-            raise UnknownTypeError(f"transactions of type {kind} cannot be encoded here")
-        places = np.flatnonzero(kinds == kind)
-        parts.append(_of_kind(kind, rows.take(pa.array(places)), answers.take(pa.array(places))))
-        order.append(places)
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        return pa.array([], pa.binary())
-    return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(order))))
+    if unknown := set(np.unique(kinds).tolist()) - _TYPES:
+        raise UnknownTypeError(f"transactions of type {min(unknown)} cannot be encoded here")
+    typed, priced = kinds != _LEGACY, kinds < _DYNAMIC_FEE
 
+    def only(where: Any, encode: Callable[[pa.Array], pa.BinaryArray], column: pa.Array) -> pa.BinaryArray:
+        """A field that some types have."""
+        return columnar.spread(encode(column.filter(pa.array(where))), where)
 
-def _of_kind(kind: int, rows: pa.RecordBatch, answers: pa.RecordBatch) -> pa.BinaryArray:
-    def number(name: str) -> pa.BinaryArray:
-        return columnar.numbers(rows.column(name))
-
-    nonce, gas, value = (number(name) for name in ("nonce", "gas", "value"))
-    target, data = (
-        columnar.addresses(rows.column("to_address")),
-        columnar.strings(columnar.unhexed(rows.column("input"))),
-    )
-    signature = [columnar.hex_numbers(answers.column(name)) for name in ("r", "s")]
-    if kind == _LEGACY:
-        v = columnar.hex_numbers(answers.column("v"))
-        return columnar.lists(columnar.joined(nonce, number("gas_price"), gas, target, value, data, v, *signature))
-    dynamic = ("max_priority_fee_per_gas", "max_fee_per_gas")
-    fees = [number(name) for name in (("gas_price",) if kind == _ACCESS_LIST else dynamic)]
-    access = _structures(rows.column("access_list"), _access_list)
-    parity = columnar.hex_numbers(pc.coalesce(answers.column("yParity"), answers.column("v")))
-    chain = columnar.hex_numbers(answers.column("chainId"))
+    v = answers.field("v")
     payload = columnar.joined(
-        chain, nonce, *fees, gas, target, value, data, access, *_extra(kind, rows), parity, *signature
+        only(typed, columnar.hex_numbers, answers.field("chainId")),
+        columnar.numbers(rows.column("nonce")),
+        only(priced, columnar.numbers, rows.column("gas_price")),
+        only(~priced, columnar.numbers, rows.column("max_priority_fee_per_gas")),
+        only(~priced, columnar.numbers, rows.column("max_fee_per_gas")),
+        columnar.numbers(rows.column("gas")),
+        *columnar.addresses(rows.column("to_address")),
+        columnar.numbers(rows.column("value")),
+        *columnar.strings(columnar.unhexed(rows.column("input"))),
+        only(typed, _access_lists, rows.column("access_list")),
+        only(kinds == _BLOBS, columnar.numbers, rows.column("max_fee_per_blob_gas")),
+        only(kinds == _BLOBS, _word_lists, rows.column("blob_versioned_hashes")),
+        only(kinds == _DELEGATIONS, _authorization_lists, rows.column("authorization_list")),
+        columnar.hex_numbers(pc.if_else(pa.array(typed), pc.coalesce(answers.field("yParity"), v), v)),
+        *(columnar.hex_numbers(answers.field(name)) for name in ("r", "s")),
     )
-    return columnar.joined(bytes((kind,)), columnar.lists(payload))
+    marks = columnar.spread(columnar.single_bytes(kinds[typed]), typed)
+    return columnar.joined(marks, *columnar.lists(payload))
 
 
-def _extra(kind: int, rows: pa.RecordBatch) -> list[pa.BinaryArray]:
-    """What a type holds between its access list and its signature."""
-    if kind == _BLOBS:
-        return [
-            columnar.numbers(rows.column("max_fee_per_blob_gas")),
-            columnar.words(rows.column("blob_versioned_hashes")),
-        ]
-    return [_structures(rows.column("authorization_list"), _authorizations)] if kind == _DELEGATIONS else []
+def _word_lists(texts: pa.StringArray) -> pa.BinaryArray:
+    return columnar.joined(*columnar.words(texts))
+
+
+def _access_lists(cells: pa.StringArray) -> pa.BinaryArray:
+    return _structures(cells, _access_list)
+
+
+def _authorization_lists(cells: pa.StringArray) -> pa.BinaryArray:
+    return _structures(cells, _authorizations)
 
 
 def _structures(cells: pa.StringArray, encode: Callable[[Any], bytes]) -> pa.BinaryArray:
@@ -152,12 +140,13 @@ def receipts(rows: pa.RecordBatch, logs: pa.RecordBatch, log_ends: Any, answers:
     Raises:
         ValueError: when a value is missing or has another form than its field.
     """
-    entries = columnar.lists(columnar.grouped(_log_entries(logs), log_ends))
+    entries = columnar.grouped(_log_entries(logs), log_ends)
     gas = columnar.numbers(rows.column("cumulative_gas_used"))
     bloom = columnar.strings(columnar.unhexed(answers.field("logsBloom")))
-    encoded = columnar.lists(columnar.joined(_outcomes(rows), gas, bloom, entries))
-    marks = pc.cast(pc.fill_null(answers.field("type"), hex(_LEGACY)), pa.uint8()).to_numpy()
-    return columnar.joined(columnar.single_bytes(marks, marks != _LEGACY), encoded)
+    payload = columnar.joined(_outcomes(rows), gas, *bloom, *columnar.lists(entries))
+    kinds = pc.cast(pc.fill_null(answers.field("type"), hex(_LEGACY)), pa.uint8()).to_numpy()
+    marks = columnar.spread(columnar.single_bytes(kinds[kinds != _LEGACY]), kinds != _LEGACY)
+    return columnar.joined(marks, *columnar.lists(payload))
 
 
 def _outcomes(rows: pa.RecordBatch) -> pa.BinaryArray:
@@ -166,11 +155,12 @@ def _outcomes(rows: pa.RecordBatch) -> pa.BinaryArray:
     if not status.null_count:
         return columnar.numbers(status)
     old = status.is_null()
-    roots = columnar.strings(columnar.unhexed(rows.column("root").filter(old)))
+    roots = columnar.joined(*columnar.strings(columnar.unhexed(rows.column("root").filter(old))))
     return pc.replace_with_mask(columnar.numbers(pc.fill_null(status, 0)), old, roots)
 
 
 def _log_entries(logs: pa.RecordBatch) -> pa.BinaryArray:
     address = columnar.strings(columnar.unhexed(logs.column("address")))
     data = columnar.strings(columnar.unhexed(logs.column("data")))
-    return columnar.lists(columnar.joined(address, columnar.words(logs.column("topics")), data))
+    entries = columnar.joined(*address, *columnar.words(logs.column("topics")), *data)
+    return columnar.joined(*columnar.lists(entries))

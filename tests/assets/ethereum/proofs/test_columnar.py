@@ -28,8 +28,8 @@ def _hex(data):
 @given(PAYLOADS)
 def test_strings_and_lists(items):
     column = _inside(items, pa.binary())
-    assert columnar.strings(column).to_pylist() == [rlp.string(item) for item in items]
-    assert columnar.lists(column).to_pylist() == [rlp.concatenated([item]) for item in items]
+    assert columnar.joined(*columnar.strings(column)).to_pylist() == [rlp.string(item) for item in items]
+    assert columnar.joined(*columnar.lists(column)).to_pylist() == [rlp.concatenated([item]) for item in items]
     assert columnar.unhexed(_inside([_hex(item) for item in items], pa.string())).to_pylist() == items
 
 
@@ -51,7 +51,7 @@ def test_numbers_given_as_hex(numbers):
 def test_words(rows):
     texts = _inside([",".join(map(_hex, row)) for row in rows], pa.string())
     expected = [rlp.concatenated(map(rlp.string, row)) for row in rows]
-    assert columnar.words(texts).to_pylist() == expected
+    assert columnar.joined(*columnar.words(texts)).to_pylist() == expected
 
 
 @given(PAYLOADS, st.data())
@@ -78,7 +78,7 @@ A, B = "11" * 30 + "a022", "33" * 32
     ],
 )
 def test_what_only_looks_like_words_is_refused(text):
-    assert columnar.words(pa.array([f"0x{A},0x{B}"])).to_pylist() == [
+    assert columnar.joined(*columnar.words(pa.array([f"0x{A},0x{B}"]))).to_pylist() == [
         rlp.concatenated(map(rlp.string, map(bytes.fromhex, (A, B))))
     ]
     with pytest.raises(ValueError, match=r"not 32 bytes each|Non-hexadecimal"):
