@@ -3,7 +3,6 @@
 The newest blocks are held back in memory, so that a reorganisation met while fetching can be undone.
 """
 
-import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 
 from core.manifest import BlockSpan
 from core.memory import give_back
+from core.scratch import ScratchDirectory
 from core.tables import Table
 
 # Rows are gathered to about this size before a row group is written.
@@ -42,7 +42,7 @@ class SpooledTable:
 
     table: Table
     days: Sequence[SpooledDay]
-    directory: tempfile.TemporaryDirectory
+    directory: ScratchDirectory
     engine: str
     verify: str
 
@@ -161,7 +161,7 @@ class Spool:
 
     def __init__(self, tables: Sequence[Table], engine: str, verify: str):
         self._tables, self._engine, self._verify = tables, engine, verify
-        self._directory = tempfile.TemporaryDirectory(prefix="headwater-spool-")
+        self._directory = ScratchDirectory("spool")
         self._days: dict[str, list[SpooledDay]] = {table.name: [] for table in tables}
 
     def day(self, day: date, hold_back: int = 0) -> DaySpool:

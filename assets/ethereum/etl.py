@@ -5,7 +5,6 @@ it writes is checked to be whole: each block of the day in one chain, each trans
 """
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from assets.ethereum.tables import (
 from assets.ethereum.transform import batch
 from core.errors import ChainReorganised, NodeUnavailable, SettingError
 from core.manifest import BlockSpan
+from core.scratch import ScratchDirectory
 from core.spool import DaySpool, Spool, SpooledTable
 from core.tables import Table
 from resources.clients import etl_files
@@ -273,5 +273,5 @@ def _in_order(table: Table, day: date, path: Path) -> Iterator[pa.RecordBatch]:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="headwater-etl-") as directory:
+    with ScratchDirectory("etl") as directory:
         yield Path(directory)

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pyarrow as pa
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from core.errors import HeadwaterError
 from core.paths import STAGING_PREFIX, staging_path
 from core.redshift_sql import PARQUET
+from core.scratch import ScratchDirectory
 from core.tables import Table
 from resources.clients.clock import Clock
 from resources.clients.copy_text import TextCopy, shortener
@@ -149,10 +149,10 @@ def copy_files(
     files = CopyFiles(store, table, longest)
     try:
         for day in days:
-            with TemporaryDirectory(prefix="headwater-copy-") as scratch:
+            with ScratchDirectory("copy") as scratch:
                 files.add_day(day, Path(scratch))
         if rows is not None:
-            with TemporaryDirectory(prefix="headwater-copy-") as scratch:
+            with ScratchDirectory("copy") as scratch:
                 files.add_rows(rows, Path(scratch))
         yield files
     finally:

@@ -1,6 +1,5 @@
 """The local warehouse: one DuckDB file, written by one process at a time."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -14,6 +13,7 @@ from filelock import FileLock, Timeout
 from core import warehouse_sql as sql
 from core.errors import DayMissing, LoadRejected, WarehouseBusy
 from core.migration import FoundColumn, changes
+from core.scratch import ScratchDirectory
 from core.tables import Table
 from core.windows import DayWindow, windows
 from resources.clients.lake import LakeObject
@@ -129,7 +129,7 @@ class DuckDbWarehouse:
         Raises:
             LoadRejected: when the files hold another number of rows than their manifests say.
         """
-        with tempfile.TemporaryDirectory(prefix="headwater-load-") as scratch:
+        with ScratchDirectory("load") as scratch:
             by_day = {day.day: day for day in source.days}
             for window in windows(by_day):
                 days = [by_day[day] for day in window]

@@ -4,7 +4,6 @@ A day exists when its manifest does. Readers take exactly what it lists; the fil
 go after the new manifest stands.
 """
 
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from core.errors import DayMissing, LakeChanged
 from core.manifest import DataFile, Manifest, sha256_of
 from core.paths import day_prefix, manifest_path, object_path
+from core.scratch import ScratchDirectory
 from core.spool import SpooledDay, SpooledTable
 from core.tables import Table
 from resources.clients import etl_files
@@ -179,7 +179,7 @@ class LakeDay:
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in order, in bounded memory. A day without rows gives one empty batch."""
         names = list(columns or self.table_.arrow_schema.names)
-        with tempfile.TemporaryDirectory(prefix="headwater-read-") as scratch:
+        with ScratchDirectory("read") as scratch:
             yield pa.RecordBatch.from_pylist([], pa.schema([self.table_.arrow_schema.field(name) for name in names]))
             for path in self.local_files(Path(scratch)):
                 with _there(str(path)):

@@ -1,0 +1,38 @@
+"""Directories for files on their way; those that a killed process left are removed by the next one to make its own."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+_PREFIX = "headwater-"
+_LOCK = ".in-use"
+
+
+class ScratchDirectory(tempfile.TemporaryDirectory):
+    """A temporary directory, locked for as long as its process lives. kind: what for, as a part of its name."""
+
+    def __init__(self, kind: str) -> None:
+        _remove_abandoned()
+        super().__init__(prefix=f"{_PREFIX}{kind}-")
+        # Locked before it has the name by which others find it.
+        unnamed = Path(self.name, ".locking")
+        self._lock = unnamed.open("wb")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        unnamed.rename(unnamed.with_name(_LOCK))
+
+    def cleanup(self) -> None:
+        """Remove the directory."""
+        super().cleanup()
+        self._lock.close()
+
+
+def _remove_abandoned() -> None:
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+        with suppress(OSError):  # in use, or removed meanwhile
+            if path.parent.lstat().st_uid == os.getuid():
+                with path.open("rb") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path.parent)
