@@ -57,7 +57,11 @@ def ipc_path(tmp_path, request):
 
 def _numbers(uri, clock):
     node = EthereumNode(uri, Budget(batch_size=7, in_flight=3), clock)
-    return list(node.blocks(range(100), lambda _, raws: [int(msgspec.json.decode(raw)["number"], 16) for raw in raws]))
+
+    def read(_, answer):
+        return [int(msgspec.json.decode(response.result)["number"], 16) for response in answer.responses()]
+
+    return list(node.blocks(range(100), read))
 
 
 def test_websocket(websocket_uri, clock):
