@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -26,6 +27,7 @@ LOADED = (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, TOKEN_TRANSFERS)
 TIMES = 10
 # Long texts that no aggregate reads are cut in the repeated days, so that years of them fit on a disk.
 SHORTENED = {"input", "logs_bloom", "access_list", "authorization_list", "withdrawals"}
+NUMBERS = {"number", "block_number", "start_block", "end_block"}
 HASHES = {"hash", "transaction_hash"}
 
 
@@ -34,7 +36,7 @@ def _earlier(table: Table, blocks: int) -> str:
     columns = []
     for column in table.columns:
         name = f'"{column.name}"'
-        if column.name in ("number", "block_number"):
+        if column.name in NUMBERS:
             name = f"{name} - $back * {blocks}"
         elif column.name in ("timestamp", "block_timestamp"):
             name = f"{name} - $back * 86400"
@@ -50,12 +52,12 @@ def _earlier(table: Table, blocks: int) -> str:
     )
 
 
-def make_history(lake: Lake, path: Path, days: int) -> DuckDbWarehouse:
-    """A warehouse that ends with the synthetic day and has ``days`` days."""
+def make_history(lake: Lake, path: Path, days: int, tables: Sequence[Table] = LOADED) -> DuckDbWarehouse:
+    """A warehouse that ends with the synthetic day and has ``days`` days of some tables; the others are empty."""
     warehouse = DuckDbWarehouse(str(path))
     warehouse.migrate(*TABLES)
     blocks = lake.open(BLOCKS, [DAY]).rows
-    for table in LOADED:
+    for table in tables:
         warehouse.replace(table, lake.open(table, [DAY]))
         with duckdb.connect(str(path)) as connection:
             for back in range(days - 1, 0, -1):

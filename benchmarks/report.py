@@ -59,7 +59,8 @@ class Budget:
         must, aim = f"{self.must:g}{self.unit}", f"{self.aim:g}{self.unit}"
         if self.found is None:
             return [self.figure, must, aim, "not measured", ""]
-        found = f"{self.found:.2f}{self.unit}" if self.found < 20 else f"{self.found:,.0f}{self.unit}"
+        digits = 2 if isinstance(self.found, float) and self.found < 20 else 0
+        found = f"{self.found:,.{digits}f}{self.unit}"
         return [self.figure, must, aim, found, self._verdict(self.found)]
 
     def _verdict(self, found: float) -> str:
@@ -113,6 +114,23 @@ def increment_table(found: dict) -> list[str]:
             *(f"{of(found[name]):.2f}" for of in (median, min, max)),
         ]
         for name, factor in (("short", 1), ("long", found["times"]))
+    )
+    return table(titles, cells)
+
+
+def backfill_table(entries: Sequence[dict]) -> list[str]:
+    """What a backfill of each group took."""
+    titles = ["backfill of", "tables", "days", "runs", "rows", "seconds in runs", "seconds from launch to last row"]
+    cells = (
+        [
+            entry["group"],
+            str(len(entry["tables"])),
+            str(entry["days"]),
+            str(entry["runs"]),
+            f"{entry['rows']:,}",
+            *(f"{entry[name]:.0f}" for name in ("run_seconds", "seconds")),
+        ]
+        for entry in entries
     )
     return table(titles, cells)
 

@@ -12,39 +12,28 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from benchmarks import engines, report
+from benchmarks.budgets import DAYS_OF_A_YEAR, Found, budgets, increment_ratio
 from benchmarks.engines import Engine, Export
 from benchmarks.measure import Command, CommandFailed, measured, typical
 from benchmarks.replay_node import replaying
-from benchmarks.report import ETL, OTHER, OURS, Budget, Measured
+from benchmarks.report import ETL, OTHER, OURS, Measured
 from benchmarks.synthetic import BLOCKS_OF_A_DAY
 from core import settings
 from core.errors import HeadwaterError
 
 RESULTS = Path(__file__).with_name("results.md")
-PARTS = ("export", "latency", "day", "load", "increment")
+PARTS = ("export", "latency", "day", "load", "increment", "backfill")
 LATENCY_MS = 50
 # More distinct contents than this only take memory: a gigabyte for 1,500.
 MOST_DISTINCT = 1_000
 FULL = "full"
 HISTORY_BLOCKS = 300
-
-
-@dataclass
-class Found:
-    """What the parts measured so far."""
-
-    lines: list[Measured] = field(default_factory=list)
-    day: Measured | None = None
-    load: list[dict] = field(default_factory=list)
-    increment: dict | None = None
-    remarks: list[str] = field(default_factory=list)
+# Rows in every day, and a year of them loaded in less than a minute.
+BACKFILL_BLOCKS = 2
 
 
 def say(line: str) -> None:
@@ -156,37 +145,19 @@ def measure_increment(found: Found, scratch: Path, days: int, blocks: int, repea
     options = ["--days", str(days), "--repeat", str(repeat)]
     program: Command = [sys.executable, "-m", "benchmarks.increment", "--lake", scratch / "lake", *options]
     found.increment = json.loads(measured(program).output)
-    ratio = _increment_ratio(found.increment)
+    ratio = increment_ratio(found.increment)
     say(f"Increment with {found.increment['times']} times the history: {ratio:.2f} times the time")
 
 
-def _increment_ratio(increment: dict) -> float:
-    return median(increment["long"]) / median(increment["short"])
-
-
-def budgets(found: Found) -> list[Budget]:
-    """The budgets of the export, the load and the increment."""
-    at_once = {(line.engine, line.proofs): line for line in found.lines if line.latency_ms == 0}
-    plain, proved, reference = (at_once.get(key) for key in ((OURS, False), (OURS, True), (ETL, None)))
-    alone = plain.cpu if plain else None
-    ratio = reference.cpu / plain.cpu if plain and reference else None
-    ours = [line for line in (*found.lines, found.day) if line and line.engine == OURS]
-    day = found.day if found.day and found.day.proofs and found.day.blocks == BLOCKS_OF_A_DAY else None
-    return [
-        Budget("export without proofs, per 1,000 blocks", " CPU-s", 3.5, 1.8, alone),
-        Budget("the same, times less than ethereum-etl", "x", 8, 15, ratio, more=True),
-        Budget(
-            "proofs, extra per 1,000 blocks", " CPU-s", 5, 2.5, proved.cpu - plain.cpu if proved and plain else None
-        ),
-        Budget("a day of 7,200 blocks with proofs", " s", 60, 30, day.export.cost.wall if day else None),
-        Budget("peak memory of a process", " MB", 500, 300, max((one.export.cost.peak for one in ours), default=None)),
-        Budget("lake to DuckDB, of COPY's rows/s", "x", 0.8, 0.95, _or_none(found.load, report.load_ratio), more=True),
-        Budget("increment with 10 times the history", "x", 1.2, 1.05, _or_none(found.increment, _increment_ratio)),
-    ]
-
-
-def _or_none(entries: Any, figure: Callable[[Any], float]) -> float | None:
-    return figure(entries) if entries else None
+def measure_backfill(found: Found, scratch: Path, days: int) -> None:
+    """The loads and the aggregates of many small days, started as from the UI."""
+    with replaying(BACKFILL_BLOCKS) as node:
+        engines.ours(node, BACKFILL_BLOCKS, scratch, "off")
+    say(f"Publishing and backfilling {days} days")
+    program: Command = [sys.executable, "-m", "benchmarks.backfill", "--lake", scratch / "lake", "--days", str(days)]
+    found.backfill = json.loads(measured(program).output)
+    for entry in found.backfill:
+        say(f"Backfill of {days} days of {entry['group']}: runs {entry['runs']}, {entry['seconds']:.0f} s")
 
 
 def written(found: Found, arguments: argparse.Namespace) -> str:
@@ -203,6 +174,9 @@ def written(found: Found, arguments: argparse.Namespace) -> str:
         text += ["## Lake to DuckDB, the day's files", "", *report.load_table(found.load), ""]
     if found.increment:
         text += ["## Daily increment, tests included", "", *report.increment_table(found.increment), ""]
+    if found.backfill:
+        days = f"{found.backfill[0]['days']} days of {BACKFILL_BLOCKS} blocks"
+        text += [f"## Backfill from the UI, {days}", "", *report.backfill_table(found.backfill), ""]
     return "\n".join([*text, *(f"* {remark}" for remark in found.remarks)]).rstrip() + "\n"
 
 
@@ -213,7 +187,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--day-blocks", type=int, default=BLOCKS_OF_A_DAY, help="blocks of the whole day")
     parser.add_argument("--history-blocks", type=int, default=HISTORY_BLOCKS, help="blocks of each day of history")
     parser.add_argument("--history-days", type=int, default=10, help="the short history; the long one is ten times it")
-    parser.add_argument("--repeat", type=int, default=3, help="repetitions of each figure but the day (default: 3)")
+    parser.add_argument("--backfill-days", type=int, default=DAYS_OF_A_YEAR, help="days of the backfill (default: 365)")
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions, not of day and backfill (default: 3)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
     parser.add_argument("--against", nargs="*", choices=(ETL, OTHER), default=(ETL, OTHER), help="engines to compare")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the report goes")
@@ -228,7 +203,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def measure(arguments: argparse.Namespace, home: Path, found: Found) -> None:
     """The parts asked for."""
-    ready = contenders(arguments.against, home, found)
+    ready = contenders(arguments.against, home, found) if {"export", "latency"} & set(arguments.parts) else {}
     if "export" in arguments.parts:
         compare(found, ready, home, arguments.blocks, repeat=arguments.repeat, latency_ms=0)
     if "latency" in arguments.parts:
@@ -241,6 +216,9 @@ def measure(arguments: argparse.Namespace, home: Path, found: Found) -> None:
     if "increment" in arguments.parts:
         with _scratch(home) as scratch:
             measure_increment(found, scratch, arguments.history_days, arguments.history_blocks, arguments.repeat)
+    if "backfill" in arguments.parts:
+        with _scratch(home) as scratch:
+            measure_backfill(found, scratch, arguments.backfill_days)
 
 
 if __name__ == "__main__":

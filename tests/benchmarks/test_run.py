@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from benchmarks import report, run
+from benchmarks.budgets import Found, budgets
 from benchmarks.engines import Export
 from benchmarks.measure import CommandFailed, Cost, measured, typical
 from benchmarks.report import ETL, OTHER, OURS, Budget, Measured
@@ -65,9 +66,14 @@ def _line(engine, proofs, cpu, wall, rows):
     return Measured(engine, proofs, 0, 500, Export(Cost(cpu, wall, 100), rows), 7)
 
 
+def _backfill(group, runs, days=365):
+    taken = {"runs": runs, "run_seconds": 43.2, "seconds": 70.4, "rows": 694_595, "tables": ["ethereum.blocks"]}
+    return {"group": group, "days": days} | taken
+
+
 def test_figures_are_held_against_their_budgets():
     rows = {"blocks": 500, "transactions": 90_000, "receipts": 90_000, "logs": 180_000, "token_transfers": 90_000}
-    found = run.Found(
+    found = Found(
         lines=[
             _line(OURS, False, 1.0, 1.0, rows),
             _line(OURS, True, 4.0, 3.0, rows),
@@ -76,8 +82,9 @@ def test_figures_are_held_against_their_budgets():
         ],
         load=[{"table": "logs", "rows": 10, "ours": [1.0, 2.0, 1.0], "copy": [0.5, 1.5, 0.9]}],
         increment={"days": 2, "times": 10, "rows": 5, "short": [1.0, 1.2, 1.1], "long": [1.1, 1.1, 1.4]},
+        backfill=[_backfill("loads", 1), _backfill("aggregates", 13)],
     )
-    measured_ = {budget.figure: budget.cells() for budget in run.budgets(found)}
+    measured_ = {budget.figure: budget.cells() for budget in budgets(found)}
     assert measured_["export without proofs, per 1,000 blocks"][3:] == [
         "2.00 CPU-s",
         "must met, 1.1 times from the aim",
@@ -87,6 +94,7 @@ def test_figures_are_held_against_their_budgets():
     assert measured_["a day of 7,200 blocks with proofs"][3:] == ["not measured", ""]
     assert measured_["lake to DuckDB, of COPY's rows/s"][3] == "0.75x"
     assert measured_["increment with 10 times the history"][3:] == ["1.00x", "aim met"]
+    assert measured_["365-day backfill, runs for each asset group"][3:] == ["13", "MISSED, 13.0 times from the aim"]
     lines = report.exports_table(found.lines)
     assert "10.0x" in lines[2]
     assert "20.0x" in lines[2]
@@ -109,7 +117,7 @@ def test_anothers_engine_that_fails_is_left_out_and_ours_is_not(home):
         raise CommandFailed("it crashed")
 
     home.mkdir()
-    found = run.Found()
+    found = Found()
     run.compare(found, {(OURS, False): fine, (OTHER, None): failing}, home, 2, repeat=2, latency_ms=0)
     assert [line.engine for line in found.lines] == [OURS]
     assert found.remarks == ["cryo failed with 0 ms of latency: it crashed"]
@@ -121,3 +129,12 @@ def test_a_budget_knows_which_way_is_better():
     assert Budget("speed", "x", 8, 15, 15.0, more=True).cells()[4] == "aim met"
     assert Budget("speed", "x", 8, 15, 7.5, more=True).cells()[4] == "MISSED, 2.0 times from the aim"
     assert Budget("time", " s", 60, 30, 45.0).cells()[4] == "must met, 1.5 times from the aim"
+
+
+def test_a_backfill_is_told_with_what_its_runs_did_and_only_a_whole_year_is_a_figure():
+    lines = report.backfill_table([_backfill("loads", 1)])
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["loads", "1", "365", "1", "694,595", "43", "70"]
+    (*_, year) = budgets(Found(backfill=[_backfill("loads", 1), _backfill("aggregates", 1)]))
+    assert year.cells()[3:] == ["1", "aim met"]
+    (*_, short) = budgets(Found(backfill=[_backfill("loads", 1, days=30)]))
+    assert short.cells()[3:] == ["not measured", ""]

@@ -1,0 +1,59 @@
+"""What the parts of the benchmark found, and each figure of it against its budget."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from benchmarks.report import ETL, OURS, Budget, Measured, load_ratio
+from benchmarks.synthetic import BLOCKS_OF_A_DAY
+
+DAYS_OF_A_YEAR = 365
+
+
+@dataclass
+class Found:
+    """What the parts measured so far."""
+
+    lines: list[Measured] = field(default_factory=list)
+    day: Measured | None = None
+    load: list[dict] = field(default_factory=list)
+    increment: dict | None = None
+    backfill: list[dict] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def increment_ratio(increment: dict) -> float:
+    """The time of the increment on the long history to that on the short one."""
+    return median(increment["long"]) / median(increment["short"])
+
+
+def budgets(found: Found) -> list[Budget]:
+    """Every figure of section 10 of the specification, as far as it was measured."""
+    at_once = {(line.engine, line.proofs): line for line in found.lines if line.latency_ms == 0}
+    plain, proved, reference = (at_once.get(key) for key in ((OURS, False), (OURS, True), (ETL, None)))
+    alone = plain.cpu if plain else None
+    ratio = reference.cpu / plain.cpu if plain and reference else None
+    ours = [line for line in (*found.lines, found.day) if line and line.engine == OURS]
+    day = found.day if found.day and found.day.proofs and found.day.blocks == BLOCKS_OF_A_DAY else None
+    year = [entry for entry in found.backfill if entry["days"] == DAYS_OF_A_YEAR]
+    return [
+        Budget("export without proofs, per 1,000 blocks", " CPU-s", 3.5, 1.8, alone),
+        Budget("the same, times less than ethereum-etl", "x", 8, 15, ratio, more=True),
+        Budget(
+            "proofs, extra per 1,000 blocks", " CPU-s", 5, 2.5, proved.cpu - plain.cpu if proved and plain else None
+        ),
+        Budget("a day of 7,200 blocks with proofs", " s", 60, 30, day.export.cost.wall if day else None),
+        Budget("peak memory of a process", " MB", 500, 300, max((one.export.cost.peak for one in ours), default=None)),
+        Budget("lake to DuckDB, of COPY's rows/s", "x", 0.8, 0.95, _or_none(found.load, load_ratio), more=True),
+        Budget("increment with 10 times the history", "x", 1.2, 1.05, _or_none(found.increment, increment_ratio)),
+        Budget("365-day backfill, runs for each asset group", "", 1, 1, _or_none(year, _most_runs)),
+    ]
+
+
+def _most_runs(backfill: list[dict]) -> int:
+    return max(entry["runs"] for entry in backfill)
+
+
+def _or_none(entries: Any, figure: Callable[[Any], float]) -> float | None:
+    return figure(entries) if entries else None
