@@ -136,7 +136,7 @@ class ServedDagster:
         while not ready():
             if time.monotonic() > deadline:
                 raise CommandFailed(f"Dagster was not done in {seconds:g} s: {self._said()}")
-            time.sleep(0.5)
+            time.sleep(1)
 
     def answers(self) -> bool:
         """Whether the server is up and has loaded the definitions."""
