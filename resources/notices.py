@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from core.errors import HeadwaterError
+from core.errors import HeadwaterError, SettingError
 from core.settings import (
     NOTICE_MAIL_FROM,
     NOTICE_MAIL_HOST,
@@ -39,8 +39,14 @@ class Channel(Protocol):
 
 
 def webhook(environ: Mapping[str, str]) -> Channel | None:
-    """The chat's webhook, if it is set."""
+    """The chat's webhook, if it is set.
+
+    Raises:
+        SettingError: when it is no address; without it, since it may be the key alone.
+    """
     url = NOTICE_URL.read(environ)
+    if url and not url.startswith(("https://", "http://")):
+        raise SettingError(f"{NOTICE_URL.name} is no web address; it should be like {NOTICE_URL.example}")
     return Webhook(url) if url else None
 
 

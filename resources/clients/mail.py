@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from dataclasses import dataclass, field
+from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid, parseaddr
 
@@ -57,7 +58,7 @@ class Mail:
 
     def message(self, text: str) -> EmailMessage:
         """The message; nothing of the text is in a header but its first line."""
-        message = EmailMessage()
+        message = EmailMessage(policy.SMTP.clone(cte_type="7bit"))  # what every server takes
         message["Subject"] = f"{self.prefix}{text.strip().splitlines()[0]}"
         message["From"] = self.sender
         message["To"] = self.recipients

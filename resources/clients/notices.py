@@ -34,7 +34,7 @@ class Webhook:
             SourceRefused: when the answer is no success; and urllib3's errors.
         """
         keep_uri_secret(self.url)
-        _post("Webhook", self.url, {"text": escape(cut(text), quote=False)})
+        _post(self.url, {"text": escape(cut(text), quote=False)})
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Telegram:
         """
         keep_secret(self.token)
         url = f"{self.root.rstrip('/')}/bot{self.token}/sendMessage"
-        _post("Telegram", url, {"chat_id": self.chat, "text": cut(text)})
+        _post(url, {"chat_id": self.chat, "text": cut(text)})
 
 
 def cut(text: str) -> str:
@@ -64,7 +64,7 @@ def cut(text: str) -> str:
     return units[: 2 * (LONGEST - 1)].decode("utf-16-le", errors="ignore") + "…"
 
 
-def _post(system: str, url: str, document: dict[str, Any]) -> None:
+def _post(url: str, document: dict[str, Any]) -> None:
     answer = urllib3.request(
         "POST",
         url,
@@ -79,4 +79,5 @@ def _post(system: str, url: str, document: dict[str, Any]) -> None:
     finally:
         answer.close()
     if answer.status >= 300:
-        raise SourceRefused(f"{system}: HTTP {answer.status}: {hidden(said)[:SHOWN]!r}")
+        host = urllib3.util.parse_url(url).host
+        raise SourceRefused(f"{host} answered HTTP {answer.status}: {hidden(said)[:SHOWN]!r}")

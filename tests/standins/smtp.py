@@ -25,8 +25,10 @@ class Received:
 
 
 class Smtp:
-    """``received``: what it took. tls: offers STARTTLS with it. ``refuses``: a word of commands, such as RCPT, or part of
-    one. ``silent``: greets nobody."""
+    """tls: offers STARTTLS with it.
+
+    ``received``: what it took. ``refuses``: a part of the commands that it refuses. ``silent``: it greets nobody.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None):
         self.tls, self.refuses, self.silent = tls, None, False
@@ -54,17 +56,20 @@ class _Session(socketserver.StreamRequestHandler):
         self.encrypted, self.login, self.sender, self.recipients = False, None, "", []
         if self.smtp.silent:
             self.smtp.over.wait()
-            return
+        else:
+            self._talk()
+
+    def _talk(self):
         self._say("220 sink ready")
         while line := self.rfile.readline().decode().strip():
             self.smtp.commands.append(line)
             word, _, rest = line.partition(" ")
-            if self.smtp.refuses and self.smtp.refuses in line:
+            if self.smtp.refuses and self.smtp.refuses.lower() in line.lower():
                 self._say(f"550 no: {line}")  # as some servers do, it repeats what it was sent
-            elif word.upper() == "QUIT":
-                return self._say("221 bye")
             else:
                 getattr(self, f"_{word.lower()}")(rest)
+                if word.upper() == "QUIT":
+                    break
 
     def _say(self, *lines):
         for index, line in enumerate(lines):
@@ -95,6 +100,9 @@ class _Session(socketserver.StreamRequestHandler):
     def _rcpt(self, rest):
         self.recipients.append(_address(rest))
         self._say("250 ok")
+
+    def _quit(self, _):
+        self._say("221 bye")
 
     def _rset(self, _):
         self._say("250 ok")
