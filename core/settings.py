@@ -331,12 +331,45 @@ MARKETS_FINALITY_HOURS = Setting(
     "6",
     "6",
 )
+HEADWATER_URL = Setting(
+    "HEADWATER_URL",
+    "Address of the web server as people reach it; notices link to the failed run there.",
+    "https://headwater.example.com",
+)
 NOTICE_URL = Setting(
     "NOTICE_URL",
-    "Incoming webhook of a chat system that is told of each failed run; nobody is told when it is not set.",
+    "Incoming webhook of Slack, or of a chat that takes the same, that is told of each failed run, in every stage.",
     "https://chat.example.com/hooks/from-your-secret-store",
     secret=True,
 )
+NOTICE_TELEGRAM_TOKEN = Setting(
+    "NOTICE_TELEGRAM_TOKEN",
+    "Token of the Telegram bot that tells of each failed run, in preprod and prod.",
+    "123456:from-your-secret-store",
+    secret=True,
+)
+NOTICE_TELEGRAM_CHAT = Setting("NOTICE_TELEGRAM_CHAT", "Id of the chat that the bot writes to.", "-1001234567890")
+NOTICE_TELEGRAM_URL = Setting(
+    "NOTICE_TELEGRAM_URL",
+    "Root of the Bot API, where it is not Telegram's own (a proxy).",
+    "https://api.telegram.org",
+    "https://api.telegram.org",
+)
+NOTICE_MAIL_HOST = Setting(
+    "NOTICE_MAIL_HOST", "SMTP server for the mail about each failed run, in preprod and prod.", "smtp.example.com"
+)
+NOTICE_MAIL_PORT = Setting("NOTICE_MAIL_PORT", "Its port.", "25", "587")
+NOTICE_MAIL_STARTTLS = Setting(
+    "NOTICE_MAIL_STARTTLS",
+    "required sends nothing unencrypted; offered does where the server has no STARTTLS, but never a password.",
+    "offered",
+    "required",
+    ("required", "offered"),
+)
+NOTICE_MAIL_USER = Setting("NOTICE_MAIL_USER", "Who signs in at the server; nobody does when not set.", "headwater")
+NOTICE_MAIL_PASSWORD = Setting("NOTICE_MAIL_PASSWORD", "Its password.", "from-your-secret-store", secret=True)
+NOTICE_MAIL_FROM = Setting("NOTICE_MAIL_FROM", "Sender of the mail.", "headwater@example.com")
+NOTICE_MAIL_TO = Setting("NOTICE_MAIL_TO", "Its recipients, comma-separated.", "oncall@example.com,data@example.com")
 
 SETTINGS = (
     STAGE,
@@ -393,7 +426,18 @@ SETTINGS = (
     BLOCKCHAIR_DUMPS_URL,
     BLOCKCHAIR_DUMPS_KEY,
     MARKETS_FINALITY_HOURS,
+    HEADWATER_URL,
     NOTICE_URL,
+    NOTICE_TELEGRAM_TOKEN,
+    NOTICE_TELEGRAM_CHAT,
+    NOTICE_TELEGRAM_URL,
+    NOTICE_MAIL_HOST,
+    NOTICE_MAIL_PORT,
+    NOTICE_MAIL_STARTTLS,
+    NOTICE_MAIL_USER,
+    NOTICE_MAIL_PASSWORD,
+    NOTICE_MAIL_FROM,
+    NOTICE_MAIL_TO,
 )
 
 

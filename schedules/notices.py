@@ -1,14 +1,17 @@
-"""A notice for each failed run, to ``NOTICE_URL`` if it is set."""
+"""A notice of each failed run, after its retries, to the channels of the stage."""
 
 import os
+from collections.abc import Mapping
 
 import dagster as dg
 
-from core.settings import NOTICE_URL, stage_from
-from resources.clients.notices import send
+from core.settings import HEADWATER_URL, stage_from
+from resources.clients.clock import Clock
+from resources.notices import tell
 
-# Chat systems cut longer messages somewhere.
-LONGEST = 4000
+# Dagster writes whether it will retry a run just after it has written that the run failed; the sensor may come between.
+WILL_RETRY = "dagster/will_retry"
+LOOKS, PAUSE = 4, 0.5
 
 
 @dg.run_failure_sensor(
@@ -18,27 +21,57 @@ LONGEST = 4000
 )
 def failed_run_sensor(context: dg.RunFailureSensorContext) -> None:
     """One notice for the run; what becomes of the notice changes nothing about the run."""
-    url = NOTICE_URL.read(os.environ)
-    if url and not send(url, notice(context)):
-        context.log.warning("The notice of a failed run could not be sent; see the log for where and why.")
+    if will_be_retried(context.instance, context.dagster_run, Clock()):
+        return
+    for failure in tell(notice(context)):
+        context.log.warning(failure)
+
+
+def will_be_retried(instance: dg.DagsterInstance, run: dg.DagsterRun, clock: Clock) -> bool:
+    """Whether Dagster starts the run again by itself; if it does not say in time, no, since two notices beat none."""
+    for _ in range(LOOKS if instance.run_retries_enabled else 0):
+        if WILL_RETRY in run.tags:
+            return run.tags[WILL_RETRY] == "true"
+        clock.sleep(PAUSE)
+        run = instance.get_run_by_id(run.run_id) or run
+    return run.tags.get(WILL_RETRY) == "true"
 
 
 def notice(context: dg.RunFailureSensorContext) -> str:
-    """What failed: stage, job, partition, run, step and the first line of its reason."""
-    run = context.dagster_run
-    partition = run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start") or "none"
+    """What failed and where to look. The first two lines are what the old systems' filters look for."""
+    run, address = context.dagster_run, HEADWATER_URL.read(os.environ)
+    counts = context.instance.get_run_stats(run.run_id)
     lines = [
-        f"Failed in {stage_from(os.environ)}: {run.job_name}",
-        f"partition: {partition}",
+        f"DAG {run.job_name} failed",
         f"run ID: {run.run_id}",
+        f"stage: {stage_from(os.environ)}",
+        f"partition: {_partition(run.tags)}",
+        f"steps: {counts.steps_failed} failed, {counts.steps_succeeded} succeeded",
     ]
+    if address:
+        lines.append(f"{address.rstrip('/')}/runs/{run.run_id}")
+    return "\n".join([*lines, *_reasons(context)])
+
+
+def _partition(tags: Mapping[str, str]) -> str:
+    first, last = (tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
+    return f"{first} to {last}" if first else tags.get("dagster/partition", "none")
+
+
+def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
+    """Each failed step with the first line of its reason; the run's own reason where it did not get to a step."""
+    reasons = []
     for event in context.get_step_failure_events():
         said, cause = event.step_failure_data.user_failure_data, event.step_failure_data.error
         while cause and cause.cause:
             cause = cause.cause
-        reason = (said and said.description) or (cause and cause.message) or "no reason given"
-        lines.append(f"{event.step_key}: {reason.strip().splitlines()[0]}")
-    return "\n".join(lines)[:LONGEST]
+        reason = (said and said.description) or (cause.message if cause else "")
+        reasons.append(f"{event.step_key}: {_first_line(reason)}")
+    return reasons or [_first_line(context.failure_event.message)]
+
+
+def _first_line(text: str | None) -> str:
+    return next(iter((text or "").strip().splitlines()), "no reason given")
 
 
 SENSORS = (failed_run_sensor,)

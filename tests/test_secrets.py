@@ -23,6 +23,7 @@ from devnet.markets.server import MarketServer
 from tests.standins.echo import EchoServer
 from tests.standins.postgres_tcp import free_port, tcp_postgres
 from tests.standins.s3 import s3_client
+from tests.standins.smtp import Smtp
 
 ROOT = Path(__file__).parents[1]
 DAY = "2024-01-03"
@@ -109,6 +110,9 @@ def everything(node_uri, s3_endpoint, redshift_standin, tmp_path_factory):
     (home / "dagster.yaml").write_text((ROOT / "deploy/local/dagster.yaml").read_text())
     echoes = {status: EchoServer(status) for status in (401, 429, 500)}
     markets = MarketServer(sample()).start()
+    # One that refuses the password and repeats it, and one that would have it sent in the open.
+    mails = [Smtp(redshift_standin.tls), Smtp()]
+    mails[0].refuses = "AUTH"
     bucket = "secrets"
     s3_client(s3_endpoint).create_bucket(Bucket=bucket)
     redshift_standin.create_user(REDSHIFT["REDSHIFT_USER"], PLANTED["REDSHIFT_PASSWORD"])
@@ -141,6 +145,14 @@ def everything(node_uri, s3_endpoint, redshift_standin, tmp_path_factory):
                 "REDSHIFT_PORT": str(redshift_standin.port),
                 "SSL_CERT_FILE": str(redshift_standin.authority),
                 "NOTICE_URL": f"http://{echoes[500].host}/hooks/{PLANTED['NOTICE_URL']}",
+                "NOTICE_TELEGRAM_URL": f"http://{echoes[401].host}",
+                "NOTICE_TELEGRAM_CHAT": "-1001",
+                "NOTICE_MAIL_HOST": mails[0].host,
+                "NOTICE_MAIL_STARTTLS": "offered",
+                "NOTICE_MAIL_USER": "headwater",
+                "NOTICE_MAIL_FROM": "headwater@example.com",
+                "NOTICE_MAIL_TO": "oncall@example.com",
+                "MAIL_PORTS": json.dumps([mail.port for mail in mails]),
                 "LAKE_URI": f"s3://{bucket}/lake",
                 "POSTGRES_HOST": database.host,
                 "POSTGRES_PORT": str(database.port),
@@ -167,6 +179,8 @@ def everything(node_uri, s3_endpoint, redshift_standin, tmp_path_factory):
         markets.stop()
         for echo in echoes.values():
             echo.stop()
+        for mail in mails:
+            mail.stop()
         shutil.rmtree(base, ignore_errors=True)
 
 
@@ -254,6 +268,10 @@ def test_the_runs_did_what_they_were_to_do(everything):
         "password authentication failed",
         "ETHEREUM_PROVIDER_URI: one of its endpoints",
         "NoSuchBucket",
+        "not sent by webhook: 127.0.0.1 answered HTTP 500",
+        "not sent by telegram: 127.0.0.1 answered HTTP 401",
+        "not sent by mail: SMTPAuthenticationError",
+        "offers no STARTTLS",
     ],
 )
 def test_failures_say_what_failed(everything, words):

@@ -6,9 +6,12 @@ makes it known here first.
 
 import base64
 import logging
+from collections.abc import Mapping
 from urllib.parse import quote_plus, unquote
 
 import urllib3
+
+from core.settings import SETTINGS
 
 # What is shorter is part of too many innocent words.
 SHORTEST = 8
@@ -31,6 +34,19 @@ def keep_uri_secret(uri: str) -> None:
         keep_secret(parts.auth, password, base64.b64encode(unquote(parts.auth).encode()).decode())
     path, query = parts.path or "", parts.query or ""
     keep_secret(path.strip("/"), query, *path.split("/"), *(pair.partition("=")[2] for pair in query.split("&")))
+
+
+def keep_settings_secret(environ: Mapping[str, str]) -> None:
+    """The values of the secret settings; of addresses, the parts that may hold a key."""
+    for setting in SETTINGS:
+        value = environ.get(setting.name, "") if setting.secret else ""
+        for part in value.split(",") if "://" in value else ():
+            try:
+                keep_uri_secret(part.strip())
+            except urllib3.exceptions.LocationParseError:
+                keep_secret(part)
+        if "://" not in value:
+            keep_secret(value)
 
 
 def hidden(text: str) -> str:

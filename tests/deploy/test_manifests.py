@@ -39,6 +39,9 @@ ACCOUNT = {
     "REDSHIFT_HOST": "headwater.123456789012.eu-central-1.redshift-serverless.amazonaws.com",
     "LAKE_BUCKET": "lake",
     "LOGS_BUCKET": "logs",
+    # Whoever wants no mail does not set these; envsubst then leaves nothing, which counts as not set.
+    **dict.fromkeys(("NOTICE_TELEGRAM_CHAT", *(f"NOTICE_MAIL_{part}" for part in ("HOST", "USER", "FROM", "TO"))), ""),
+    "HEADWATER_URL": "https://headwater.example.com",
 }
 SECRETS = {setting.name for setting in SETTINGS if setting.secret}
 # What deployments set besides the product's own settings.
@@ -121,6 +124,23 @@ def test_secrets_are_references_and_names_are_settings(name):
         assert container["logConfiguration"]["logDriver"] == "awslogs"
         image = container["image"]
         assert image == ACCOUNT["HEADWATER_IMAGE"]
+
+
+NOTICES = {setting.name for setting in SETTINGS if setting.name.startswith("NOTICE_")}
+DEFAULTED = {setting.name for setting in SETTINGS if setting.default}
+
+
+def test_each_deployment_can_be_told_of_every_channel():
+    """Where the sensor runs: the daemon's task on ECS, the code location elsewhere."""
+    (daemon,) = _containers(_document(DEPLOY / "ecs/daemon.json"))
+    named = {entry["name"] for entry in (*daemon["environment"], *daemon["secrets"])}
+    assert named >= (NOTICES - DEFAULTED) | {"HEADWATER_URL"}
+    compose = re.findall(r"^([A-Z_]+)=", (DEPLOY / "compose/env.example").read_text(), re.MULTILINE)
+    assert set(compose) >= (NOTICES - DEFAULTED) | {"HEADWATER_URL"}
+    kubernetes_names = re.findall(r"name: ([A-Z_]+), value", (DEPLOY / "kubernetes/values.yaml").read_text())
+    assert set(kubernetes_names) >= (NOTICES - DEFAULTED - SECRETS) | {"HEADWATER_URL"}
+    keys = set(re.findall(r'"([A-Z_]+)": "', (ROOT / "docs/deploying.md").read_text()))
+    assert keys >= NOTICES & SECRETS
 
 
 def test_long_running_tasks_are_watched():

@@ -13,7 +13,7 @@ import dagster as dg
 
 from definitions import defs
 from resources.clients.clock import Clock
-from resources.clients.notices import send
+from resources.notices import tell
 
 passed = 0.0
 
@@ -43,7 +43,10 @@ def main() -> None:
             )
             outcomes.append({"name": run["name"], "success": result.success, "run_id": result.run_id})
     os.environ.update(base)
-    send(os.environ["NOTICE_URL"], "a run failed")
+    notices = os.environ | {"HEADWATER_STAGE": "prod"}
+    for port in json.loads(os.environ["MAIL_PORTS"]):
+        for failure in tell("a run failed", notices | {"NOTICE_MAIL_PORT": str(port)}):
+            sys.stdout.write(f"{failure}\n")
     sys.stdout.write(f"\nOUTCOMES {json.dumps(outcomes)}\n")
 
 

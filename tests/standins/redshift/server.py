@@ -56,9 +56,9 @@ class RedshiftStandIn:
     """Listens on loopback; each connection gets a server session of its own, in a thread.
 
     ``directory``: of its own, readable by the server. ``authority``: file of the certificate that clients have to
-    trust; ``offers_tls`` off refuses TLS, as a port without it would. ``passwords``: of the users that may connect, by
-    name; a user ``IAM:name`` or ``IAMR:name`` may with any, as temporary credentials are another service's affair.
-    ``statements``: all that were executed.
+    trust, ``tls`` what a server shows it by; ``offers_tls`` off refuses TLS, as a port without it would.
+    ``passwords``: of the users that may connect, by name; a user ``IAM:name`` or ``IAMR:name`` may with any, as
+    temporary credentials are another service's affair. ``statements``: all that were executed.
     """
 
     def __init__(self, postgres: PostgresAddress, s3_endpoint: str, directory: Path):
@@ -67,7 +67,7 @@ class RedshiftStandIn:
         self.passwords: dict[str, str] = {}
         self.statements: list[Statement] = []
         self.s3, self.journal = S3(s3_endpoint), Journal(directory / "journal")
-        self._tls, self.authority = server_tls(directory)
+        self.tls, self.authority = server_tls(directory)
         self._postgres = postgres
         self._cut: Cut | None = None
         self._lock = threading.Lock()
@@ -189,7 +189,7 @@ class RedshiftStandIn:
             code, body = client.startup()
             if code == wire.SSL_REQUEST and self.offers_tls:
                 client.write(b"S")
-                client = Stream(self._tls.wrap_socket(client.connection, server_side=True))
+                client = Stream(self.tls.wrap_socket(client.connection, server_side=True))
             elif code in (wire.SSL_REQUEST, wire.GSS_REQUEST):
                 client.write(b"N")
             elif code == wire.CANCEL_REQUEST:
