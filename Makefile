@@ -5,6 +5,8 @@ export HEADWATER_HOME ?= $(CURDIR)/.headwater
 export DAGSTER_HOME ?= $(HEADWATER_HOME)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+# Nothing here is linear algebra: its threads would only spin whenever a process starts.
+export OPENBLAS_NUM_THREADS := 1
 BIN := .venv/bin
 # Against the pins of ethereum-etl's own packages, as its dependency group says in pyproject.toml.
 ETL_OVERRIDE := parsimonious==0.9.0

@@ -123,12 +123,16 @@ def _traffic(node: str) -> dict[str, int]:
 
 
 def measure_day(found: Found, home: Path, scratch: Path, blocks: int) -> None:
-    """A whole day with proofs, which leaves its lake for the load."""
+    """A whole day without and with proofs; the latter leaves its lake for the load."""
     say(f"Making a day of {blocks:,} blocks")
     with replaying(blocks) as node:
-        export = engines.ours(node, blocks, scratch, FULL)
-        found.day = Measured(OURS, True, 0, blocks, export, _traffic(node)["requests"])
-    say(f"The day: {export.cost.wall:.1f} s, {export.cost.cpu:.1f} CPU-s, {export.cost.peak:.0f} MB")
+        for mode, proofs in (("off", False), (FULL, True)):
+            with _scratch(home) if not proofs else contextlib.nullcontext(scratch) as place:
+                export = engines.ours(node, blocks, place, mode)
+            found.days.append(Measured(OURS, proofs, 0, blocks, export, _traffic(node)["requests"]))
+            told = "with" if proofs else "without"
+            cost = export.cost
+            say(f"The day {told} proofs: {cost.wall:.1f} s, {cost.cpu:.1f} CPU-s, {cost.peak:.0f} MB")
 
 
 def measure_load(found: Found, scratch: Path, repeat: int) -> None:
@@ -168,8 +172,8 @@ def written(found: Found, arguments: argparse.Namespace) -> str:
     if found.lines:
         blocks = f"{found.lines[0].blocks:,} blocks of {found.lines[0].export.rows['transactions']:,} transactions"
         text += [f"## Export: {blocks}", "", *report.exports_table(found.lines), ""]
-    if found.day:
-        text += [f"## A day of {found.day.blocks:,} blocks", "", *report.exports_table([found.day]), ""]
+    if found.days:
+        text += [f"## A day of {found.days[0].blocks:,} blocks", "", *report.exports_table(found.days), ""]
     if found.load:
         text += ["## Lake to DuckDB, the day's files", "", *report.load_table(found.load), ""]
     if found.increment:

@@ -22,7 +22,7 @@ from core.tables import Table
 # Rows are gathered to about this size before a row group is written.
 ROW_GROUP_BYTES = 16 << 20
 # From so many of a file's first rows it is seen which columns repeat themselves.
-SAMPLED_ROWS = 5_000
+SAMPLED_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class DayWriter:
             self._gathered[-1] = last._replace(stop=span.stop)  # neighbours cost no more than one of them
         else:
             self._gathered.append(span)
-            self._row_bytes = span.batch.nbytes / span.batch.num_rows
+            self._row_bytes = span.batch.get_total_buffer_size() / span.batch.num_rows
         self.rows += span.stop - span.start
         self._bytes += self._row_bytes * (span.stop - span.start)
         if self._bytes >= ROW_GROUP_BYTES:
@@ -97,7 +97,7 @@ class DayWriter:
         parts = [batch.slice(start, stop - start) for batch, start, stop in self._gathered]
         gathered = pa.Table.from_batches(parts, self._schema)
         if self._file is None:
-            repeating = _repeating(gathered.slice(0, SAMPLED_ROWS))
+            repeating = _repeating(gathered.slice(0, SAMPLED_ROWS).combine_chunks())
             # Least and greatest of a column of hashes or addresses help no reader, and their comparing takes time.
             ranged = [field.name for field in self._schema if not pa.types.is_string(field.type)]
             self._file = pq.ParquetWriter(
