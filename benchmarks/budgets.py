@@ -32,15 +32,20 @@ def budgets(found: Found) -> list[Budget]:
     """Every figure of section 10 of the specification, as far as it was measured."""
     at_once = {(line.engine, line.proofs): line for line in found.lines if line.latency_ms == 0}
     plain, proved, reference = (at_once.get(key) for key in ((OURS, False), (OURS, True), (ETL, None)))
-    alone = plain.cpu if plain else None
     ratio = reference.cpu / plain.cpu if plain and reference else None
     ours = [line for line in (*found.lines, *found.days) if line.engine == OURS]
     whole = {line.proofs: line for line in found.days if line.blocks == BLOCKS_OF_A_DAY}
     year = [entry for entry in found.backfill if entry["days"] == DAYS_OF_A_YEAR]
     return [
-        Budget("export without proofs, per 1,000 blocks", " CPU-s", 3.5, 1.8, alone),
-        Budget("the same, of a whole day", " CPU-s", 3.5, 1.8, whole[False].cpu if whole else None),
-        Budget("the same, times less than ethereum-etl", "x", 8, 15, ratio, more=True),
+        # Of a day, which is what a run exports: the comparison's blocks bear a process's start and end, too.
+        Budget(
+            "export of a day without proofs, per 1,000 blocks",
+            " CPU-s",
+            3.5,
+            1.8,
+            whole[False].cpu if whole else None,
+        ),
+        Budget("export side by side, times less than ethereum-etl", "x", 8, 15, ratio, more=True),
         Budget(
             "proofs, extra per 1,000 blocks", " CPU-s", 5, 2.5, proved.cpu - plain.cpu if proved and plain else None
         ),
