@@ -70,8 +70,9 @@ def _make(directory: Path, lock: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     _run(directory, [sys.executable, "-m", "venv", str(directory)])
     # The lock lists every package; without --no-deps pip refuses the pins that replace ethereum-etl's own.
+    # Without PEP 517 an older pip installs a command that refuses to start beside those pins.
     install = [str(directory / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run(directory, [*install, "--no-input", "--no-deps", "--require-hashes", "-r", str(lock)])
+    _run(directory, [*install, "--no-input", "--no-deps", "--use-pep517", "--require-hashes", "-r", str(lock)])
     if not (directory / "bin" / COMMAND).exists():
         raise PermanentError(f"ethereum-etl: {lock} brings no command {COMMAND}. Make it anew with `make lock`.")
     (directory / COMPLETE).write_text(str(directory), encoding="utf-8")
