@@ -87,7 +87,7 @@ class DayWriter:
             self._gathered[-1] = last._replace(stop=span.stop)  # neighbours cost no more than one of them
         else:
             self._gathered.append(span)
-            self._row_bytes = span.batch.get_total_buffer_size() / span.batch.num_rows
+            self._row_bytes = span.batch.nbytes / span.batch.num_rows
         self.rows += span.stop - span.start
         self._bytes += self._row_bytes * (span.stop - span.start)
         if self._bytes >= ROW_GROUP_BYTES:

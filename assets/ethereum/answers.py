@@ -75,7 +75,9 @@ def _schemas(*, proofs: bool) -> tuple[pa.Schema, pa.Schema]:
     log, transaction, withdrawal = (_list_of(table, {}, proofs=proofs) for table in (LOGS, TRANSACTIONS, WITHDRAWALS))
     block = pa.struct(_fields(BLOCKS, {"transactions": transaction, "withdrawals": withdrawal}, proofs=proofs))
     receipts = _list_of(RECEIPTS, {"logs": log}, proofs=proofs)
-    of_block, of_receipts = (pa.list_(pa.struct([("id", pa.int64()), ("result", kind)])) for kind in (block, receipts))
+    of_block, of_receipts = (
+        pa.list_(pa.struct([("id", pa.int64()), ("result", kind), ("error", _TEXT)])) for kind in (block, receipts)
+    )
     return pa.schema([("responses", of_block)]), pa.schema([("responses", of_receipts)])
 
 
@@ -192,6 +194,6 @@ def _results(answer: Answer, schema: pa.Schema) -> pa.Array:
     if responses.field("id").to_pylist() != list(answer.ids):
         raise Refusal(Kind.BROKEN, f"{len(responses)} answers to {len(answer.ids)} requests, or in another order")
     results = responses.field("result")
-    if results.null_count:
-        raise Refusal(Kind.BROKEN, "an answer without a result")
+    if results.null_count or responses.field("error").null_count < len(responses):
+        raise Refusal(Kind.BROKEN, "an answer without a result, or with an error")
     return results

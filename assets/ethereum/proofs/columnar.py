@@ -69,9 +69,9 @@ def spread(items: pa.BinaryArray, where: Any) -> pa.BinaryArray:
     return _array(data[ends[0] : ends[-1]], np.concatenate(([0], np.cumsum(lengths))))
 
 
-def single_bytes(values: Any) -> pa.BinaryArray:
-    """One byte in each row."""
-    return _array(values.astype(np.uint8), np.arange(len(values) + 1))
+def single_bytes(values: Any, where: Any) -> pa.BinaryArray:
+    """One byte in each row that is told, nothing in the others."""
+    return _array(values[where].astype(np.uint8), np.concatenate(([0], np.cumsum(where))))
 
 
 def numbers(values: pa.Array) -> pa.BinaryArray:
@@ -157,7 +157,7 @@ def _integers(big_endian: Bytes) -> pa.BinaryArray:
 def _prefixes(lengths: Any, base: int, where: Any) -> pa.BinaryArray:
     """What goes before payloads of some lengths; nothing in the rows that are not told."""
     if lengths.max(initial=0) < _SHORT:
-        return spread(single_bytes((base + lengths)[where]), where)
+        return single_bytes(base + lengths, where)
     sizes = np.zeros(len(lengths), np.int64)
     for size in range(1, _LENGTH_BYTES + 1):
         sizes[lengths >= (_SHORT if size == 1 else 1 << 8 * (size - 1))] = size

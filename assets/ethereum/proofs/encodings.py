@@ -91,8 +91,7 @@ def transactions(rows: pa.RecordBatch, answers: pa.StructArray) -> pa.BinaryArra
         columnar.hex_numbers(pc.if_else(pa.array(typed), pc.coalesce(answers.field("yParity"), v), v)),
         *(columnar.hex_numbers(answers.field(name)) for name in ("r", "s")),
     )
-    marks = columnar.spread(columnar.single_bytes(kinds[typed]), typed)
-    return columnar.joined(marks, *columnar.lists(payload))
+    return columnar.joined(columnar.single_bytes(kinds, typed), *columnar.lists(payload))
 
 
 def _word_lists(texts: pa.StringArray) -> pa.BinaryArray:
@@ -145,8 +144,7 @@ def receipts(rows: pa.RecordBatch, logs: pa.RecordBatch, log_ends: Any, answers:
     bloom = columnar.strings(columnar.unhexed(answers.field("logsBloom")))
     payload = columnar.joined(_outcomes(rows), gas, *bloom, *columnar.lists(entries))
     kinds = pc.cast(pc.fill_null(answers.field("type"), hex(_LEGACY)), pa.uint8()).to_numpy()
-    marks = columnar.spread(columnar.single_bytes(kinds[kinds != _LEGACY]), kinds != _LEGACY)
-    return columnar.joined(marks, *columnar.lists(payload))
+    return columnar.joined(columnar.single_bytes(kinds, kinds != _LEGACY), *columnar.lists(payload))
 
 
 def _outcomes(rows: pa.RecordBatch) -> pa.BinaryArray:

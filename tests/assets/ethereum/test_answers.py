@@ -103,6 +103,8 @@ def test_an_answer_that_is_not_what_was_asked_is_refused():
         Answer.of([_block(1).encode(), b"null"]),
         Answer.of([b"null", _block(1).encode()]),
         Answer.of([_block(1).encode(), b"[]"]),
+        Answer(whole.body.replace(b'"id":2,', b'"id":2,"error":{"code":-32000},'), whole.ids),
+        Answer(whole.body.replace(b'"id":2,', b'"id":2,"error":"no",'), whole.ids),
         Answer(b"", (1,)),
         Answer(b"null", (1,)),
         Answer(b"<html>jsonrpc</html>", (1,)),
