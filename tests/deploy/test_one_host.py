@@ -26,6 +26,7 @@ import yaml
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from benchmarks.served import LAUNCH
 from tests.standins.postgres_tcp import free_port, tcp_postgres
 from tests.standins.processes import Processes
 
@@ -242,16 +243,6 @@ def test_plain_http_gets_no_page(proxied):
     assert b"HTTPS" in body
 
 
-LAUNCH = """
-mutation($assets: [AssetKeyInput!]!, $days: [String!]!) {
-  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $days}) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-    ... on UnauthorizedError { message }
-  }
-}
-"""
 BLOCKS = [{"path": ["lake", "ethereum", name]} for name in ("blocks_meta", "blocks", "transactions", "withdrawals")]
 
 
