@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from core.tables import Column, ColumnType
 
 _DECIMAL = pa.decimal128(38, 0)
-_DECIMAL_BYTES = 16
+_UNSIGNED_BYTES, _DECIMAL_BYTES = 8, 16
 _LARGEST_DECIMAL = 10**38 - 1
 _NO_END = 2**31 - 1
 
@@ -38,19 +38,19 @@ def quantities(column: Column, texts: pa.StringArray) -> pa.Array:
     Raises:
         ValueError: when a text is no such number, or does not fit.
     """
-    try:
-        if not pc.all(pc.starts_with(texts, "0x"), min_count=0).as_py():
-            raise ValueError("not hex text with 0x")
-        # Through unsigned numbers: as signed ones, 0xffffffffffffffff would be read as -1.
-        numbers = pc.cast(texts, pa.uint64())
-        return pc.cast(numbers, column.arrow_field.type)
-    except pa.ArrowInvalid:
-        pass  # wider than 64 bits, or wrong
+    if not pc.all(pc.starts_with(texts, "0x"), min_count=0).as_py():
+        raise ValueError("not hex text with 0x")
     lengths = pc.min_max(pc.binary_length(texts)).as_py()
-    fit = lengths["min"] > len("0x") and lengths["max"] <= len("0x") + 2 * _DECIMAL_BYTES
-    if column.type is not ColumnType.DECIMAL or not fit:
-        return array(column, [None if text is None else int(text, 16) for text in texts.to_pylist()])
-    return _wide(texts)
+    shortest, longest = ((lengths[end] or len("0x0")) - len("0x") for end in ("min", "max"))
+    if longest <= 2 * _UNSIGNED_BYTES:
+        try:
+            # Through unsigned numbers: as signed ones, 0xffffffffffffffff would be read as -1.
+            return pc.cast(pc.cast(texts, pa.uint64()), column.arrow_field.type)
+        except pa.ArrowInvalid:
+            pass  # wrong, or too large for the column
+    if column.type is ColumnType.DECIMAL and shortest > 0 and longest <= 2 * _DECIMAL_BYTES:
+        return decimals(texts)
+    return array(column, [None if text is None else int(text, 16) for text in texts.to_pylist()])
 
 
 def digits(texts: pa.StringArray) -> pa.StringArray:
@@ -65,8 +65,8 @@ def digits(texts: pa.StringArray) -> pa.StringArray:
     return pc.binary_slice(texts.cast(pa.binary()), 2, _NO_END).cast(pa.string())
 
 
-def _wide(texts: pa.StringArray) -> pa.Decimal128Array:
-    """Hex text of up to 16 bytes as decimals: all texts made bytes at once."""
+def decimals(texts: pa.StringArray) -> pa.Decimal128Array:
+    """Hex text of up to 16 bytes with ``0x`` as decimals: all texts made bytes at once."""
     padded = pc.ascii_lpad(digits(texts.fill_null("0x")), 2 * _DECIMAL_BYTES, "0")
     start = padded.offset * 2 * _DECIMAL_BYTES
     text = padded.buffers()[2][start : start + len(padded) * 2 * _DECIMAL_BYTES]

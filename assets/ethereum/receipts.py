@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from assets.ethereum.extract import VERIFY_FULL, Export, block_refs, evidence
 from assets.ethereum.tables import LOGS, RECEIPTS
-from assets.ethereum.transform import BlockRows, receipt_rows
+from assets.ethereum.transform import BlockRows, first_other, receipt_rows
 from core.errors import MethodUnsupported
 from core.spool import SpooledTable
 from resources.clients.endpoints import Answer
@@ -94,8 +94,7 @@ def _check_whole(blocks: Sequence[BlockRef], answers: pa.ListArray) -> None:
     owners_of_logs = np.repeat(owners, pc.list_value_length(logs))
     for items, owner in ((receipts, owners), (pc.list_flatten(logs), owners_of_logs)):
         stated = items.field("blockHash")
-        at_home = pc.fill_null(pc.equal(stated, hashes.take(pa.array(owner))), False)
-        if (astray := pc.index(at_home, False).as_py()) >= 0:
+        if (astray := first_other(stated, hashes.take(pa.array(owner)))) is not None:
             raise Refusal(Kind.MOVED, moved(blocks[owner[astray]], stated[astray].as_py()))
     for block, found in zip(blocks, answers, strict=True):
         one_each(block, found)

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from assets.ethereum.tables import ERC1155_TRANSFERS, TOKEN_TRANSFERS
 from assets.ethereum.transform import batch
+from core.columns import decimals
 
 # keccak256 of Transfer(address,address,uint256), TransferSingle(...) and TransferBatch(...)
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -15,6 +16,7 @@ TRANSFER_SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2
 TRANSFER_BATCH = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
 
 WORD = 64  # hex characters of a 32-byte word
+_SMALL = 31  # hex characters that always fit a decimal
 
 LOG_COLUMNS = ["log_index", "transaction_hash", "block_number", "address", "data", "topics", "block_date"]
 
@@ -68,11 +70,21 @@ def _plain_transfers(events: pa.RecordBatch, fungible: pa.Array) -> pa.RecordBat
         "token_address": pc.ascii_lower(events.column("address")),
         "from_address": _addresses(topics, word=1),
         "to_address": _addresses(topics, word=2),
-        "value": pa.array([str(int(value, 16)) for value in last.to_pylist()], pa.string()),
+        "value": _decimal_text(last),
     }
     columns |= {name: events.column(name) for name in ("transaction_hash", "log_index", "block_number", "block_date")}
     arrays = [columns[name] for name in TOKEN_TRANSFERS.arrow_schema.names]
     return pa.RecordBatch.from_arrays(arrays, schema=TOKEN_TRANSFERS.arrow_schema)
+
+
+def _decimal_text(words: pa.StringArray) -> pa.StringArray:
+    """Words as decimal digits. Amounts are rarely too large for the columns' own numbers, token ids often are."""
+    small = pc.starts_with(words, "0x" + "0" * (WORD - _SMALL))
+    short = pc.if_else(small, pc.binary_join_element_wise("0x", _part(words, -_SMALL), ""), "0x0")
+    texts = pc.cast(decimals(short), pa.string())
+    large = pc.invert(small)
+    long = [str(int(word, 16)) for word in words.filter(large).to_pylist()]
+    return pc.replace_with_mask(texts, large, pa.array(long, pa.string()))
 
 
 def _addresses(topics: pa.Array, word: int) -> pa.Array:

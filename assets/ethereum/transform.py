@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec.json import encode
 
 from assets.ethereum.answers import STRUCTURES
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
@@ -147,11 +146,16 @@ def receipt_rows(receipts: pa.ListArray, refs: Sequence[BlockRef]) -> Rows:
     )
 
 
+def first_other(stated: pa.Array, expected: pa.Array) -> int | None:
+    """Where the first value stands that is missing or not as expected; None when there is none."""
+    if stated.equals(expected):
+        return None
+    return int(pc.index(pc.fill_null(pc.equal(stated, expected), False), False).as_py())
+
+
 def _same(problem: str, stated: pa.Array, rows: pa.RecordBatch, column: str = "block_hash") -> None:
     """Refuse items that say of themselves that they belong elsewhere."""
-    alike = pc.fill_null(pc.equal(stated, rows.column(column)), False)
-    if not pc.all(alike, min_count=0).as_py():
-        at = pc.index(alike, False).as_py()
+    if (at := first_other(stated, rows.column(column))) is not None:
         raise Refusal(Kind.BROKEN, f"{problem} {rows.column('block_number')[at]}")
 
 
@@ -193,7 +197,7 @@ def _read(table: Table, column: Column, items: pa.StructArray, heights: pa.Array
 
 def _as_json(lists: pa.ListArray, source: str) -> pa.StringArray:
     """Structures as JSON text, their keys sorted: clients order the keys of an object as they like."""
-    objects = (_access_lists if source == "accessList" else _encoded)(pc.list_flatten(lists))
+    objects = _objects(pc.list_flatten(lists))
     if objects.null_count:
         raise Refusal(Kind.BROKEN, f"an entry of {source} lacks a field")
     ends = ends_of(pc.list_value_length(lists).fill_null(0).to_numpy()).astype(np.int32)
@@ -201,17 +205,17 @@ def _as_json(lists: pa.ListArray, source: str) -> pa.StringArray:
     return pc.if_else(lists.is_valid(), pc.binary_join_element_wise("[", cells, "]", ""), pa.scalar(None, pa.string()))
 
 
-def _access_lists(entries: pa.StructArray) -> pa.StringArray:
-    """Entries of access lists, many of which hold dozens of keys, as JSON objects."""
-    keys = entries.field("storageKeys")
-    quoted = pc.binary_join_element_wise('"', pc.binary_join(keys, '","'), '"', "")
-    held = pc.if_else(pc.greater(pc.list_value_length(keys), 0), quoted, "")
-    return pc.binary_join_element_wise('{"address":"', entries.field("address"), '","storageKeys":[', held, "]}", "")
-
-
-def _encoded(entries: pa.StructArray) -> pa.StringArray:
-    """Any structures as JSON objects, one by one."""
-    return pa.array([encode(entry, order="sorted") for entry in entries.to_pylist()], pa.string())
+def _objects(entries: pa.StructArray) -> pa.StringArray:
+    """Structures of texts and lists of texts as JSON objects, joined by the column; null where a field is missing."""
+    pieces: list[Any] = []
+    for name in sorted(field.name for field in entries.type):
+        values, before, after = entries.field(name), '"', '"'
+        if pa.types.is_list(values.type):
+            quoted = pc.binary_join_element_wise('"', pc.binary_join(values, '","'), '"', "")
+            values = pc.if_else(pc.greater(pc.list_value_length(values), 0), quoted, "")
+            before, after = "[", "]"
+        pieces += [f'{"," if pieces else "{"}"{name}":{before}', values, after]
+    return pc.binary_join_element_wise(*pieces, "}", "")
 
 
 def _copied(rows: pa.RecordBatch) -> pa.RecordBatch:

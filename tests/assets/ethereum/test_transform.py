@@ -1,6 +1,7 @@
 """Real blocks and receipts of several eras, the newest forks' fields, and what does not fit."""
 
 import copy
+import json
 
 import pytest
 
@@ -68,6 +69,23 @@ def test_values_are_exact_and_formatted_as_ethereum_etl_does():
     assert {str(row["block_date"]) for table in rows.values() for row in table} == {"2024-01-01"}
 
 
+def test_structures_become_json_with_their_keys_sorted():
+    signed = {"yParity": "0x1", "s": "0x2", "r": "0x3", "nonce": "0x4", "chainId": "0x5", "address": "0x6"}
+    listed = [{"storageKeys": [], "address": "0x1"}, {"storageKeys": ["0x2", "0x3"], "address": "0x4"}]
+    blocks = [
+        _changed(authorizationList=[signed, signed], accessList=listed),
+        _changed(authorizationList=[], accessList=[]),
+        _changed(authorizationList=None, accessList=None),
+    ]
+    rows = [block_batches([block])[TRANSACTIONS.name].to_pylist()[0] for block in blocks]
+    assert [row["authorization_list"] for row in rows] == [_sorted_json([signed, signed]), "[]", None]
+    assert [row["access_list"] for row in rows] == [_sorted_json(listed), "[]", None]
+
+
+def _sorted_json(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
@@ -87,6 +105,8 @@ def test_what_does_not_fit_names_block_field_and_value(fields, complaint):
         ({"nonce": "0xzz"}, "nonce of a row of transactions of block 16: '0xzz' is no number"),
         ({"blobVersionedHashes": 7}, "Expected `array .*got `int` - at `.*blobVersionedHashes`"),
         ({"value": None}, "transactions.value = 'None' is missing"),
+        ({"accessList": [{"address": "0x1"}]}, "an entry of accessList lacks a field"),
+        ({"authorizationList": [{"chainId": "0x1", "address": "0x1"}]}, "an entry of authorizationList lacks a field"),
     ],
 )
 def test_what_is_malformed_is_refused(fields, complaint):
