@@ -14,6 +14,9 @@ from resources.clients.endpoints import Answer, Endpoint, Traffic, classify
 from resources.clients.rpc import Call, ReadTogether, RpcClient, given_up
 from resources.clients.transports import Kind, Refusal, transport_for
 
+# The node executes each traced block anew, and its traces take megabytes.
+TRACED_AT_ONCE = 8
+
 Header = dict[str, Any]
 T = TypeVar("T")
 
@@ -37,7 +40,7 @@ class BlockRef:
 class Budget:
     """What each endpoint may be asked for: calls in one request, requests in flight, calls per second."""
 
-    batch_size: int = 20
+    batch_size: int = 32
     in_flight: int = 3
     per_second: float | None = None
     timeout: float = 60.0
@@ -138,14 +141,14 @@ class EthereumNode:
 
     def parity_traces(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
         """Each block's answer of trace_block."""
-        return self._rpc.map(Call("trace_block", [hex(block.number)], partial(_traces_of, block)) for block in blocks)
+        calls = (Call("trace_block", [hex(block.number)], partial(_traces_of, block)) for block in blocks)
+        return self._rpc.map(calls, most_at_once=TRACED_AT_ONCE)
 
     def geth_traces(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
         """Each block's answer of the callTracer, one object per transaction, asked for by block hash."""
         tracer = {"tracer": "callTracer"}
-        return self._rpc.map(
-            Call("debug_traceBlockByHash", [block.hash, tracer], partial(_calls_of, block)) for block in blocks
-        )
+        calls = (Call("debug_traceBlockByHash", [block.hash, tracer], partial(_calls_of, block)) for block in blocks)
+        return self._rpc.map(calls, most_at_once=TRACED_AT_ONCE)
 
     def contract_calls(self, calls: Iterable[tuple[str, str]]) -> Iterator[str | None]:
         """What contracts return at the newest block for (address, call data); None when a call fails.

@@ -112,10 +112,13 @@ class RpcClient:
         """The accepted result of one call."""
         return self._answer([call])[0]
 
-    def map(self, calls: Iterable[Call], read: ReadTogether[Any] | None = None) -> Iterator[Any]:
+    def map(
+        self, calls: Iterable[Call], read: ReadTogether[Any] | None = None, most_at_once: int | None = None
+    ) -> Iterator[Any]:
         """Accepted results in the order of ``calls``, fetched ahead by a bounded number of batches.
 
-        read: reads the results of a batch together, in place of each call's own ``read``.
+        read: reads the results of a batch together, in place of each call's own ``read``. most_at_once: calls in one
+        request, if fewer than the endpoints' batches.
 
         Raises:
             NodeUnavailable, NodeBehind, NodeRefused, MethodUnsupported: naming the call and every endpoint.
@@ -126,7 +129,7 @@ class RpcClient:
         ahead = sum(endpoint.in_flight for endpoint in self.endpoints) + 2
         try:
             while True:
-                while len(window) < ahead and (batch := self._next_batch(source)):
+                while len(window) < ahead and (batch := self._next_batch(source, most_at_once)):
                     window.append(self._threads.submit(self._answer, batch, read))
                 if not window:
                     return
@@ -135,9 +138,9 @@ class RpcClient:
             for future in window:
                 future.cancel()
 
-    def _next_batch(self, source: Iterator[Call]) -> list[Call]:
+    def _next_batch(self, source: Iterator[Call], most: int | None) -> list[Call]:
         size = max(endpoint.batch_size for endpoint in self.endpoints)
-        return list(islice(source, size))
+        return list(islice(source, min(size, most or size)))
 
     def _answer(self, calls: Sequence[Call], read: ReadTogether[Any] | None = None) -> list[Any]:
         results: list[Any] = [None] * len(calls)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.errors import ChainReorganised, MethodUnsupported, NodeBehind, NodeRefused, NodeUnavailable
-from resources.clients.ethereum_node import BlockRef, Budget, EthereumNode, moved, one_each
+from resources.clients.ethereum_node import TRACED_AT_ONCE, BlockRef, Budget, EthereumNode, moved, one_each
 from resources.clients.transports import Kind, Refusal
 from tests.standins.faulty_node import FaultyNode, Reply, error, first, status
 from tests.standins.synthetic_chain import SyntheticChain
@@ -195,6 +195,15 @@ def test_only_a_bounded_number_of_answers_is_fetched_ahead(clock):
         next(blocks)
         blocks.close()
         assert len(server.calls) <= (2 * 2 + 1) * 5
+
+
+def test_few_blocks_are_traced_by_one_request(clock):
+    sizes = []
+    chain = SyntheticChain(range(40), answers_empty=True)
+    refs = [BlockRef(number, block["hash"], 0, 0) for number, block in enumerate(chain.blocks)]
+    with FaultyNode(chain.answer, lambda calls, honest: sizes.append(len(calls))) as server:
+        assert list(_node(clock, server, in_flight=1, batch_size=32).parity_traces(refs)) == [[]] * 40
+    assert sizes == [TRACED_AT_ONCE] * (40 // TRACED_AT_ONCE)
 
 
 @pytest.mark.parametrize("code", [401, 403])
