@@ -64,7 +64,7 @@ class Column:
         """The description with the unit, as shown in the UI and the warehouse."""
         return f"{self.description} Unit: {self.unit}." if self.unit else self.description
 
-    @property
+    @cached_property
     def arrow_field(self) -> pa.Field:
         return pa.field(self.name, _ARROW[self.type](), nullable=self.nullable)
 

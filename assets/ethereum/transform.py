@@ -200,9 +200,13 @@ def _as_json(lists: pa.ListArray, source: str) -> pa.StringArray:
     objects = _objects(pc.list_flatten(lists))
     if objects.null_count:
         raise Refusal(Kind.BROKEN, f"an entry of {source} lacks a field")
+    return pc.binary_join_element_wise("[", _joined(lists, objects), "]", "")
+
+
+def _joined(lists: pa.ListArray, texts: pa.StringArray) -> pa.StringArray:
+    """A text for each list's item as one cell for each list, comma-joined; null where there is no list."""
     ends = ends_of(pc.list_value_length(lists).fill_null(0).to_numpy()).astype(np.int32)
-    cells = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), objects), ",")
-    return pc.if_else(lists.is_valid(), pc.binary_join_element_wise("[", cells, "]", ""), pa.scalar(None, pa.string()))
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), texts, mask=lists.is_null()), ",")
 
 
 def _objects(entries: pa.StructArray) -> pa.StringArray:
@@ -225,16 +229,10 @@ def _copied(rows: pa.RecordBatch) -> pa.RecordBatch:
 
 def _withdrawal_cells(lists: pa.ListArray, items: pa.StructArray, rows: pa.RecordBatch) -> pa.StringArray:
     """Each block's withdrawals as ethereum-etl writes them into one cell: JSON objects, comma-joined."""
-    columns = [rows.column(name).to_pylist() for name in ("index", "validator_index")]
-    columns += [items.field("address").to_pylist(), rows.column("amount").to_pylist()]
-    objects = [
-        f'{{"index":{index},"validator_index":{validator},"address":"{address}","amount":{amount}}}'
-        for index, validator, address, amount in zip(*columns, strict=True)
-    ]
-    ends = ends_of(pc.list_value_length(lists).fill_null(0).to_numpy())
-    missing = pc.is_null(lists).to_pylist()
-    cells = [None if none else ",".join(objects[a:b]) for a, b, none in zip(ends, ends[1:], missing, strict=False)]
-    return pa.array(cells, pa.string())
+    index, validator, amount = (rows.column(name).cast(pa.string()) for name in ("index", "validator_index", "amount"))
+    numbers = ('{"index":', index, ',"validator_index":', validator)
+    others = (',"address":"', items.field("address"), '","amount":', amount)
+    return _joined(lists, pc.binary_join_element_wise(*numbers, *others, "}", ""))
 
 
 def _unreadable(table: Table, column: Column, texts: pa.StringArray, heights: pa.Array) -> Exception:
