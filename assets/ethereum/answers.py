@@ -1,7 +1,8 @@
 """The node's answers as Arrow arrays: JSON read by arrow-rs in one pass, outside the interpreter's lock.
 
 The shape that is read follows from the table declarations. Reading takes known fields only, so one answer in each
-batch is also decoded strictly: a field that nothing takes is noticed there, and so is an answer of another shape.
+batch is also decoded strictly, and all of a batch in which a transaction type comes up first: a field that nothing
+takes is noticed there, and so is an answer of another shape.
 """
 
 import re
@@ -19,6 +20,7 @@ from core.tables import Column, Table
 from resources.clients.endpoints import Answer
 from resources.clients.transports import Kind, Refusal
 
+_TYPE = "type"
 # Left out on purpose: uncles have no table, the rest repeats other fields.
 IGNORED_FIELDS: dict[str, frozenset[str]] = {
     BLOCKS.name: frozenset({"uncles"}),
@@ -31,7 +33,7 @@ IGNORED_FIELDS: dict[str, frozenset[str]] = {
 PROOF_FIELDS: dict[str, frozenset[str]] = {
     BLOCKS.name: frozenset({"mixHash"}),
     TRANSACTIONS.name: frozenset({"v", "r", "s", "yParity", "chainId"}),
-    RECEIPTS.name: frozenset({"logsBloom", "type"}),
+    RECEIPTS.name: frozenset({"logsBloom", _TYPE}),
     LOGS.name: frozenset(),
     WITHDRAWALS.name: frozenset(),
 }
@@ -61,7 +63,8 @@ def _sources(table: Table, without: Collection[str] = ()) -> dict[str, Column | 
 
 def _fields(table: Table, children: Mapping[str, pa.DataType], *, proofs: bool) -> list[tuple[str, pa.DataType]]:
     """What is read of an object: text as it stands, lists of text, structures."""
-    unread = REPEATED_FIELDS.get(table.name, frozenset()) | (frozenset() if proofs else PROOF_FIELDS[table.name])
+    only_proved = PROOF_FIELDS[table.name] - {_TYPE}
+    unread = REPEATED_FIELDS.get(table.name, frozenset()) | (frozenset() if proofs else only_proved)
     fields = list(children.items())
     for source, column in _sources(table, children.keys() | unread).items():
         fields.append((source, STRUCTURES.get(source) or (_TEXTS if column and column.joined else _TEXT)))
@@ -101,10 +104,9 @@ def _strict(result: Any) -> msgspec.json.Decoder:
     return msgspec.json.Decoder(msgspec.defstruct("Response", [("result", result)]))
 
 
-_STRICT_BLOCK = _strict(
-    _struct(BLOCKS, {"transactions": _struct(TRANSACTIONS, {}), "withdrawals": _struct(WITHDRAWALS, {})})
-)
-_STRICT_RECEIPTS = _strict(list[_struct(RECEIPTS, {"logs": _struct(LOGS, {})}) | None])  # type: ignore[misc]
+_BLOCK = _struct(BLOCKS, {"transactions": _struct(TRANSACTIONS, {}), "withdrawals": _struct(WITHDRAWALS, {})})
+_RECEIPT = _struct(RECEIPTS, {"logs": _struct(LOGS, {})})
+_STRICT = {BLOCKS.name: _strict(_BLOCK), RECEIPTS.name: _strict(list[_RECEIPT | None])}
 
 
 class AnswerReader:
@@ -115,6 +117,7 @@ class AnswerReader:
 
     def __init__(self, *, proofs: bool = True) -> None:
         self.unknown: set[str] = set()
+        self._types: set[tuple[str, str | None]] = set()
         self._block, self._receipts = _schemas(proofs=proofs)
 
     def blocks(self, answer: Answer) -> pa.StructArray:
@@ -123,10 +126,11 @@ class AnswerReader:
         Raises:
             Refusal: when the results are not blocks, one for each call in their order.
         """
-        self._look_through(_STRICT_BLOCK, answer)
+        self._look_through(BLOCKS, _first_response(answer.body))
         found = _results(answer, self._block)
         if found.field("transactions").null_count:
             raise Refusal(Kind.BROKEN, "a block came without its list of transactions")
+        self._look_at_new_types(BLOCKS, answer, pc.list_flatten(found.field("transactions")))
         return found
 
     def receipts(self, answer: Answer) -> pa.ListArray:
@@ -135,17 +139,26 @@ class AnswerReader:
         Raises:
             Refusal: when the results are not lists of receipts, one for each call in their order.
         """
-        self._look_through(_STRICT_RECEIPTS, answer)
-        return _results(answer, self._receipts)
+        self._look_through(RECEIPTS, _first_response(answer.body))
+        found = _results(answer, self._receipts)
+        self._look_at_new_types(RECEIPTS, answer, pc.list_flatten(found))
+        return found
 
-    def _look_through(self, decoder: msgspec.json.Decoder, answer: Answer) -> None:
-        first = _first_response(answer.body)
+    def _look_at_new_types(self, table: Table, answer: Answer, items: pa.StructArray) -> None:
+        """Look through the whole answer when items of a transaction type stand in it that none before had."""
+        types = {(table.name, type_) for type_ in pc.unique(items.field(_TYPE)).to_pylist()}
+        if types - self._types:
+            for response in answer.responses():
+                self._look_through(table, b'{"result":%b}' % response.result)
+            self._types |= types
+
+    def _look_through(self, table: Table, response: bytes) -> None:
         try:
-            decoder.decode(first)
+            _STRICT[table.name].decode(response)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if "unknown field" not in str(error):
                 raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
-            self._note(msgspec.json.decode(first)["result"])
+            self._note(msgspec.json.decode(response)["result"])
 
     def _note(self, found: Any) -> None:
         """Collect the unknown fields of a block or of its receipts."""

@@ -3,6 +3,7 @@
 import copy
 import json
 
+import msgspec
 import pytest
 
 from assets.ethereum.answers import AnswerReader
@@ -10,6 +11,7 @@ from assets.ethereum.tables import BLOCKS, RECEIPTS, TRANSACTIONS
 from assets.ethereum.transform import batch
 from core.errors import InvalidAnswer
 from devnet.node import RecordedChain
+from resources.clients.endpoints import Answer
 from resources.clients.transports import Refusal
 from tests.standins.answers import block_batches, receipt_batches
 from tests.standins.captured import execution_api, mainnet, needs_captured_data
@@ -118,6 +120,17 @@ def test_unknown_fields_are_reported_and_known_ones_are_not():
     report = AnswerReader()
     block_batches([_changed(novelty="0x1", v="0x1", mintedBy="x") | {"blockAccessListHash": "0x"}], report)
     assert report.unknown == {"transactions.novelty", "transactions.mintedBy", "blocks.blockAccessListHash"}
+
+
+@pytest.mark.parametrize("proofs", [True, False])
+def test_unknown_fields_of_a_rare_type_are_reported_wherever_they_stand(proofs):
+    report = AnswerReader(proofs=proofs)
+    block_batches([BLOCK, BLOCK], report)
+    block_batches([BLOCK, BLOCK, _changed(type="0x7f", novelty="0x1")], report)
+    receipts = [{"transactionHash": f"0x{at}", "type": type_, "logs": []} for at, type_ in enumerate(("0x0", "0x7f"))]
+    receipts[1]["oddity"] = "0x1"
+    report.receipts(Answer.of([msgspec.json.encode([receipt]) for receipt in receipts]))
+    assert report.unknown == {"transactions.novelty", "receipts.oddity"}
 
 
 def test_the_sample_chain_has_no_unknown_fields(recorded_chain: RecordedChain):
