@@ -122,7 +122,7 @@ ETHEREUM_CONFIRMATIONS = Setting(
     "64",
 )
 ETHEREUM_BATCH_SIZE = Setting(
-    "ETHEREUM_BATCH_SIZE", "Most calls put into one request; shrinks by itself when the node refuses.", "50", "32"
+    "ETHEREUM_BATCH_SIZE", "Most calls put into one request; shrinks by itself when the node refuses.", "50", "24"
 )
 ETHEREUM_MAX_IN_FLIGHT = Setting("ETHEREUM_MAX_IN_FLIGHT", "Most requests at a time to each endpoint.", "16", "3")
 ETHEREUM_CALLS_PER_SECOND = Setting(

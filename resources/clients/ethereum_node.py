@@ -40,7 +40,7 @@ class BlockRef:
 class Budget:
     """What each endpoint may be asked for: calls in one request, requests in flight, calls per second."""
 
-    batch_size: int = 32
+    batch_size: int = 24
     in_flight: int = 3
     per_second: float | None = None
     timeout: float = 60.0
