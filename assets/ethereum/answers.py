@@ -106,7 +106,7 @@ def _strict(result: Any) -> msgspec.json.Decoder:
 
 _BLOCK = _struct(BLOCKS, {"transactions": _struct(TRANSACTIONS, {}), "withdrawals": _struct(WITHDRAWALS, {})})
 _RECEIPT = _struct(RECEIPTS, {"logs": _struct(LOGS, {})})
-_STRICT = {BLOCKS.name: _strict(_BLOCK), RECEIPTS.name: _strict(list[_RECEIPT | None])}
+_STRICT = {BLOCKS.name: _strict(_BLOCK), RECEIPTS.name: _strict(list[_RECEIPT | None])}  # type: ignore[valid-type]
 
 
 class AnswerReader:
