@@ -16,7 +16,7 @@ SOURCES = [
 ]
 
 # Under assets/ only these import Dagster; core/ and resources/clients/ never do.
-DAGSTER_FILES = {"assets.py", "checks.py", "factory.py", "partitions.py", "chain_state.py"}
+DAGSTER_FILES = {"assets.py", "checks.py", "engines.py", "factory.py", "partitions.py", "chain_state.py"}
 # Programs on top of everything, run as `python -m jobs`, and what they share.
 PROGRAMS = {ROOT / "jobs/__main__.py", ROOT / "jobs/markets_days.py", ROOT / "jobs/running.py"}
 
