@@ -8,6 +8,7 @@ from tests.dbt_project import engines
 from tests.standins.redshift.fixtures import IAM_ROLE
 from tests.standins.runs import MARTS_AND_PARTS, QUIET
 
+pytestmark = pytest.mark.xdist_group("dbt")
 FIRST, SECOND, THIRD = SAMPLE_DAYS
 
 

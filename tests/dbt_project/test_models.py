@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 
+pytestmark = pytest.mark.xdist_group("dbt")
 FIRST, SECOND, THIRD = SAMPLE_DAYS
 
 

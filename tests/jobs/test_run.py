@@ -15,6 +15,7 @@ from resources.clients.duckdb_warehouse import DuckDbWarehouse
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.runs import LAKE, QUIET, WAREHOUSE, Graph
 
+pytestmark = pytest.mark.xdist_group("run")
 ROOT = Path(__file__).parents[2]
 
 
