@@ -44,7 +44,8 @@ REPEATED_FIELDS: dict[str, frozenset[str]] = {
     LOGS.name: frozenset({"blockNumber", "transactionIndex"}),
 }
 _VERSION = b'"jsonrpc"'
-# arrow-rs makes room for the fields of so many rows at first: about as many as an answer has. It is one row.
+# An answer is one row, but has about as many fields as so many rows of plain values: arrow-rs makes room for these at
+# first, and copies less while it reads.
 _ROOM = 8192
 _TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
 _SIGNED = ("chainId", "address", "nonce", "yParity", "r", "s")
