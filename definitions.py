@@ -13,11 +13,15 @@ from assets.markets.checks import CHECKS as MARKETS_CHECKS
 from core.settings import stage_from
 from jobs.ethereum import JOBS as ETHEREUM_JOBS
 from jobs.markets import JOBS as MARKETS_JOBS
+from resources.kinds import with_kinds_of_stage
 from resources.stages import resources_for
 from schedules import ethereum, markets, notices
 
 defs = dg.Definitions(
-    assets=[chain, *LAKE_ASSETS, *WAREHOUSE_ASSETS, ethereum_aggregates, *MARKETS_ASSETS, *MARKETS_MODELS],
+    assets=dg.map_asset_specs(
+        with_kinds_of_stage,
+        [chain, *LAKE_ASSETS, *WAREHOUSE_ASSETS, ethereum_aggregates, *MARKETS_ASSETS, *MARKETS_MODELS],
+    ),
     asset_checks=[*ETHEREUM_CHECKS, *MARKETS_CHECKS],
     jobs=[*ETHEREUM_JOBS, *MARKETS_JOBS],
     schedules=[*ethereum.SCHEDULES, *markets.SCHEDULES],

@@ -12,6 +12,7 @@ from dagster import AssetKey
 from assets.ethereum.tables import TABLES
 from core.settings import STAGES
 from definitions import defs
+from resources.kinds import with_kinds_of_stage
 from resources.stages import resources_for
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +44,17 @@ def test_a_wrong_stage_is_one_sentence():
         check=False,
     )
     assert "HEADWATER_STAGE='live': expected one of local, test, preprod, prod." in done.stderr
+
+
+def test_kinds_are_of_the_lake_and_the_warehouse_there_are(monkeypatch):
+    assert GRAPH.get(AssetKey(["warehouse", "ethereum", "logs"])).kinds == {"python", "duckdb"}
+    assert GRAPH.get(AssetKey(["lake", "ethereum", "logs"])).kinds == {"python", "parquet"}
+    declared = dg.AssetSpec("any", kinds={"dbt", "duckdb", "s3"})
+    monkeypatch.setenv("WAREHOUSE", "redshift")
+    monkeypatch.setenv("LAKE_FORMAT", "csv")
+    assert with_kinds_of_stage(declared).kinds == {"dbt", "redshift", "csv"}
+    monkeypatch.setenv("LAKE_URI", "s3://bucket/prefix")
+    assert with_kinds_of_stage(declared).kinds == {"dbt", "redshift", "s3"}
 
 
 def test_every_stage_has_the_same_resource_keys():
