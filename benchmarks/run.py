@@ -30,7 +30,7 @@ PARTS = ("export", "latency", "day", "load", "increment", "backfill")
 LATENCY_MS = 50
 # More distinct contents than this only take memory: a gigabyte for 1,500.
 MOST_DISTINCT = 1_000
-FULL = "full"
+FULL, OFF = settings.ETHEREUM_VERIFY.choices
 HISTORY_BLOCKS = 300
 # Rows in every day, and a year of them loaded in less than a minute.
 BACKFILL_BLOCKS = 2
@@ -47,7 +47,7 @@ Contenders = dict[tuple[str, bool | None], Engine]
 def contenders(names: Sequence[str], home: Path, found: Found) -> Contenders:
     """The engines to compare, made ready; one that cannot be made is remarked upon."""
     ready: Contenders = {}
-    for mode in settings.ETHEREUM_VERIFY.choices:
+    for mode in (FULL, OFF):
         ready[OURS, mode == FULL] = _ours(mode)
     for name, prepare in ((ETL, engines.etl_engine), (OTHER, engines.cryo_engine)):
         if name in names:
@@ -126,13 +126,16 @@ def measure_day(found: Found, home: Path, scratch: Path, blocks: int) -> None:
     """A whole day without and with proofs; the latter leaves its lake for the load."""
     say(f"Making a day of {blocks:,} blocks")
     with replaying(blocks) as node:
-        for mode, proofs in (("off", False), (FULL, True)):
-            with _scratch(home) if not proofs else contextlib.nullcontext(scratch) as place:
-                export = engines.ours(node, blocks, place, mode)
-            found.days.append(Measured(OURS, proofs, 0, blocks, export, _traffic(node)["requests"]))
-            told = "with" if proofs else "without"
-            cost = export.cost
-            say(f"The day {told} proofs: {cost.wall:.1f} s, {cost.cpu:.1f} CPU-s, {cost.peak:.0f} MB")
+        with _scratch(home) as aside:
+            _export_day(found, node, blocks, aside, OFF)
+        _export_day(found, node, blocks, scratch, FULL)
+
+
+def _export_day(found: Found, node: str, blocks: int, scratch: Path, mode: str) -> None:
+    export = engines.ours(node, blocks, scratch, mode)
+    found.days.append(Measured(OURS, mode == FULL, 0, blocks, export, _traffic(node)["requests"]))
+    told, cost = "with" if mode == FULL else "without", export.cost
+    say(f"The day {told} proofs: {cost.wall:.1f} s, {cost.cpu:.1f} CPU-s, {cost.peak:.0f} MB")
 
 
 def measure_load(found: Found, scratch: Path, repeat: int) -> None:
@@ -145,7 +148,7 @@ def measure_load(found: Found, scratch: Path, repeat: int) -> None:
 def measure_increment(found: Found, scratch: Path, days: int, blocks: int, repeat: int) -> None:
     """The daily increment, on a lake of a smaller day."""
     with replaying(blocks) as node:
-        engines.ours(node, blocks, scratch, "off")
+        engines.ours(node, blocks, scratch, OFF)
     options = ["--days", str(days), "--repeat", str(repeat)]
     program: Command = [sys.executable, "-m", "benchmarks.increment", "--lake", scratch / "lake", *options]
     found.increment = json.loads(measured(program).output)
@@ -156,7 +159,7 @@ def measure_increment(found: Found, scratch: Path, days: int, blocks: int, repea
 def measure_backfill(found: Found, scratch: Path, days: int) -> None:
     """The loads and the aggregates of many small days, started as from the UI."""
     with replaying(BACKFILL_BLOCKS) as node:
-        engines.ours(node, BACKFILL_BLOCKS, scratch, "off")
+        engines.ours(node, BACKFILL_BLOCKS, scratch, OFF)
     say(f"Publishing and backfilling {days} days")
     program: Command = [sys.executable, "-m", "benchmarks.backfill", "--lake", scratch / "lake", "--days", str(days)]
     found.backfill = json.loads(measured(program).output)
