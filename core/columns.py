@@ -49,7 +49,7 @@ def quantities(column: Column, texts: pa.StringArray) -> pa.Array:
         except pa.ArrowInvalid:
             pass  # wrong, or too large for the column
     if column.type is ColumnType.DECIMAL and shortest > 0 and longest <= 2 * _DECIMAL_BYTES:
-        return decimals(texts)
+        return decimals(_without_prefix(texts))
     return array(column, [None if text is None else int(text, 16) for text in texts.to_pylist()])
 
 
@@ -61,13 +61,17 @@ def digits(texts: pa.StringArray) -> pa.StringArray:
     """
     if texts.null_count or not pc.all(pc.starts_with(texts, "0x"), min_count=0).as_py():
         raise ValueError("not hex text with 0x")
+    return _without_prefix(texts)
+
+
+def _without_prefix(texts: pa.StringArray) -> pa.StringArray:
     # Without an end, pyarrow 26 miscounts the bytes of arrays that are parts of others.
-    return pc.binary_slice(texts.cast(pa.binary()), 2, _NO_END).cast(pa.string())
+    return pc.binary_slice(texts.cast(pa.binary()), len("0x"), _NO_END).cast(pa.string())
 
 
 def decimals(texts: pa.StringArray) -> pa.Decimal128Array:
-    """Hex text of up to 16 bytes with ``0x`` as decimals: all texts made bytes at once."""
-    padded = pc.ascii_lpad(digits(texts.fill_null("0x")), 2 * _DECIMAL_BYTES, "0")
+    """Hex digits of up to 16 bytes, without their 0x, as decimals: all texts made bytes at once."""
+    padded = pc.ascii_lpad(texts.fill_null(""), 2 * _DECIMAL_BYTES, "0")
     start = padded.offset * 2 * _DECIMAL_BYTES
     text = padded.buffers()[2][start : start + len(padded) * 2 * _DECIMAL_BYTES]
     big_endian = np.frombuffer(binascii.unhexlify(text), np.uint8).reshape(-1, _DECIMAL_BYTES)

@@ -1,4 +1,4 @@
-"""Kinds of assets, which the UI shows as icons: declared as on a laptop with S3, shown as of the stage."""
+"""Kinds of assets, which the UI shows as icons. Declarations name one lake and one warehouse; the stage has its own."""
 
 import os
 

@@ -80,8 +80,7 @@ def _plain_transfers(events: pa.RecordBatch, fungible: pa.Array) -> pa.RecordBat
 def _decimal_text(words: pa.StringArray) -> pa.StringArray:
     """Words as decimal digits. Amounts are rarely too large for the columns' own numbers, token ids often are."""
     small = pc.starts_with(words, "0x" + "0" * (WORD - _SMALL))
-    short = pc.if_else(small, pc.binary_join_element_wise("0x", _part(words, -_SMALL), ""), "0x0")
-    texts = pc.cast(decimals(short), pa.string())
+    texts = pc.cast(decimals(pc.if_else(small, _part(words, -_SMALL), "0")), pa.string())
     large = pc.invert(small)
     long = [str(int(word, 16)) for word in words.filter(large).to_pylist()]
     return pc.replace_with_mask(texts, large, pa.array(long, pa.string()))
