@@ -18,7 +18,7 @@ COPY requirements-ethereum-etl.lock .
 COPY core core
 COPY resources resources
 RUN useradd --system --uid 10001 --home-dir /var/lib/headwater --create-home headwater \
-    && python -c "from pathlib import Path; from resources.clients.etl_environment import etl_command; \
+    && python -c "from pathlib import Path; from resources.clients.ethereum_etl.environment import etl_command; \
 print(etl_command(Path('/var/lib/headwater')))" \
     && chown headwater /var/lib/headwater
 

@@ -42,14 +42,14 @@ setup: .venv/.ready $(DAGSTER_HOME)/dagster.yaml ## Make the environment
 
 run: setup ## Run the three sample days from the embedded chain to daily metrics
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"
-	@$(BIN)/python -m jobs $(FROM) $(TO)
+	@$(BIN)/python -m commands $(FROM) $(TO)
 
 run-markets: setup ## Run three days of the markets from the embedded sample to prices, chains and shares
-	@$(BIN)/python -m jobs.markets_days $(FROM) $(TO)
+	@$(BIN)/python -m commands.markets_days $(FROM) $(TO)
 
 backfill: setup ## Run the days FROM= to TO= from the configured node
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"
-	@$(BIN)/python -m jobs $(FROM) $(TO)
+	@$(BIN)/python -m commands $(FROM) $(TO)
 
 dev: setup ## Open the Dagster UI on http://localhost:3000
 	@$(BIN)/dagster dev -w workspace.yaml

@@ -19,11 +19,11 @@ from benchmarks.increment import LOADED, make_history
 from benchmarks.measure import CommandFailed
 from benchmarks.served import ServedDagster, serving
 from benchmarks.synthetic import DAY
+from core.frames import spooled
 from core.windows import DayWindow
-from resources.clients.duckdb_warehouse import DuckDbWarehouse
-from resources.clients.frames import spooled
-from resources.clients.lake import Lake
-from resources.clients.object_store import LocalObjectStore
+from resources.clients.duckdb.warehouse import DuckDbWarehouse
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.object_store import LocalObjectStore
 
 ROOM = "ethereum"
 # What is backfilled together, by the layers of its assets.

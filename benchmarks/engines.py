@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.measure import Command, Cost, measured
 from benchmarks.synthetic import FIRST
 from core.errors import PermanentError
-from resources.clients.etl_environment import etl_command
+from resources.clients.ethereum_etl.environment import etl_command
 
 COUNTED = ("blocks", "transactions", "receipts", "logs", "token_transfers")
 CRYO = "cryo==0.3.2"

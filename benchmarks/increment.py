@@ -18,9 +18,9 @@ import duckdb
 from assets.ethereum.tables import BLOCKS, RECEIPTS, TABLES, TOKEN_TRANSFERS, TRANSACTIONS, WITHDRAWALS
 from benchmarks.synthetic import DAY
 from core.tables import Table
-from resources.clients.duckdb_warehouse import DuckDbWarehouse
-from resources.clients.lake import Lake
-from resources.clients.object_store import LocalObjectStore
+from resources.clients.duckdb.warehouse import DuckDbWarehouse
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.object_store import LocalObjectStore
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADED = (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, TOKEN_TRANSFERS)

@@ -15,9 +15,9 @@ import duckdb
 from assets.ethereum.tables import LOGS, RECEIPTS, TRANSACTIONS
 from benchmarks.synthetic import DAY
 from core.tables import Table
-from resources.clients.duckdb_warehouse import DuckDbWarehouse
-from resources.clients.lake import Lake, LakeObject
-from resources.clients.object_store import LocalObjectStore
+from resources.clients.duckdb.warehouse import DuckDbWarehouse
+from resources.clients.lake.lake import Lake, LakeObject
+from resources.clients.lake.object_store import LocalObjectStore
 
 LOADED = (TRANSACTIONS, RECEIPTS, LOGS)
 

@@ -11,13 +11,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from assets.ethereum import derive, extract, receipts
+from assets.ethereum.extract import exports, receipts
 from assets.ethereum.tables import BLOCKS, LOGS, TRANSACTIONS
+from assets.ethereum.transform import derive
 from benchmarks.synthetic import DAY
 from core.spool import SpooledTable
-from resources.clients.ethereum_node import Budget, EthereumNode
-from resources.clients.lake import Lake
-from resources.clients.object_store import LocalObjectStore
+from resources.clients.ethereum.node import Budget, EthereumNode
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.object_store import LocalObjectStore
 
 
 def export(node_uri: str, root: Path, verify: str, budget: Budget | None = None) -> dict[str, int]:
@@ -31,10 +32,10 @@ def export(node_uri: str, root: Path, verify: str, budget: Budget | None = None)
                 lake.publish(spooled.table, spooled, day, run_id="benchmark")
             rows[name] = spooled.rows
 
-    def work() -> extract.Export:
-        return extract.Export(node=node, say=_say, monotonic=time.monotonic, verify=verify)
+    def work() -> exports.Export:
+        return exports.Export(node=node, say=_say, monotonic=time.monotonic, verify=verify)
 
-    publish(extract.export_blocks(work(), [DAY]))
+    publish(exports.export_blocks(work(), [DAY]))
     blocks, transactions = lake.open(BLOCKS, [DAY]), lake.open(TRANSACTIONS, [DAY])
     publish(receipts.export_receipts(work(), blocks, transactions))
     publish(derive.derive_token_transfers(lake.open(LOGS, [DAY]), []))

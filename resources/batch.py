@@ -21,10 +21,10 @@ from dagster_pipes import (
     decode_param,
 )
 
+from core.clock import Clock
 from core.errors import HeadwaterError
-from resources.clients.batch import BatchJobs, Job, check_request, check_success, job_name
-from resources.clients.batch_log import JobLog
-from resources.clients.clock import Clock
+from resources.clients.aws.batch import BatchJobs, Job, check_request, check_success, job_name
+from resources.clients.aws.batch_log import JobLog
 from resources.retries import failures_explained
 
 # CloudWatch shows a line some seconds after it was printed, so also after the job that printed it has ended. A program

@@ -6,9 +6,9 @@ from functools import cache
 import dagster as dg
 
 from core import settings
+from core.clock import Clock
 from core.errors import SettingError
-from resources.clients.clock import Clock
-from resources.clients.ethereum_node import Budget, EthereumNode
+from resources.clients.ethereum.node import Budget, EthereumNode
 
 
 class EthereumNodeResource(dg.ConfigurableResource):
@@ -89,8 +89,8 @@ class EthereumNodeResource(dg.ConfigurableResource):
 @cache
 def _sample_chain() -> str:
     """Serves the embedded sample chain from this process, once."""
-    from devnet.node import DevnetNode  # noqa: PLC0415 - its recorded answers are not loaded for a real node
+    from sandbox.ethereum.node import SandboxNode  # noqa: PLC0415 - its recorded answers are not loaded for a real node
 
-    node = DevnetNode()
+    node = SandboxNode()
     node.start()
     return node.uri

@@ -9,8 +9,8 @@ from dagster_pipes import DagsterPipesError
 
 from core.errors import NodeUnavailable
 from core.settings import home_from
-from resources.clients import etl_runner
-from resources.clients.etl_environment import etl_command
+from resources.clients.ethereum_etl import runner as etl_runner
+from resources.clients.ethereum_etl.environment import etl_command
 
 
 class EthereumEtlResource(dg.ConfigurableResource):

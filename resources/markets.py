@@ -8,13 +8,13 @@ from functools import cache
 import dagster as dg
 
 from core import settings
-from resources.clients.blockchair import Blockchair
-from resources.clients.blockchair_dumps import BlockchairDumps
-from resources.clients.chain_source import ChainSource
-from resources.clients.clock import Clock
-from resources.clients.coingecko import CoinGecko
-from resources.clients.postgres import Postgres
-from resources.clients.units import UnitLedger
+from core.clock import Clock
+from resources.clients.markets.blockchair import Blockchair
+from resources.clients.markets.blockchair_dumps import BlockchairDumps
+from resources.clients.markets.chain_source import ChainSource
+from resources.clients.markets.coingecko import CoinGecko
+from resources.clients.markets.units import UnitLedger
+from resources.clients.postgres.database import Postgres
 
 SAMPLE = "sample"
 
@@ -94,7 +94,7 @@ def plan_of(setting: settings.Setting) -> str:
 
 class _SampleClock(Clock):
     def now(self) -> datetime:
-        from devnet.markets.sample import NOW  # noqa: PLC0415 - as below
+        from sandbox.markets.sample import NOW  # noqa: PLC0415 - as below
 
         return NOW
 
@@ -102,8 +102,8 @@ class _SampleClock(Clock):
 @cache
 def _sample_roots() -> tuple[str, str, str]:
     """Serves the sample from this process, once: CoinGecko's root, Blockchair's, and the address of its dumps."""
-    from devnet.markets.sample import sample  # noqa: PLC0415 - not loaded for the real APIs
-    from devnet.markets.server import MarketServer  # noqa: PLC0415
+    from sandbox.markets.sample import sample  # noqa: PLC0415 - not loaded for the real APIs
+    from sandbox.markets.server import MarketServer  # noqa: PLC0415
 
     server = MarketServer(sample()).start()
     return server.coingecko_root, server.blockchair_root, server.dumps_pattern

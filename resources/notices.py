@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from core.errors import HeadwaterError, SettingError
+from core.secrecy import hidden, keep_settings_secret
 from core.settings import (
     NOTICE_MAIL_FROM,
     NOTICE_MAIL_HOST,
@@ -22,9 +23,8 @@ from core.settings import (
     Setting,
     stage_from,
 )
-from resources.clients.mail import Mail
-from resources.clients.notices import Telegram, Webhook
-from resources.clients.secrecy import hidden, keep_settings_secret
+from resources.clients.notices.chat import Telegram, Webhook
+from resources.clients.notices.mail import Mail
 
 # Seconds for all channels together. The sensor tells of up to 5 runs in a tick, and a tick that takes longer than a
 # minute is given up by Dagster and done again, with all it has told.

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from core.clock import Clock
 from core.settings import HEADWATER_URL, stage_from
-from resources.clients.clock import Clock
 from resources.notices import tell
 
 # Dagster writes whether it will retry a run just after it has written that the run failed; the sensor may come between.

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import settings
 
 from core.settings import HOME, SETTINGS
-from devnet.node import DevnetNode, RecordedChain
-from resources.clients.etl_environment import etl_command
+from resources.clients.ethereum_etl.environment import etl_command
 from resources.ethereum_etl import EthereumEtlResource
+from sandbox.ethereum.node import RecordedChain, SandboxNode
 from tests.standins.clock import ManualClock
 from tests.standins.postgres import database, postgres_server
 from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
@@ -52,7 +52,7 @@ def recorded_chain():
 @pytest.fixture(scope="session")
 def node_uri(recorded_chain):
     """The sample chain, served on loopback for the whole session."""
-    with DevnetNode(chain=recorded_chain) as node:
+    with SandboxNode(chain=recorded_chain) as node:
         yield node.uri
 
 

@@ -8,8 +8,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("core", "devnet", "resources", "assets", "benchmarks", "jobs", "schedules")
-LAYERS = ["core", "devnet", "resources.clients", *PACKAGES[2:], "definitions"]
+PACKAGES = ("core", "sandbox", "resources", "assets", "benchmarks", "jobs", "schedules", "commands")
+LAYERS = [
+    "core",
+    "sandbox",
+    "resources.clients",
+    "resources",
+    "assets",
+    "benchmarks",
+    "jobs",
+    "schedules",
+    "definitions",
+    "commands",
+]
 SOURCES = [
     *sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts),
     ROOT / "definitions.py",
@@ -17,9 +28,6 @@ SOURCES = [
 
 # Under assets/ only these import Dagster; core/ and resources/clients/ never do.
 DAGSTER_FILES = {"assets.py", "checks.py", "engines.py", "factory.py", "partitions.py", "chain_state.py"}
-# Programs on top of everything, run as `python -m jobs`, and what they share.
-PROGRAMS = {ROOT / "jobs/__main__.py", ROOT / "jobs/markets_days.py", ROOT / "jobs/running.py"}
-
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 40
 LONG_MODULES = {ROOT / "assets/ethereum/tables.py", ROOT / "core/settings.py"}  # declarations, read by looking up
 
@@ -55,7 +63,7 @@ def test_imports_point_left_and_rooms_never_meet(path):
     mine = _name(path)
     for imported in _imports(path):
         layer = _layer(imported)
-        if layer and path not in PROGRAMS:
+        if layer:
             assert LAYERS.index(layer) <= LAYERS.index(_layer(mine)), f"{mine} imports {imported}, to its right"
         if _room(imported) and _room(mine):
             assert _room(imported) == _room(mine), f"room {_room(mine)} imports room {_room(imported)}"
@@ -66,7 +74,7 @@ PURE = [
     for path in SOURCES
     if path.is_relative_to(ROOT / "core")
     or path.is_relative_to(ROOT / "resources/clients")
-    or path.is_relative_to(ROOT / "devnet")
+    or path.is_relative_to(ROOT / "sandbox")
     or path.is_relative_to(ROOT / "benchmarks")
     or (path.is_relative_to(ROOT / "assets") and path.name not in DAGSTER_FILES and "dbt" not in path.parts)
 ]

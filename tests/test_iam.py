@@ -10,9 +10,9 @@ import boto3
 import pyarrow as pa
 import pytest
 
-from resources.clients.copy_files import CopyFiles, copy_files
-from resources.clients.lake import Lake
-from resources.clients.s3_store import PART_BYTES, S3ObjectStore
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.s3_store import PART_BYTES, S3ObjectStore
+from resources.clients.redshift.copy_files import CopyFiles, copy_files
 from tests.standins.lakes import ITEMS, spooled_items
 
 IAM = Path(__file__).parents[1] / "deploy/iam"

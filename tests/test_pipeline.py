@@ -7,12 +7,12 @@ import pytest
 
 from assets.ethereum.tables import BLOCKS, TABLES
 from core.windows import DayWindow, end_of, start_of
-from devnet.anvil import Anvil, AnvilError, binary
-from devnet.npm import NpmError
-from devnet.record import play
-from resources.clients.lake import Lake
-from resources.clients.store_of_uri import store_for
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.store_of_uri import store_for
 from resources.io_managers.lake import LakeIOManager
+from sandbox.ethereum.anvil import Anvil, AnvilError, binary
+from sandbox.ethereum.npm import NpmError
+from sandbox.ethereum.record import play
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.standins.faulty_node import FaultyNode
 from tests.standins.lakes import DyingStore

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from assets.ethereum.tables import TABLES
-from resources.clients.postgres import Postgres
+from resources.clients.postgres.database import Postgres
 from tests.conftest import SAMPLE_DAYS
 from tests.dbt_project.test_engines import assert_same
 from tests.standins.runs import LAKE, MARTS, WAREHOUSE, ConfiguredGraph, Graph

@@ -11,12 +11,12 @@ import pytest
 
 from assets.ethereum.tables import BLOCKS, LOGS, TABLES, TRANSACTIONS
 from core.errors import PermanentError, SettingError
+from core.frames import spooled
 from core.paths import manifest_path
 from core.windows import DayWindow
 from jobs.ethereum import ethereum_migration_job
 from resources import retries
-from resources.clients.frames import spooled
-from resources.clients.redshift_login import Login
+from resources.clients.redshift.login import Login
 from resources.io_managers.selected import WarehouseIOManager
 from resources.stages import resources_for
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS

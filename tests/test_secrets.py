@@ -18,8 +18,8 @@ import psycopg
 import pytest
 
 from core.settings import SETTINGS
-from devnet.markets.sample import sample
-from devnet.markets.server import MarketServer
+from sandbox.markets.sample import sample
+from sandbox.markets.server import MarketServer
 from tests.standins.echo import EchoServer
 from tests.standins.postgres_tcp import free_port, tcp_postgres
 from tests.standins.s3 import s3_client

@@ -12,8 +12,8 @@ from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliResource
 
 from assets.dbt.plot import bars
 from core.windows import ONE_DAY, DayWindow
-from resources.clients.duckdb_warehouse import DuckDbWarehouse
-from resources.clients.postgres import Postgres
+from resources.clients.duckdb.warehouse import DuckDbWarehouse
+from resources.clients.postgres.database import Postgres
 from resources.clients.warehouse import Warehouse
 from resources.descriptions import receipt
 

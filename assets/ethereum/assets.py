@@ -7,9 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.ethereum import derive, etl
 from assets.ethereum.chain_state import CHAIN_KEY
-from assets.ethereum.engines import Engine, EtlEngine, NativeEngine, Tables, left_out_warning
+from assets.ethereum.extract import ethereum_etl as etl
+from assets.ethereum.extract.engines import Engine, EtlEngine, NativeEngine, Tables, left_out_warning
 from assets.ethereum.tables import (
     BLOCKS,
     BLOCKS_META,
@@ -24,11 +24,12 @@ from assets.ethereum.tables import (
     TRANSACTIONS,
     WITHDRAWALS,
 )
+from assets.ethereum.transform import derive
 from assets.partitions import ETHEREUM_DAILY, EXPORTS, OWNERS, RANGES
 from core.spool import SpooledTable
 from core.tables import Table
 from core.windows import parse_day
-from resources.clients.lake import LakeObject
+from resources.clients.lake.lake import LakeObject
 from resources.descriptions import described
 from resources.ethereum import EthereumNodeResource
 from resources.ethereum_etl import EthereumEtlResource

@@ -6,7 +6,7 @@ the day's blocks, and all that was built from them, as stale until they are mate
 
 import dagster as dg
 
-from assets.ethereum.day_range import block_range
+from assets.ethereum.extract.day_range import block_range
 from assets.partitions import ETHEREUM_DAILY, EXPORTS, OWNERS
 from core.windows import parse_day
 from resources.ethereum import EthereumNodeResource

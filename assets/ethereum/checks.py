@@ -7,13 +7,14 @@ from typing import Any
 
 import dagster as dg
 
-from assets.ethereum import consistency, etl
+from assets.ethereum import consistency
+from assets.ethereum.extract import ethereum_etl as etl
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS, WITHDRAWALS
 from assets.partitions import ETHEREUM_DAILY
 from core.errors import HeadwaterError
 from core.tables import Table
 from core.windows import ONE_DAY, DayWindow, parse_day
-from resources.clients.lake import Lake
+from resources.clients.lake.lake import Lake
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.selected import WarehouseIOManager

@@ -24,7 +24,7 @@ from assets.partitions import MARKETS_CHAIN_DAILY, MARKETS_DAILY, OWNERS, RANGES
 from core.merging import Batch, Deliveries
 from core.tables import Table
 from core.windows import parse_day
-from resources.clients.blockchair import Blockchair
+from resources.clients.markets.blockchair import Blockchair
 from resources.descriptions import described
 from resources.io_managers.postgres import PostgresIOManager, failures_logged
 from resources.markets import BlockchairResource, CoinGeckoResource

@@ -5,8 +5,8 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.markets.tables import BLOCKS, MARKET_DAILY, TX_DAILY_AGGREGATE
+from core.clock import Clock
 from core.tables import Table
-from resources.clients.clock import Clock
 from resources.io_managers.postgres import PostgresIOManager
 from resources.retries import failures_explained
 

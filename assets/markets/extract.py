@@ -20,10 +20,10 @@ from assets.markets.transform import chain_row, closes, in_block, sums_row, type
 from core.errors import DayIncomplete, SettingError
 from core.merging import Batch, Row, Rows
 from core.windows import ONE_DAY, end_of
-from resources.clients.blockchair import COST_OF_STATS, COST_OF_SUMS, Blockchair
-from resources.clients.chain_source import ChainSource
-from resources.clients.coingecko import CoinGecko
-from resources.clients.postgres import Postgres
+from resources.clients.markets.blockchair import COST_OF_STATS, COST_OF_SUMS, Blockchair
+from resources.clients.markets.chain_source import ChainSource
+from resources.clients.markets.coingecko import CoinGecko
+from resources.clients.postgres.database import Postgres
 
 Hashes = Callable[[str, Iterable[int]], Mapping[int, str]]
 

@@ -5,7 +5,7 @@ import os
 import dagster as dg
 
 from core.settings import warehouse_file_from
-from resources.clients.duckdb_warehouse import DuckDbWarehouse
+from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.io_managers.warehouse import WarehouseReadsAndWrites
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import dagster as dg
 
+from core.frames import FRAME_TYPES, from_arrow, spooled
 from core.manifest import Manifest
 from core.settings import LAKE_FORMAT, LAKE_KMS_KEY, lake_uri_from
 from core.spool import SpooledTable
-from resources.clients.frames import FRAME_TYPES, from_arrow, spooled
-from resources.clients.lake import Lake
-from resources.clients.object_store import MemoryObjectStore
-from resources.clients.store_of_uri import store_for
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.object_store import MemoryObjectStore
+from resources.clients.lake.store_of_uri import store_for
 from resources.descriptions import link, receipt, report
 from resources.io_managers.addresses import days_of, table_of
 from resources.retries import failures_explained

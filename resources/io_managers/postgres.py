@@ -11,15 +11,15 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from core import settings
+from core.clock import Clock
 from core.errors import HeadwaterError
+from core.frames import FRAME_TYPES, from_arrow, to_arrow
 from core.ingest import INGEST_LOG
 from core.merging import Batch, Deliveries, Merged
 from core.tables import Table
 from core.windows import DayWindow, windows
-from resources.clients.clock import Clock
-from resources.clients.embedded_postgres import embedded_postgres
-from resources.clients.frames import FRAME_TYPES, from_arrow, to_arrow
-from resources.clients.postgres import Postgres, PostgresAddress
+from resources.clients.postgres.database import Postgres, PostgresAddress
+from resources.clients.postgres.embedded import embedded_postgres
 from resources.descriptions import receipt, report
 from resources.io_managers.addresses import days_of, table_of
 from resources.retries import failures_explained

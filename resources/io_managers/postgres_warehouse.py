@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import dagster as dg
 
-from resources.clients.postgres_warehouse import PostgresWarehouse
+from resources.clients.postgres.warehouse import PostgresWarehouse
 from resources.io_managers.postgres import postgres_address
 from resources.io_managers.warehouse import WarehouseReadsAndWrites, roles
 

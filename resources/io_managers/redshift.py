@@ -6,15 +6,15 @@ import dagster as dg
 
 from core import settings
 from core.errors import SettingError
-from resources.clients.redshift import Redshift, RedshiftAddress
-from resources.clients.redshift_login import (
+from resources.clients.lake.store_of_uri import store_for
+from resources.clients.redshift.login import (
     Login,
     LoginSource,
     login_from_cluster,
     login_from_secret,
     login_from_workgroup,
 )
-from resources.clients.store_of_uri import store_for
+from resources.clients.redshift.warehouse import Redshift, RedshiftAddress
 from resources.io_managers.warehouse import WarehouseReadsAndWrites, roles
 
 _SOURCES = (

@@ -9,8 +9,8 @@ import urllib3
 
 from benchmarks.replay_node import replaying
 from benchmarks.synthetic import DAY, SyntheticChain
-from devnet.recorded import RecordedChain
-from resources.clients.ethereum_node import EthereumNode
+from resources.clients.ethereum.node import EthereumNode
+from sandbox.ethereum.recorded import RecordedChain
 
 BLOCKS, DISTINCT = 6, 3
 

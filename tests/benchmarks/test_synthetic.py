@@ -5,14 +5,14 @@ from itertools import pairwise
 
 import pytest
 
-from assets.ethereum.answers import AnswerReader
 from assets.ethereum.proofs.prover import Prover
-from assets.ethereum.token_events import TRANSFER
-from assets.ethereum.transform import block_rows, receipt_rows
+from assets.ethereum.transform.answers import AnswerReader
+from assets.ethereum.transform.rows import block_rows, receipt_rows
+from assets.ethereum.transform.token_events import TRANSFER
 from benchmarks.synthetic import DAY, SyntheticChain
 from core.windows import day_of
-from resources.clients.endpoints import Answer
-from resources.clients.ethereum_node import BlockRef
+from resources.clients.ethereum.endpoints import Answer
+from resources.clients.ethereum.node import BlockRef
 
 BLOCKS = 12
 

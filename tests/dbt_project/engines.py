@@ -10,13 +10,13 @@ from dbt.cli.main import dbtRunner
 
 from assets.dbt.build import connection_settings
 from assets.ethereum.tables import TABLES
-from resources.clients.duckdb_warehouse import DuckDbWarehouse
-from resources.clients.lake import Lake
-from resources.clients.postgres import PostgresAddress
-from resources.clients.postgres_warehouse import PostgresWarehouse
-from resources.clients.redshift import Redshift, RedshiftAddress
-from resources.clients.redshift_login import Login
-from resources.clients.store_of_uri import store_for
+from resources.clients.duckdb.warehouse import DuckDbWarehouse
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.store_of_uri import store_for
+from resources.clients.postgres.database import PostgresAddress
+from resources.clients.postgres.warehouse import PostgresWarehouse
+from resources.clients.redshift.login import Login
+from resources.clients.redshift.warehouse import Redshift, RedshiftAddress
 from resources.clients.warehouse import Warehouse
 from resources.dbt import PROJECT_DIR
 from tests.standins.redshift.fixtures import IAM_ROLE, PASSWORD, USER

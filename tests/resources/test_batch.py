@@ -166,7 +166,7 @@ def test_a_step_that_is_tried_again_goes_on_with_its_job(batch_api, monkeypatch,
     """Batch stops answering while the job runs: the step is tried again, and finds its job still running."""
     monkeypatch.setenv("HEADWATER_STAGE", "test")
     monkeypatch.setitem(retries.RETRIES, "test", retries.Retries(1, 0))
-    monkeypatch.setattr("resources.clients.batch.LONGEST_OUTAGE", 5)
+    monkeypatch.setattr("resources.clients.aws.batch.LONGEST_OUTAGE", 5)
     _let_go_once_found_again(batch_api)
     if by_s3:
         batch_api.definitions["headwater"] = _definition(WAIT + THROUGH_S3, GATE=str(batch_api.gate))

@@ -5,7 +5,7 @@ import os
 import dagster as dg
 import pytest
 
-from resources.clients.etl_runner import PROVIDER
+from resources.clients.ethereum_etl.runner import PROVIDER
 from resources.ethereum_etl import EthereumEtlResource
 from tests.standins.echo import EchoServer
 from tests.standins.postgres_tcp import free_port

@@ -39,15 +39,15 @@ def test_a_run_retries_a_transient_failure_of_the_node(node_uri, tmp_path, monke
 
     monkeypatch.setitem(retries.RETRIES, "local", Retries(1, 0))
     looks = iter([DayIncomplete("not final yet")])
-    from assets.ethereum import extract
+    from assets.ethereum.extract import exports
 
-    real = extract.block_range
+    real = exports.block_range
 
     def impatient(*arguments):
         for error in looks:
             raise error
         return real(*arguments)
 
-    monkeypatch.setattr(extract, "block_range", impatient)
+    monkeypatch.setattr(exports, "block_range", impatient)
     result = Graph(tmp_path, node_uri).run('key:"lake/ethereum/blocks"', SAMPLE_DAYS[0])
     assert result.filter_events(lambda event: event.event_type_value == "STEP_UP_FOR_RETRY")

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from assets.ethereum.answers import AnswerReader
-from assets.ethereum.transform import block_rows, receipt_rows
-from resources.clients.endpoints import Answer
-from resources.clients.ethereum_node import BlockRef
+from assets.ethereum.transform.answers import AnswerReader
+from assets.ethereum.transform.rows import block_rows, receipt_rows
+from resources.clients.ethereum.endpoints import Answer
+from resources.clients.ethereum.node import BlockRef
 
 
 def rows_of_blocks(*blocks, reader=None):

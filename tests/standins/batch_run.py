@@ -6,8 +6,8 @@ import boto3
 import dagster as dg
 from botocore.config import Config
 
+from core.clock import Clock
 from resources.batch import PipesBatchClient
-from resources.clients.clock import Clock
 
 SUBMISSION = {"jobName": "export", "jobQueue": "headwater", "jobDefinition": "headwater"}
 

@@ -3,7 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
-from resources.clients.clock import Clock
+from core.clock import Clock
 
 START = datetime(2024, 1, 10, 12, tzinfo=UTC)
 

@@ -3,8 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from devnet.markets.world import Chain, Coin, Figures, World, block, block_hash
-from resources.clients.clock import Clock
+from core.clock import Clock
+from sandbox.markets.world import Chain, Coin, Figures, World, block, block_hash
 
 DAY = date(2024, 1, 2)
 NOW = datetime(2024, 1, 3, 1, tzinfo=UTC)

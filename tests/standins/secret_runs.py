@@ -11,8 +11,8 @@ import time
 
 import dagster as dg
 
+from core.clock import Clock
 from definitions import defs
-from resources.clients.clock import Clock
 from resources.notices import tell
 
 passed = 0.0

@@ -8,9 +8,9 @@ import pytest
 
 from assets.ethereum.consistency import volume_problem
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TRACES, TRANSACTIONS
-from assets.ethereum.transform import Rows
+from assets.ethereum.transform.rows import Rows
+from core.frames import spooled
 from core.manifest import BlockSpan
-from resources.clients.frames import spooled
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.runs import LAKE, WAREHOUSE, Graph
 

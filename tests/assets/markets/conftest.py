@@ -9,10 +9,10 @@ import pytest
 
 from assets.markets.tracked import chains
 from definitions import defs
-from devnet.markets.server import MarketServer
-from resources.clients.postgres import Postgres
+from resources.clients.postgres.database import Postgres
 from resources.markets import BlockchairResource, CoinGeckoResource
 from resources.stages import resources_for
+from sandbox.markets.server import MarketServer
 from tests.standins.markets import DAY, DayClock, chain, world
 from tests.standins.runs import QUIET, failures
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.markets.tracked import chains
-from devnet.markets.server import Fault
-from devnet.markets.world import Figures
+from sandbox.markets.server import Fault
+from sandbox.markets.world import Figures
 from tests.assets.markets.conftest import CHAINS, PRICES, counts
 from tests.standins.markets import DAY, chain, transactions, world
 from tests.standins.runs import failures

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.clients.blockchair import COST_OF_SUMS, cost_of_blocks, cost_of_transactions, estimate_of_blocks
+from resources.clients.markets.blockchair import COST_OF_SUMS, cost_of_blocks, cost_of_transactions, estimate_of_blocks
 
 TEXT = (Path(__file__).parents[3] / "docs/markets.md").read_text()
 USUAL = {"bitcoin": 144, "dogecoin": 1440, "ethereum": 7170}

@@ -3,8 +3,8 @@
 import pytest
 
 from assets.markets.tracked import chains
-from devnet.markets.dumps import packed
-from devnet.markets.server import Fault
+from sandbox.markets.dumps import packed
+from sandbox.markets.server import Fault
 from tests.assets.markets.conftest import CHAINS, counts
 from tests.standins.markets import DAY, transactions
 from tests.standins.runs import failures
@@ -95,7 +95,7 @@ def test_the_sample_has_dumps(markets, source, monkeypatch):
     source("dumps")
     monkeypatch.setenv("BLOCKCHAIR_PLAN", "sample")
     monkeypatch.delenv("BLOCKCHAIR_DUMPS_URL")
-    from devnet.markets.sample import NOW
+    from sandbox.markets.sample import NOW
 
     markets.clock.moment = NOW
     markets.run(CHAINS, f"bitcoin|{DAY}")

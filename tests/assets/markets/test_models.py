@@ -13,10 +13,10 @@ import pytest
 
 from assets.dbt.assets import markets_dimensions, markets_network, markets_prices
 from core.errors import SettingError
-from devnet.markets.server import Fault
-from devnet.markets.world import Figures
 from resources.dbt import PROJECT_DIR
 from resources.io_managers.postgres import postgres_address
+from sandbox.markets.server import Fault
+from sandbox.markets.world import Figures
 from tests.assets.markets.conftest import CHAINS
 from tests.standins.markets import DAY, sums_of
 

@@ -1,0 +1,1 @@
+"""From the node, or from ethereum-etl, to spooled days."""

@@ -1,0 +1,100 @@
+"""Which blocks a UTC day consists of, and whether it is over and final."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from core.errors import DayIncomplete
+from core.windows import end_of, start_of
+from resources.clients.ethereum.node import EthereumNode
+
+# From a slot to its finality: two epochs, and some time for the block that shows it.
+FINALITY_DELAY = timedelta(minutes=20)
+# Confirmations that count as final where the node does not know the tag.
+CONFIRMATIONS = 64
+
+
+@dataclass(frozen=True)
+class BlockRange:
+    """The blocks of a day, both ends included; ``last < first`` when the day has none.
+
+    The block after the range exists, belongs to a later day and is final.
+    """
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return max(0, self.last - self.first + 1)
+
+
+def block_range(node: EthereumNode, day: date, confirmations: int) -> BlockRange:
+    """The day's blocks, found in a few dozen calls at most.
+
+    The genesis block belongs to the day of block 1, whatever its own timestamp.
+
+    Raises:
+        DayIncomplete: when the chain has not reached a final block of a later day.
+    """
+    head = node.head()
+    head_number, head_time = int(head["number"], 16), int(head["timestamp"], 16)
+    if head_time < end_of(day):
+        raise DayIncomplete(_incomplete(node, day, f"its newest block {head_number} is of {_utc(head_time)}"))
+    time_of = _cached_times(node, {head_number: head_time})
+    first = first_block_at(start_of(day), head_number, time_of)
+    after = first_block_at(end_of(day), head_number, time_of)
+    final = _final_number(node, head_number, confirmations)
+    if final < after:
+        raise DayIncomplete(_incomplete(node, day, f"block {after}, the first after the day, is not final yet"))
+    return BlockRange(0 if first == 1 and after > 1 else first, after - 1)
+
+
+def first_block_at(moment: int, head: int, time_of: Callable[[int], int]) -> int:
+    """The lowest block from 1 on whose time is at or after ``moment``; ``head``'s must be.
+
+    Interpolates between known times, halving instead whenever interpolation gained less than half. Correct
+    for repeated times: it looks for a boundary, not for a value.
+    """
+    low, high = 0, head  # low is before the moment, high at or after it
+    interpolate = True
+    while high - low > 1:
+        middle = (low + high) // 2
+        if interpolate and low > 0 and time_of(high) > time_of(low):
+            share = (moment - time_of(low)) / (time_of(high) - time_of(low))
+            guess = low + int(share * (high - low))
+        else:
+            guess = 1 if low == 0 and interpolate else middle
+        guess = min(max(guess, low + 1), high - 1)
+        before = high - low
+        if time_of(guess) >= moment:
+            high = guess
+        else:
+            low = guess
+        interpolate = not interpolate or (high - low) * 2 <= before or low == 1
+    return high
+
+
+def _cached_times(node: EthereumNode, known: dict[int, int]) -> Callable[[int], int]:
+    def time_of(number: int) -> int:
+        if number not in known:
+            known[number] = int(node.header(number)["timestamp"], 16)
+        return known[number]
+
+    return time_of
+
+
+def _final_number(node: EthereumNode, head: int, confirmations: int) -> int:
+    finalized = node.finalized()
+    return int(finalized["number"], 16) if finalized else head - confirmations
+
+
+def _incomplete(node: EthereumNode, day: date, why: str) -> str:
+    expected = datetime.fromtimestamp(end_of(day), tz=UTC) + FINALITY_DELAY
+    return (
+        f"Ethereum day {day} is not complete on {node.name}: {why}. Expect it after "
+        f"{expected:%Y-%m-%d %H:%M} UTC, or when the node has caught up; nothing was written."
+    )
+
+
+def _utc(timestamp: int) -> str:
+    return f"{datetime.fromtimestamp(timestamp, tz=UTC):%Y-%m-%d %H:%M:%S} UTC"

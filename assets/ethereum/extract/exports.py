@@ -1,0 +1,232 @@
+"""A day of each dataset from the node into the spool; what is read from the lake alone is in ``derive.py``.
+
+Every function returns spooled tables only when each of its days is whole; nothing is published here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from more_itertools import chunked
+
+from assets.ethereum.extract.chain import REORG_DEPTH, canonical_blocks
+from assets.ethereum.extract.day_range import CONFIRMATIONS, BlockRange, block_range
+from assets.ethereum.proofs.prover import Prover
+from assets.ethereum.tables import (
+    BLOCKS,
+    BLOCKS_META,
+    TOKENS,
+    TRACES,
+    TRANSACTIONS,
+    WITHDRAWALS,
+)
+from assets.ethereum.transform import tokens
+from assets.ethereum.transform.answers import AnswerReader
+from assets.ethereum.transform.rows import BlockRows, batch, block_rows
+from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, state_changes, trace_batch
+from core.errors import NodeUnavailable
+from core.manifest import BlockSpan
+from core.memory import keep_freed_memory
+from core.progress import Progress
+from core.spool import DaySpool, Spool, SpooledTable
+from core.tables import Table
+from core.windows import day_of
+from resources.clients.ethereum.endpoints import Answer
+from resources.clients.ethereum.node import BlockRef, EthereumNode
+from resources.clients.ethereum.transports import Kind, Refusal
+from resources.clients.lake.lake import LakeDay, LakeObject
+
+ENGINE = "native"
+VERIFY_FULL, VERIFY_OFF = "full", "off"
+
+BLOCK_TABLES = (BLOCKS, TRANSACTIONS, WITHDRAWALS)
+TOKENS_AT_ONCE = 1_000
+
+
+@dataclass
+class Export:
+    """One step's source and account of its work.
+
+    verify: ``full`` proves every block against its header before anything is published, ``off`` does not.
+    """
+
+    node: EthereumNode
+    say: Callable[[str], None]
+    monotonic: Callable[[], float]
+    confirmations: int = CONFIRMATIONS
+    verify: str = VERIFY_FULL
+
+    def __post_init__(self) -> None:
+        keep_freed_memory()
+        self.reader = AnswerReader(proofs=self.verify == VERIFY_FULL)
+        self.progress = Progress("blocks", self.say, self.monotonic)
+        self.prover = Prover()
+        self.version = self.node.version()
+        self.say(f"Asking {self.node.name}: {self.version}.")
+
+    def spool(self, *tables: Table) -> Spool:
+        return Spool(tables, ENGINE, self.verify)
+
+    def account(self) -> dict[str, Any]:
+        """What the step asked of the node, and how fast it went."""
+        traffic = self.node.traffic
+        return {
+            "node": self.node.name,
+            "node_version": self.version,
+            "blocks": self.progress.done,
+            "blocks_per_second": round(self.progress.per_second, 1),
+            "seconds_fetching": round(self.progress.seconds, 2),
+            "blocks_proved": self.prover.blocks,
+            "seconds_proving": round(self.prover.seconds, 3),
+            "requests": traffic.requests,
+            "calls": traffic.calls,
+            "retries": traffic.retries,
+            "bytes_received": traffic.bytes,
+        }
+
+
+def export_blocks(export: Export, days: Sequence[date]) -> dict[str, SpooledTable]:
+    """blocks_meta, blocks, transactions and withdrawals of the days.
+
+    Raises:
+        DayIncomplete: before anything is fetched, when a day is not over and final.
+        CommitmentMismatch: when no endpoint gives a block that its header commits to.
+    """
+    spool = export.spool(BLOCKS_META, *BLOCK_TABLES)
+    ranges = {day: block_range(export.node, day, export.confirmations) for day in days}
+    export.progress.expect(sum(map(len, ranges.values())))
+    for day, blocks in ranges.items():
+        _export_day(export, spool, spool.day(day, REORG_DEPTH), blocks)
+    return spool.tables()
+
+
+def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange) -> None:
+    if not blocks:
+        spool.finish(day, None, evidence(export, 0, 0.0))
+        return
+    proved, seconds = export.prover.blocks, export.prover.seconds
+    edges: dict[int, BlockRows] = {}
+
+    def take_back(number: int) -> None:
+        export.say(f"The chain was reorganised at block {number}; fetching again from there.")
+        day.take_back(number)
+
+    for block in canonical_blocks(export.node, partial(_read_blocks, export), blocks.first, blocks.last, take_back):
+        _check_inside(block, day.day)
+        if block.number in (blocks.first, blocks.last):
+            edges[block.number] = block
+        day.add(block.number, block.tables)
+        export.progress.advance()
+    first, last = edges[blocks.first], edges[blocks.last]
+    check_successor(export.node, blocks, last.hash, day.day)
+    span = BlockSpan(blocks.first, blocks.last, first.hash, last.hash, first.parent_hash)
+    day.add(blocks.last, {BLOCKS_META.name: meta_batch(span, day.day)})
+    spool.finish(day, span, evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds))
+
+
+def _read_blocks(export: Export, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
+    answers = export.reader.blocks(answer)
+    found = answers.field("number").to_pylist()
+    for number, came in zip(numbers, found, strict=True):
+        if came != hex(number):
+            raise Refusal(Kind.BROKEN, f"block {came} came for {hex(number)}")
+    rows = block_rows(answers)
+    refused = export.prover.prove_blocks(rows, answers) if export.verify == VERIFY_FULL else {}
+    return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
+
+
+def evidence(export: Export, proved: int, seconds: float) -> dict[str, Any]:
+    """What was proved of a day, to be kept beside its data."""
+    if export.verify != VERIFY_FULL:
+        return {"verify": export.verify}
+    return {"verify": export.verify, "blocks_proved": proved, "seconds": round(seconds, 3), "node": export.version}
+
+
+def meta_batch(span: BlockSpan, day: date) -> pa.RecordBatch:
+    """The row of blocks_meta."""
+    row = {"start_block": span.first, "end_block": span.last, "start_hash": span.first_hash, "end_hash": span.last_hash}
+    return batch(BLOCKS_META, {name: [value] for name, value in (row | {"block_date": day}).items()})
+
+
+def _check_inside(block: BlockRows, day: date) -> None:
+    found = day_of(block.timestamp)
+    if found != day and block.number != 0:
+        raise NodeUnavailable(
+            f"Ethereum day {day}: block {block.number} is now of {found}; the chain changed while it was fetched. "
+            "Run again."
+        )
+
+
+def check_successor(node: EthereumNode, blocks: BlockRange, last_hash: str, day: date) -> None:
+    """Make sure that the block after the day is a child of its last one.
+
+    Raises:
+        NodeUnavailable: when it is not.
+    """
+    if node.header(blocks.last + 1)["parentHash"] != last_hash:
+        raise NodeUnavailable(
+            f"Ethereum day {day}: block {blocks.last} was reorganised away while the day was fetched. Run again."
+        )
+
+
+def block_refs(blocks: LakeDay) -> list[BlockRef]:
+    """The day's blocks as the lake holds them, in order."""
+    rows = blocks.table(["number", "hash", "timestamp", "transaction_count", "receipts_root"]).to_pylist()
+    return [
+        BlockRef(row["number"], row["hash"], row["timestamp"], row["transaction_count"], row["receipts_root"])
+        for row in rows
+    ]
+
+
+def export_traces(
+    export: Export, blocks: LakeObject, tracer: str, changes: Mapping[int, Sequence[Row]]
+) -> dict[str, SpooledTable]:
+    """traces of the days whose blocks the lake holds.
+
+    tracer: ``parity`` or ``geth``. changes: balance changes without transactions, by block number.
+
+    Raises:
+        ChainReorganised: when a block is no longer the one in the lake.
+    """
+    spool = Spool((TRACES,), ENGINE, VERIFY_OFF)
+    export.progress.expect(blocks.rows)
+    for lake_day in blocks.days:
+        day = spool.day(lake_day.day)
+        refs = block_refs(lake_day)
+        for ref, rows in zip(refs, _trace_rows(export.node, tracer, refs), strict=True):
+            extra = state_changes(changes.get(ref.number, ()))
+            day.add(ref.number, {TRACES.name: trace_batch([*extra, *rows], lake_day.day)})
+            export.progress.advance()
+        spool.finish(day, lake_day.manifest.blocks)
+    return spool.tables()
+
+
+def _trace_rows(node: EthereumNode, tracer: str, refs: Sequence[BlockRef]) -> Iterator[list[Row]]:
+    # Nodes refuse to trace the genesis block: it runs no transactions.
+    if refs and refs[0].number == 0:
+        yield []
+        refs = refs[1:]
+    if tracer == "geth":
+        for ref, answer in zip(refs, node.geth_traces(refs), strict=True):
+            yield geth_traces(ref.number, answer)
+    else:
+        yield from map(parity_traces, node.parity_traces(refs))
+
+
+def export_tokens(export: Export, contracts_: LakeObject) -> dict[str, SpooledTable]:
+    """tokens: what the ERC-20 and ERC-721 contracts created on the days say of themselves, asked now."""
+    spool = Spool((TOKENS,), ENGINE, VERIFY_OFF)
+    for lake_day in contracts_.days:
+        day = spool.day(lake_day.day)
+        found = lake_day.table(["address", "is_erc20", "is_erc721", "block_number", "block_date"])
+        chosen = found.filter(pc.or_(found.column("is_erc20"), found.column("is_erc721"))).to_pylist()
+        asked = ((contract["address"], data) for contract in chosen for data in tokens.CALLS)
+        answers = chunked(export.node.contract_calls(asked), len(tokens.CALLS))
+        for chunk in chunked(zip(chosen, answers, strict=True), TOKENS_AT_ONCE):
+            day.add(0, {TOKENS.name: tokens.token_batch(*zip(*chunk, strict=True))})
+        spool.finish(day, lake_day.manifest.blocks)
+    return spool.tables()

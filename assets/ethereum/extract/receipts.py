@@ -1,0 +1,100 @@
+"""A day of receipts and logs from the node, for the blocks and transactions that the lake holds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.ethereum.extract.exports import VERIFY_FULL, Export, block_refs, evidence
+from assets.ethereum.tables import LOGS, RECEIPTS
+from assets.ethereum.transform.rows import BlockRows, first_other, receipt_rows
+from core.errors import MethodUnsupported
+from core.spool import SpooledTable
+from resources.clients.ethereum.endpoints import Answer
+from resources.clients.ethereum.node import BlockRef, moved, one_each
+from resources.clients.ethereum.transports import Kind, Refusal
+from resources.clients.lake.lake import LakeDay, LakeObject
+
+RECEIPT_TABLES = (RECEIPTS, LOGS)
+
+
+def export_receipts(export: Export, blocks: LakeObject, transactions: LakeObject) -> dict[str, SpooledTable]:
+    """receipts and logs of the days whose blocks and transactions the lake holds.
+
+    Raises:
+        ChainReorganised: when a block is no longer the one in the lake.
+        CommitmentMismatch: when no endpoint gives receipts that the block's header commits to.
+    """
+    spool = export.spool(*RECEIPT_TABLES)
+    export.progress.expect(blocks.rows)
+    for lake_day in blocks.days:
+        day = spool.day(lake_day.day)
+        proved, seconds = export.prover.blocks, export.prover.seconds
+        for block in _receipts(export, lake_day, transactions.on(lake_day.day)):
+            day.add(block.number, block.tables)
+            export.progress.advance()
+        proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
+        spool.finish(day, lake_day.manifest.blocks, proof)
+    return spool.tables()
+
+
+def known_blocks(blocks: LakeDay, transactions: LakeDay) -> Iterator[BlockRef]:
+    """A day's blocks with the hashes of their transactions, as the lake holds them; read as they are asked for."""
+    parts = transactions.batches(["hash"])
+    held = pa.chunked_array([], pa.string())
+    for block in block_refs(blocks):
+        while len(held) < block.transaction_count:
+            held = pa.chunked_array([*held.chunks, next(parts).column("hash")])
+        yield replace(block, transaction_hashes=held.slice(0, block.transaction_count).combine_chunks())
+        held = held.slice(block.transaction_count)
+
+
+def _receipts(export: Export, blocks: LakeDay, transactions: LakeDay) -> Iterator[BlockRows]:
+    read = partial(_read_receipts, export)
+    answers = export.node.receipts(known_blocks(blocks, transactions), read)
+    try:
+        first = next(answers, None)
+    except MethodUnsupported:
+        export.say("The node offers no eth_getBlockReceipts; asking for each transaction's receipt.")
+        yield from export.node.receipts_by_hash(known_blocks(blocks, transactions), read)
+        return
+    if first:
+        yield from chain([first], answers)
+
+
+def _read_receipts(export: Export, blocks: Sequence[BlockRef], answer: Answer) -> list[BlockRows | Refusal]:
+    answers = export.reader.receipts(answer)
+    _check_whole(blocks, answers)
+    rows = receipt_rows(answers, blocks)
+    sent = pa.concat_arrays([block.transaction_hashes for block in blocks])
+    if not rows.tables[RECEIPTS.name].column("transaction_hash").equals(sent):
+        raise Refusal(Kind.BROKEN, f"receipts of block {blocks[0].number} are not in the order of its transactions")
+    refused = {}
+    if export.verify == VERIFY_FULL:
+        refused = export.prover.prove_receipts(rows, answers, [block.receipts_root for block in blocks])
+    return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
+
+
+def _check_whole(blocks: Sequence[BlockRef], answers: pa.ListArray) -> None:
+    """Refuse what is not one receipt for each transaction of those very blocks."""
+    receipts = pc.list_flatten(answers)
+    logs = receipts.field("logs")
+    owners = np.repeat(np.arange(len(blocks)), pc.list_value_length(answers))
+    if receipts.null_count:
+        block = blocks[owners[pc.index(receipts.is_null(), True).as_py()]]
+        raise Refusal(Kind.BEHIND, f"a receipt of block {block.number} is null")
+    if logs.null_count:
+        block = blocks[owners[pc.index(logs.is_null(), True).as_py()]]
+        raise Refusal(Kind.BROKEN, f"a receipt of block {block.number} has no list of logs")
+    hashes = pa.array([block.hash for block in blocks])
+    owners_of_logs = np.repeat(owners, pc.list_value_length(logs))
+    for items, owner in ((receipts, owners), (pc.list_flatten(logs), owners_of_logs)):
+        stated = items.field("blockHash")
+        if (astray := first_other(stated, hashes.take(pa.array(owner)))) is not None:
+            raise Refusal(Kind.MOVED, moved(blocks[owner[astray]], stated[astray].as_py()))
+    for block, found in zip(blocks, answers, strict=True):
+        one_each(block, found)

@@ -1,0 +1,1 @@
+"""From the node's answers to the tables' rows. Pure."""

@@ -1,0 +1,167 @@
+"""Traces from either kind of node: ``trace_block`` (parity style) and ``callTracer`` (geth)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from assets.ethereum.tables import TRACES
+from assets.ethereum.transform.rows import batch
+from core.errors import InvalidAnswer
+
+Record = Mapping[str, Any]
+Row = dict[str, Any]
+
+_GETH_CALLS = {"call", "callcode", "delegatecall", "staticcall"}
+
+
+def quantity(value: Any) -> int | None:
+    """An exact integer from a hex quantity; JSON numbers, as some nodes' traces hold them, pass through."""
+    return value if value is None or isinstance(value, int) else int(value, 16)
+
+
+def trace_batch(rows: Sequence[Row], day: date) -> pa.RecordBatch:
+    """The rows, ordered by block, as one batch; ``trace_address`` is a list in each row."""
+    columns: dict[str, list[Any]] = {c.name: [row.get(c.name) for row in rows] for c in TRACES.columns}
+    columns["trace_address"] = [_path(row["trace_address"], ",") for row in rows]
+    columns["block_date"] = [day] * len(rows)
+    return batch(TRACES, columns)
+
+
+def parity_traces(traces: Sequence[Record]) -> list[Row]:
+    """One block's answer of trace_block, with statuses and ids."""
+    rows = [_parity_row(trace) for trace in traces]
+    set_statuses(rows)
+    _set_ids(rows)
+    return rows
+
+
+def _parity_row(trace: Record) -> Row:
+    action, result, kind = trace.get("action") or {}, trace.get("result") or {}, trace.get("type")
+    row: Row = {
+        "block_number": trace.get("blockNumber"),
+        "transaction_hash": trace.get("transactionHash"),
+        "transaction_index": trace.get("transactionPosition"),
+        "subtraces": trace.get("subtraces"),
+        "trace_address": list(trace.get("traceAddress") or ()),
+        "error": trace.get("error") or None,
+        "trace_type": kind,
+    }
+    if kind in ("call", "create"):
+        row |= {"from_address": _lower(action.get("from")), "value": quantity(action.get("value"))}
+        row |= {"gas": quantity(action.get("gas")), "gas_used": quantity(result.get("gasUsed"))}
+    if kind == "call":
+        row |= {"call_type": action.get("callType"), "to_address": _lower(action.get("to"))}
+        row |= {"input": action.get("input"), "output": result.get("output")}
+    elif kind == "create":
+        row |= {"to_address": _lower(result.get("address"))}
+        row |= {"input": action.get("init"), "output": result.get("code")}
+    elif kind == "suicide":
+        row |= {"from_address": _lower(action.get("address")), "to_address": _lower(action.get("refundAddress"))}
+        row |= {"value": quantity(action.get("balance"))}
+    elif kind == "reward":
+        row |= {"to_address": _lower(action.get("author")), "value": quantity(action.get("value"))}
+        row |= {"reward_type": action.get("rewardType")}
+    return row
+
+
+def geth_traces(block_number: int, transactions: Sequence[Record]) -> list[Row]:
+    """One block's answer of debug_traceBlock with callTracer, one object per transaction.
+
+    Statuses and ids need the transaction's hash, which newer nodes send; answers of older ones keep these
+    columns empty, as ethereum-etl leaves them.
+    """
+    rows: list[Row] = []
+    for index, transaction in enumerate(transactions):
+        if "result" not in transaction:
+            problem = transaction.get("error", "no result")
+            raise InvalidAnswer(
+                f"The node could not trace transaction {index} of block {block_number}: {problem}. "
+                "Point ETHEREUM_PROVIDER_URI_ARCHIVAL at a node that holds the block's state."
+            )
+        place = {
+            "block_number": block_number,
+            "transaction_hash": transaction.get("txHash"),
+            "transaction_index": index,
+        }
+        rows.extend(_geth_rows(transaction["result"], place, []))
+    named = [row for row in rows if row["transaction_hash"]]
+    set_statuses(named)
+    _set_ids(named)
+    return rows
+
+
+def _geth_rows(call: Record, place: Row, path: list[int]) -> Iterator[Row]:
+    kind = call["type"].lower()
+    calls = call.get("calls") or ()
+    yield place | {
+        "from_address": _lower(call.get("from")),
+        "to_address": _lower(call.get("to")),
+        "value": quantity(call.get("value")),
+        "input": call.get("input"),
+        "output": call.get("output"),
+        "trace_type": "call" if kind in _GETH_CALLS else "suicide" if kind == "selfdestruct" else kind,
+        "call_type": kind if kind in _GETH_CALLS else None,
+        "gas": quantity(call.get("gas")),
+        "gas_used": quantity(call.get("gasUsed")),
+        "subtraces": len(calls),
+        "trace_address": path,
+        "error": call.get("error"),
+    }
+    for index, inner in enumerate(calls):
+        yield from _geth_rows(inner, place, [*path, index])
+
+
+def state_changes(rows: Sequence[Row]) -> list[Row]:
+    """Genesis or DAO-fork balance changes of one block as traces, with ids.
+
+    rows: block_number, from_address, to_address, value (wei), trace_type.
+    """
+    traces = [{"trace_address": [], **row} for row in rows]
+    set_statuses(traces)
+    _set_ids(traces)
+    return traces
+
+
+def set_statuses(rows: Sequence[Row]) -> None:
+    """Status 0 for a trace that failed or stands inside one that failed, else 1."""
+    for row in rows:
+        row["status"] = 0 if row.get("error") else 1
+    by_transaction: dict[Any, dict[tuple, Row]] = defaultdict(dict)
+    for row in rows:
+        if row.get("transaction_index") is not None:
+            by_transaction[row["transaction_index"]][tuple(row["trace_address"])] = row
+    for traces in by_transaction.values():
+        for path in sorted(traces, key=len):
+            if path and path[:-1] not in traces:
+                block = traces[path]["block_number"]
+                raise InvalidAnswer(f"Trace {list(path)} of block {block} came without its parent trace.")
+            if path and traces[path[:-1]]["status"] == 0:
+                traces[path]["status"] = 0
+
+
+def _set_ids(rows: Sequence[Row]) -> None:
+    scoped: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.get("transaction_hash"):
+            path = _path(row["trace_address"], "_")
+            row["trace_id"] = f"{row['trace_type']}_{row['transaction_hash']}_{path}"
+        else:
+            scoped[row["trace_type"]].append(row)
+    for kind, traces in scoped.items():
+        for index, row in enumerate(sorted(traces, key=_order)):
+            row["trace_id"] = f"{kind}_{row['block_number']}_{index}"
+
+
+def _order(row: Row) -> tuple:
+    return (*(row.get(name) or "" for name in ("reward_type", "from_address", "to_address")), row["value"])
+
+
+def _path(address: Sequence[int], separator: str) -> str:
+    return separator.join(map(str, address))
+
+
+def _lower(address: str | None) -> str | None:
+    return address.lower() if address else address

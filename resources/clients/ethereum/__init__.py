@@ -1,0 +1,1 @@
+"""Ethereum nodes over JSON-RPC."""

@@ -1,0 +1,1 @@
+"""ethereum-etl, in an environment of its own."""

@@ -1,0 +1,1 @@
+"""CoinGecko and Blockchair."""

@@ -1,0 +1,150 @@
+"""CoinGecko's API v3: prices, volumes and capitalisations of coins.
+
+Three plans differ in host and key: keyless and demo share one host, pro has its own; a key of one is refused by the
+other. The key goes into a header, so that it is in no URL.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from core.clock import Clock
+from core.errors import InvalidAnswer, SettingError, SourceRefused
+from resources.clients.http.api import Answer, HttpApi, Unusable
+
+PUBLIC_ROOT = "https://api.coingecko.com/api/v3"
+PRO_ROOT = "https://pro-api.coingecko.com/api/v3"
+KEY_HEADERS = {"demo": "x-cg-demo-api-key", "pro": "x-cg-pro-api-key"}
+# The API's own bound for a page of /coins/markets.
+PAGE = 250
+
+RETRIED = {408, 429}
+REMEDIES = {
+    400: "The request itself is wrong: update the client.",
+    401: "Check COINGECKO_API_KEY and COINGECKO_PLAN.",
+    403: "Check that this machine may reach the API, and COINGECKO_PLAN.",
+    404: "Check the coin ids in dbt_project/seeds/marts/markets/dim_asset.csv.",
+    1020: "The API's front refuses this machine's address: ask for access, or call from another one.",
+    10002: "Set COINGECKO_API_KEY, or COINGECKO_PLAN=keyless.",
+    10005: "The plan does not include this: use a larger one.",
+    10010: "The key is a pro key: set COINGECKO_PLAN=pro.",
+    10011: "The key is a demo key: set COINGECKO_PLAN=demo.",
+    10012: "History older than 365 days needs a paid plan: set COINGECKO_PLAN=pro, or ask for newer days.",
+}
+
+
+class CoinGecko:
+    """The endpoints this platform reads."""
+
+    def __init__(
+        self, plan: str, key: str | None, clock: Clock, root: str | None = None, per_minute: float | None = None
+    ):
+        header = KEY_HEADERS.get(plan)
+        if header and not key:
+            raise SettingError(
+                f"COINGECKO_API_KEY is not set, and the {plan} plan needs it. Set it, or COINGECKO_PLAN=keyless."
+            )
+        self.http = HttpApi(
+            name="CoinGecko",
+            root=root or (PRO_ROOT if plan == "pro" else PUBLIC_ROOT),
+            clock=clock,
+            per_minute=per_minute,
+            headers={header: key} if header and key else {},
+        )
+
+    def coin_list(self) -> list[dict[str, Any]]:
+        """Every active coin: id, symbol (not unique), name."""
+        return self._list("coins/list", {"include_platform": "false"})
+
+    def markets(self, coins: Sequence[str], currency: str) -> list[dict[str, Any]]:
+        """The coins' present market figures, one dict per coin; pages end with one that is not full."""
+        found: dict[str, dict[str, Any]] = {}
+        for page in self._market_pages(coins, currency):
+            # Ranks shift between pages: a coin may come twice, and the first is as good as the second.
+            found = {str(entry["id"]): entry for entry in page} | found
+        return list(found.values())
+
+    def _market_pages(self, coins: Sequence[str], currency: str) -> Iterator[list[dict[str, Any]]]:
+        number = 1
+        while True:
+            parameters = {"vs_currency": currency, "ids": ",".join(coins), "order": "market_cap_desc"}
+            page = self._list("coins/markets", parameters | {"per_page": PAGE, "page": number})
+            yield page
+            if len(page) < PAGE:
+                return
+            number += 1
+
+    def market_chart(self, coin: str, currency: str, days: int) -> Mapping[str, list[Any]]:
+        """Daily points of the last ``days`` days: lists of [Unix milliseconds, value].
+
+        The last point may be of this moment rather than of a midnight.
+        """
+        parameters = {"vs_currency": currency, "days": days, "interval": "daily", "precision": "full"}
+        path = f"coins/{coin}/market_chart"
+        document = self._get(path, parameters)
+        series = ("prices", "market_caps", "total_volumes")
+        if not isinstance(document, dict) or not all(isinstance(document.get(name), list) for name in series):
+            raise InvalidAnswer(
+                f"CoinGecko: {self.http.address(path)} lacks one of {', '.join(series)}. Update the client."
+            )
+        return document
+
+    def global_figures(self) -> Mapping[str, Any]:
+        """Totals over all coins, at this moment."""
+        document = self._get("global", {})
+        if not isinstance(document, dict) or not isinstance(document.get("data"), dict):
+            raise InvalidAnswer(f"CoinGecko: {self.http.address('global')} holds no object `data`. Update the client.")
+        return document["data"]
+
+    def _list(self, path: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        document = self._get(path, parameters)
+        if not isinstance(document, list) or not all(isinstance(entry, dict) and entry.get("id") for entry in document):
+            raise InvalidAnswer(
+                f"CoinGecko: {self.http.address(path, parameters)} is no list of coins. Update the client."
+            )
+        return document
+
+    def _get(self, path: str, parameters: Mapping[str, Any]) -> Any:
+        def judge(answer: Answer) -> Any:
+            code, message = error_of(answer)
+            if code is None and answer.document is not None:
+                return answer.document
+            if code is None:
+                raise Unusable("the answer is no JSON")
+            if code in RETRIED or 500 <= code < 600:
+                raise Unusable(f"{code} {message}".strip())
+            raise SourceRefused(
+                f"CoinGecko refuses {self.http.address(path, parameters)}: {code} {message}. "
+                f"{REMEDIES.get(code) or REMEDIES.get(answer.status, REMEDIES[400])}"
+            )
+
+        return self.http.get(path, parameters, judge)
+
+
+def error_of(answer: Answer) -> tuple[int | None, str]:
+    """Code and words of an error, in whichever of its three shapes the body has; None when it is none.
+
+    The body's code is told rather than the status: it says more. A status that asks to retry counts first, though.
+    """
+    document = answer.document if isinstance(answer.document, dict) else {}
+    error = document.get("error")
+    status = document.get("status") or (error.get("status") if isinstance(error, dict) else None)
+    if isinstance(status, dict) and status.get("error_code"):
+        code, message = _code(status["error_code"]), str(status.get("error_message", ""))
+    elif isinstance(error, str):
+        code, message = None, error
+    elif "1020" in answer.text[:200] and answer.status == 403:
+        code, message = 1020, "access denied"
+    else:
+        code, message = None, "" if answer.status == 200 else answer.text[:200].strip()
+    if answer.status in RETRIED or answer.status >= 500:
+        return answer.status, message
+    if code is None and (answer.status != 200 or error):
+        code = answer.status if answer.status != 200 else 400
+    return code, message
+
+
+def _code(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 400

@@ -1,0 +1,1 @@
+"""Redshift: loaded by COPY from the lake on S3."""

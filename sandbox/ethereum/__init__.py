@@ -1,0 +1,1 @@
+"""The sample chain: a recorded node, and the script that made it."""

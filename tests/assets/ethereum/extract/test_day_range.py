@@ -1,0 +1,106 @@
+"""Which blocks a day has: against counting, for any times, and when it is not over."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.ethereum.extract.day_range import block_range, first_block_at
+from core.errors import DayIncomplete
+from core.windows import end_of, start_of
+from resources.clients.ethereum.node import Budget, EthereumNode
+from tests.standins.faulty_node import FaultyNode
+from tests.standins.synthetic_chain import SyntheticChain
+
+DAY = date(2024, 1, 2)
+NOON = start_of(DAY) + 43_200
+
+
+def _range(clock, chain, day=DAY, confirmations=2):
+    with FaultyNode(chain.answer) as server:
+        return block_range(EthereumNode(server.uri, Budget(), clock), day, confirmations)
+
+
+GAPS = st.lists(st.one_of(st.just(0), st.integers(0, 20), st.integers(0, 200_000)), min_size=1, max_size=300)
+
+
+@settings(max_examples=300, deadline=None)
+@given(GAPS, st.integers(0, 30_000_000), st.integers(-100_000, 30_000_000))
+def test_the_first_block_is_the_one_that_counting_finds(gaps, first_time, moment):
+    """Times repeat, jump and stand still; genesis may be of 1970."""
+    times = [0]
+    for gap in [first_time, *gaps]:
+        times.append(times[-1] + gap)
+    moment = min(moment, times[-1])
+    asked = []
+
+    def time_of(number):
+        asked.append(number)
+        return times[number]
+
+    expected = next(number for number in range(1, len(times)) if times[number] >= moment)
+    assert first_block_at(moment, len(times) - 1, time_of) == expected
+    assert len(set(asked)) <= 2 * len(times).bit_length() + 4
+
+
+def test_a_chain_of_mainnet_size_takes_a_few_dozen_calls():
+    asked = set()
+
+    def time_of(number):  # 13.3 s blocks until the merge at 15.5 million, 12 s slots with some missed after it
+        asked.add(number)
+        if number == 0:
+            return 0
+        if number < 15_537_394:
+            return 1_438_269_988 + int(number * 14.45)
+        return 1_663_224_162 + (number - 15_537_394) * 12 + (number - 15_537_394) // 100 * 12
+
+    for moment in (1_438_300_800, 1_500_000_000, 1_663_200_000, 1_704_153_600, 1_735_000_000):
+        asked.clear()
+        found = first_block_at(moment, 23_000_000, time_of)
+        assert time_of(found - 1) < moment <= time_of(found)
+        assert len(asked) <= 24
+
+
+def test_edges_belong_to_the_right_day_also_when_times_repeat(clock):
+    start, end = start_of(DAY), end_of(DAY)
+    times = [0, start - 1, start - 1, start, start, start + 5, end - 1, end - 1, end, end, end + 60, end + 61]
+    found = _range(clock, SyntheticChain(times))
+    assert (found.first, found.last) == (3, 7)
+
+
+def test_a_day_without_blocks_is_empty(clock):
+    chain = SyntheticChain([0, start_of(DAY) - 10, end_of(DAY) + 10, end_of(DAY) + 20])
+    assert len(_range(clock, chain)) == 0
+
+
+def test_a_day_before_the_chain_is_empty(clock):
+    chain = SyntheticChain([0, end_of(DAY) + 10, end_of(DAY) + 20])
+    assert len(_range(clock, chain)) == 0
+
+
+def test_genesis_belongs_to_the_day_of_block_1(clock):
+    chain = SyntheticChain([0, NOON, NOON + 12, end_of(DAY) + 1, end_of(DAY) + 2])
+    found = _range(clock, chain)
+    assert (found.first, found.last, len(found)) == (0, 2, 3)
+
+
+def test_a_day_that_is_not_over_says_when_to_expect_it(clock):
+    chain = SyntheticChain([0, NOON, NOON + 12])
+    with pytest.raises(DayIncomplete, match=r"2024-01-02 is not complete .* Expect it after 2024-01-03 00:20 UTC"):
+        _range(clock, chain)
+
+
+def test_a_day_whose_end_is_not_final_waits(clock):
+    times = [0, NOON, NOON + 12, end_of(DAY) + 1, end_of(DAY) + 2]
+    assert len(_range(clock, SyntheticChain(times, finalized=3))) == 3
+    with pytest.raises(DayIncomplete, match="block 3, the first after the day, is not final yet"):
+        _range(clock, SyntheticChain(times, finalized=2))
+
+
+def test_without_the_finalized_tag_confirmations_decide(clock):
+    times = [0, NOON, NOON + 12, end_of(DAY) + 1, end_of(DAY) + 2]
+    chain = SyntheticChain(times, knows_finalized=False)
+    assert len(_range(clock, chain, confirmations=1)) == 3
+    with pytest.raises(DayIncomplete, match="not final"):
+        _range(clock, chain, confirmations=2)

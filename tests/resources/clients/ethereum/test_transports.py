@@ -1,0 +1,91 @@
+"""The same chain over HTTP, WebSocket and an IPC socket."""
+
+import socket
+import socketserver
+import threading
+
+import msgspec
+import pytest
+from websockets.sync.server import serve
+
+from core.errors import NodeUnavailable, SettingError
+from resources.clients.ethereum.node import Budget, EthereumNode
+from tests.standins.synthetic_chain import SyntheticChain
+
+CHAIN = SyntheticChain(range(0, 3000, 10))
+
+
+def _reply(body):
+    request = msgspec.json.decode(body)
+    return msgspec.json.encode(
+        [CHAIN.answer(r) for r in request] if isinstance(request, list) else CHAIN.answer(request)
+    )
+
+
+@pytest.fixture
+def websocket_uri():
+    def handle(connection):
+        for message in connection:
+            connection.send(_reply(message).decode())
+
+    with serve(handle, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
+
+
+class _Ipc(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    newline = b"\n"
+
+
+@pytest.fixture(params=[b"\n", b""], ids=["newline", "no newline"])
+def ipc_path(tmp_path, request):
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            for line in self.rfile:
+                answer = _reply(line) + request.param
+                for at in range(0, len(answer), 700):  # in pieces, as a socket gives them
+                    self.wfile.write(answer[at : at + 700])
+
+    path = tmp_path / "node.ipc"
+    with _Ipc(str(path), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield str(path)
+        server.shutdown()
+
+
+def _numbers(uri, clock):
+    node = EthereumNode(uri, Budget(batch_size=7, in_flight=3), clock)
+
+    def read(_, answer):
+        return [int(msgspec.json.decode(response.result)["number"], 16) for response in answer.responses()]
+
+    return list(node.blocks(range(100), read))
+
+
+def test_websocket(websocket_uri, clock):
+    assert _numbers(websocket_uri, clock) == list(range(100))
+
+
+def test_ipc(ipc_path, clock):
+    assert _numbers(ipc_path, clock) == list(range(100))
+    assert _numbers(f"file://{ipc_path}", clock) == list(range(100))
+
+
+def test_mixed_endpoints(websocket_uri, ipc_path, clock):
+    assert _numbers(f"{websocket_uri}, {ipc_path}", clock) == list(range(100))
+
+
+@pytest.mark.parametrize("uri", ["ws://127.0.0.1:{port}", "http://127.0.0.1:{port}", "/nowhere/node.ipc"])
+def test_nobody_there(uri, clock):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        uri = uri.format(port=free.getsockname()[1])
+    with pytest.raises(NodeUnavailable, match="Check the node"):
+        EthereumNode(uri, Budget(), clock).header(1)
+
+
+def test_an_unknown_scheme_is_a_setting_to_correct():
+    with pytest.raises(SettingError, match="ETHEREUM_PROVIDER_URI: one of its endpoints is none"):
+        EthereumNode("ftp://node")
