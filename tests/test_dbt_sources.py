@@ -7,7 +7,7 @@ import yaml
 
 from assets.ethereum.tables import TABLES as ETHEREUM
 from assets.markets.tables import TABLES as MARKETS
-from core.postgres_sql import all_columns
+from core.sql.versioning import versioned_columns
 from resources.dbt import PROJECT_DIR, prepared_manifest
 
 ROOMS = {"ethereum": ETHEREUM, "markets": MARKETS}
@@ -30,7 +30,7 @@ def test_every_declared_table_is_a_source_and_no_other(room):
 def test_source_descriptions_are_the_declarations(table):
     (source,) = (found for found in sources(table.system)["tables"] if found["name"] == table.name)
     assert source["description"] == f"{table.description} Grain: {table.grain}."
-    expected = [{"name": column.name, "description": column.comment} for column in all_columns(table)]
+    expected = [{"name": column.name, "description": column.comment} for column in versioned_columns(table)]
     assert source["columns"] == expected, f"models/staging/{table.system}/_sources.yml should read:\n" + yaml.safe_dump(
         expected, sort_keys=False
     )

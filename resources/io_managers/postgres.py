@@ -18,7 +18,8 @@ from core.ingest import INGEST_LOG
 from core.merging import Batch, Deliveries, Merged
 from core.tables import Table
 from core.windows import DayWindow, windows
-from resources.clients.postgres.database import Postgres, PostgresAddress
+from resources.clients.postgres.connection import PostgresAddress
+from resources.clients.postgres.database import Postgres
 from resources.clients.postgres.embedded import embedded_postgres
 from resources.descriptions import receipt, report
 from resources.io_managers.addresses import days_of, table_of

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from core import settings
 from core.frames import FRAME_TYPES, from_arrow, to_arrow
 from core.tables import Table
-from core.warehouse_sql import Roles
+from core.sql.grants import Roles
 from core.windows import DayWindow, windows
 from resources.clients.lake.lake import LakeObject
 from resources.clients.warehouse import Account, Warehouse

@@ -13,7 +13,7 @@ from assets.ethereum.tables import TABLES
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.store_of_uri import store_for
-from resources.clients.postgres.database import PostgresAddress
+from resources.clients.postgres.connection import PostgresAddress
 from resources.clients.postgres.warehouse import PostgresWarehouse
 from resources.clients.redshift.login import Login
 from resources.clients.redshift.warehouse import Redshift, RedshiftAddress

@@ -1,37 +1,55 @@
 """The local warehouse: one DuckDB file, written by one process at a time."""
 
-from collections.abc import Iterator, Sequence
+import glob
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from core import warehouse_sql as sql
 from core.errors import DayMissing, LoadRejected, WarehouseBusy
-from core.migration import FoundColumn, changes
 from core.scratch import ScratchDirectory
+from core.sql import replacing
+from core.sql.dialects import DUCKDB
+from core.sql.migration import FoundColumn
+from core.sql.names import address_of, literal, quoted
+from core.sql.storing import is_narrowed, stored
 from core.tables import Table
-from core.windows import DayWindow, windows
-from resources.clients.lake.lake import LakeObject
-from resources.clients.warehouse import Account
+from core.windows import DayWindow
+from resources.clients.lake.lake import LakeDay
+from resources.clients.warehouse import Staging, Warehouse
 
 # How long to wait for another run's load or dbt build before giving the run back to its retry policy.
 LOCK_SECONDS = 600
 
 
-class DuckDbWarehouse:
+@dataclass(frozen=True)
+class _Session:
+    connection: duckdb.DuckDBPyConnection
+
+    def run(self, statement: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+        result = self.connection.execute(statement, parameters)
+        names = [name for name, *_ in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+class DuckDbWarehouse(Warehouse):
     """Tables in a DuckDB file; ``:memory:`` lives as long as the object.
 
-    Processes take turns by a lock file beside the database, since DuckDB admits a single writing process.
+    Processes take turns by a lock file beside the database, since DuckDB admits a single writing process. A file has no
+    roles, and texts of any length are held: there is nothing to grant, and nothing to tell of a day but its rows.
     """
 
     engine = "duckdb"
+    dialect = DUCKDB
 
     def __init__(self, path: str):
+        super().__init__()
         self.path = path
         self._memory = duckdb.connect() if path == ":memory:" else None
 
@@ -42,9 +60,6 @@ class DuckDbWarehouse:
     def dbt_environment(self) -> dict[str, str]:
         """dbt is told the file's path with each command, and nothing by the environment."""
         return {}
-
-    def grant(self, *tables: Table) -> None:
-        """A file has no roles; here so that every engine migrates alike."""
 
     def uri(self, address: str) -> str:
         """The address of a table or view, ``schema.name``, with its database."""
@@ -91,89 +106,92 @@ class DuckDbWarehouse:
                 yield connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self) -> Iterator[_Session]:
+        """A session whose work is committed at the end, or not at all.
+
+        Raises:
+            DayMissing: when a table is not there yet.
+            WarehouseBusy: when another program holds the file.
+        """
         with self._connection() as connection:
             connection.execute("SET preserve_insertion_order = false; BEGIN")
             try:
-                yield connection
+                with self._missing_explained():
+                    yield _Session(connection)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 
-    def migrate(self, *tables: Table) -> None:
-        """Create the tables, or add the columns they lack.
+    @contextmanager
+    def _missing_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.CatalogException as error:
+            reason = str(error).splitlines()[0]
+            raise DayMissing(
+                f"DuckDB: {self.path}: {reason}. Materialize the warehouse tables (or dbt models) of the day first."
+            ) from error
 
-        Raises:
-            PermanentError: when a column has another type than declared.
-        """
-        with self._transaction() as connection:
-            for table in tables:
-                self._migrate(connection, table)
+    def _found_columns(self, session: Any, address: str) -> list[FoundColumn]:
+        found = session.run(
+            "SELECT c.column_name AS name, c.data_type AS type, c.comment AS comment, "
+            "coalesce(t.comment, v.comment) AS table_comment FROM duckdb_columns() AS c "
+            "LEFT JOIN duckdb_tables() AS t USING (table_oid) LEFT JOIN duckdb_views() AS v ON v.view_oid = c.table_oid "
+            "WHERE c.database_name = current_database() AND c.schema_name = ? AND c.table_name = ? "
+            "ORDER BY c.column_index",
+            list(address_of(address)),
+        )
+        return [FoundColumn(**column) for column in found]
 
-    def _migrate(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-        connection.execute(sql.create_schema(table.system))
-        found = connection.execute(
-            "SELECT c.column_name, c.data_type, c.comment, t.comment FROM duckdb_columns() AS c "
-            "JOIN duckdb_tables() AS t USING (table_oid) WHERE c.schema_name = ? AND c.table_name = ?",
-            [table.system, table.name],
-        ).fetchall()
-        for statement in changes(table, sql.DUCKDB, [FoundColumn(*column) for column in found]):
-            connection.execute(statement)
+    def _has_schema(self, session: Any, schema: str) -> bool:
+        return bool(session.run("SELECT 1 AS found FROM duckdb_schemas() WHERE schema_name = ?", [schema]))
 
-    def replace(self, table: Table, source: LakeObject) -> Account:
-        """Make the days of ``source`` exactly what the lake holds, in one transaction for each run of days.
-
-        There is nothing to tell of a day but its rows: texts of any length are held.
-
-        Raises:
-            LoadRejected: when the files hold another number of rows than their manifests say.
-        """
+    @contextmanager
+    def staged_days(self, table: Table, days: Sequence[LakeDay]) -> Iterator[Staging]:
+        """Days of the lake: files are staging enough for DuckDB, which reads them twice."""
         with ScratchDirectory("load") as scratch:
-            by_day = {day.day: day for day in source.days}
-            for window in windows(by_day):
-                days = [by_day[day] for day in window]
-                files = [str(path) for day in days for path in day.local_files(Path(scratch))]
-                listed = ", ".join(map(sql.literal, files))
-                expected = sum(day.manifest.rows for day in days)
-                with self._transaction() as connection:
-                    self._load(connection, table, window, f"read_parquet([{listed}])", expected)
-        return {}
+            files = [path for day in days for path in day.local_files(Path(scratch))]
+            if is_narrowed(table, self.dialect):
+                files = [_narrowed(table, path, Path(scratch) / f"narrowed-{at}") for at, path in enumerate(files)]
+            yield self._staging(table, lambda session: parquet(files))
 
-    def replace_with(self, table: Table, window: DayWindow, rows: pa.Table) -> Account:
-        """Make a window of days exactly ``rows``, in one transaction."""
-        with self._transaction() as connection:
-            connection.register("staged_rows", rows)
-            self._load(connection, table, window, "staged_rows", rows.num_rows)
-        return {}
+    @contextmanager
+    def staged_rows(self, table: Table, rows: pa.Table) -> Iterator[Staging]:
+        """Rows in memory, which DuckDB reads where they are."""
+        batches = list(stored(rows.select(table.arrow_schema.names).to_batches(), table, self.dialect))
+        held = pa.Table.from_batches(batches) if batches else _without_rows(table)
 
-    def _load(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, window: DayWindow, source: str, expected: int
-    ) -> None:
-        """Files are staging enough for DuckDB: their rows are counted before anything is deleted."""
-        outside = f"SELECT count(*), count(*) FILTER (NOT ({sql.in_window(window)})) FROM {source}"
-        staged, strangers = connection.execute(outside).fetchall()[0]
-        if staged != expected or strangers:
-            raise LoadRejected(
-                f"DuckDB: the files of {table.address} for {window} hold {staged:,} rows, {strangers:,} of them of "
-                f"other days; their manifests say {expected:,}. Export these days again; the table is unchanged."
-            )
-        self._migrate(connection, table)
-        connection.execute(sql.delete_window(table, window))
-        connection.execute(sql.insert_from(table, source))
+        def fill(session: _Session) -> str:
+            session.connection.register("staged_rows", held)
+            return "staged_rows"
 
-    def read(self, table: Table, window: DayWindow, columns: list[str] | None = None) -> pa.Table:
-        """A window of the table's days."""
-        return self.query(sql.select_window(table, window, columns))
+        yield self._staging(table, fill)
 
-    def columns(self, address: str) -> dict[str, str]:
-        """Names and types of the columns of a table or view."""
-        return {row["column_name"]: row["column_type"] for row in self.query(f"DESCRIBE {address}").to_pylist()}
+    def _staging(self, table: Table, fill: Any) -> Staging:
+        def filled(session: _Session) -> str:
+            source = fill(session)
+            _check_columns(session, table, source)
+            return source
 
-    def count_by_day(self, table: Table, window: DayWindow) -> dict[date, int]:
-        """Rows of each day of the window that has any."""
-        counted = self.query(sql.count_by_day(table, window)).to_pylist()
-        return {row["block_date"]: row["row_count"] for row in counted}
+        return Staging(filled, lambda source: replacing.insert_from(table, source, self.dialect))
+
+    def read_address(
+        self, address: str, window: DayWindow | None, day_column: str, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """A window of the days of any table or view, a mart for instance, or all of it; rows come in no order.
+
+        Raises:
+            DayMissing: when there is no such table or view.
+        """
+        names = [quoted(name) for name in columns] if columns else ["*"]
+        return self.query(replacing.select_from(address, names, window, day_column))
+
+    def _fetched(self, statement: str, schema: pa.Schema) -> pa.Table:
+        found = self.query(statement)
+        # Times come in the session's zone, and every column as nullable.
+        arrays = [column.cast(field.type) for column, field in zip(found.columns, schema, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=schema)
 
     def query(self, statement: str, parameters: Sequence[Any] | None = None) -> pa.Table:
         """The result of one statement.
@@ -181,11 +199,51 @@ class DuckDbWarehouse:
         Raises:
             DayMissing: when a table is not there yet.
         """
-        with self._connection() as connection:
-            try:
-                return connection.sql(statement, params=parameters).to_arrow_table()
-            except duckdb.CatalogException as error:
-                reason = str(error).splitlines()[0]
-                raise DayMissing(
-                    f"DuckDB: {self.path}: {reason}. Materialize the warehouse tables (or dbt models) of the day first."
-                ) from error
+        with self._connection() as connection, self._missing_explained():
+            return connection.sql(statement, params=parameters).to_arrow_table()
+
+
+def parquet(files: Iterable[Path]) -> str:
+    """The rows of Parquet files, whose columns come from the files alone, never from their paths.
+
+    DuckDB would take ``value=7`` in a path for a column, and ``*``, ``?`` and ``[`` for other files' names.
+    """
+    paths = ", ".join(literal(glob.escape(str(path.absolute()))) for path in files)
+    return f"read_parquet([{paths}]::VARCHAR[], hive_partitioning = false)"
+
+
+def _check_columns(session: _Session, table: Table, source: str) -> None:
+    """Refuse what is no relation of the table's columns, before any of it is counted."""
+    try:
+        there = {row["column_name"] for row in session.run(f"DESCRIBE SELECT * FROM {source}")}
+    except duckdb.Error as error:
+        raise LoadRejected(
+            f"DuckDB: the files of {table.address} cannot be read: {str(error).splitlines()[0]} The table is unchanged; "
+            "export these days again."
+        ) from error
+    if lacking := [name for name in table.arrow_schema.names if name not in there]:
+        raise LoadRejected(
+            f"DuckDB: the files of {table.address} lack the columns {', '.join(lacking[:5])}. The table is unchanged; "
+            "export these days again."
+        )
+
+
+def _without_rows(table: Table) -> pa.Table:
+    (empty,) = stored([pa.RecordBatch.from_pylist([], schema=table.arrow_schema)], table, DUCKDB)
+    return pa.Table.from_batches([empty])
+
+
+def _narrowed(table: Table, path: Path, target: Path) -> Path:
+    """A copy of a file with the numbers that DuckDB knows: wider ones it would read as floating-point numbers."""
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        writer = None
+        try:
+            for batch in stored(file.iter_batches(), table, DUCKDB):
+                writer = writer or pq.ParquetWriter(target, batch.schema)
+                writer.write_batch(batch)
+        finally:
+            if writer:
+                writer.close()
+    if writer is None:
+        pq.write_table(_without_rows(table), target)
+    return target

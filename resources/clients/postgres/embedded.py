@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 
 from core.errors import DatabaseUnavailable
-from core.warehouse_sql import quoted
-from resources.clients.postgres.database import PostgresAddress
+from core.sql.names import quoted
+from resources.clients.postgres.connection import PostgresAddress
 
 DATABASE = "headwater"
 OWNER = "postgres"

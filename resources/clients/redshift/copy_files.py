@@ -1,7 +1,9 @@
 """What Redshift loads for one window of days: the lake's own files, or copies of those it could not take.
 
 COPY reads Parquet as it lies in the lake. Two kinds of files are copied first, into the lake's staging prefix:
-Parquet files with a text longer than a column holds, and the csv and JSON files of the old layout, which lack the day.
+Parquet files with what a column does not hold (a text too long or with NUL characters, numbers of another width), and
+the csv and JSON files of the old layout, which lack the day. Texts from outside are those declared unbounded; only
+these are looked through.
 """
 
 import uuid
@@ -20,7 +22,9 @@ import pyarrow.parquet as pq
 from core.clock import Clock
 from core.errors import HeadwaterError
 from core.paths import STAGING_PREFIX, staging_path
-from core.redshift_sql import PARQUET
+from core.sql.copying import PARQUET
+from core.sql.dialects import REDSHIFT
+from core.sql.storing import has_nul, is_narrowed, stored
 from core.scratch import ScratchDirectory
 from core.tables import Table
 from resources.clients.lake.lake import CSV, LakeDay
@@ -54,7 +58,7 @@ class CopyFiles:
     def add_day(self, day: LakeDay, scratch: Path) -> None:
         """The day's files; nothing is downloaded of tables whose texts all fit."""
         is_text = day.manifest.format == CSV
-        if not is_text and not self._unbounded():
+        if not is_text and not self._unbounded() and not is_narrowed(self.table, REDSHIFT):
             for listed in day.manifest.files:
                 if listed.rows:
                     self._list(PARQUET, day.store.uri(listed.key), listed.bytes)
@@ -64,7 +68,7 @@ class CopyFiles:
                 continue
             if is_text:
                 self._add_text(day.day, at, path, scratch)
-            elif (copied := self._without_long_texts(day.day, path, scratch)) is not None:
+            elif (copied := self._mended(day.day, path, scratch)) is not None:
                 self._upload(PARQUET, f"{day.day}-{at}.parquet", copied)
             else:
                 self._list(PARQUET, day.store.uri(listed.key), listed.bytes)
@@ -74,7 +78,7 @@ class CopyFiles:
         for day in rows.column(self.table.day_column).unique().to_pylist():
             path = scratch / f"rows-{day}.parquet"
             pq.write_table(rows.filter(pc.equal(rows.column(self.table.day_column), day)), path, compression="zstd")
-            self._upload(PARQUET, f"{day}.parquet", self._without_long_texts(day, path, scratch) or path)
+            self._upload(PARQUET, f"{day}.parquet", self._mended(day, path, scratch) or path)
 
     def manifests(self) -> Iterator[tuple[str, str]]:
         """Format and address of each manifest; none when there is no row to load."""
@@ -110,23 +114,29 @@ class CopyFiles:
         copy.write(path, scratch / name)
         self._upload(copy.format, name, scratch / name)
 
-    def _without_long_texts(self, day: date, path: Path, scratch: Path) -> Path | None:
-        """A copy of a Parquet file with markers for the texts that are too long; None when it has none."""
+    def _mended(self, day: date, path: Path, scratch: Path) -> Path | None:
+        """A copy of a Parquet file as Redshift holds it, with markers for the texts that are too long; None when the
+        file is so already."""
         names = self._unbounded()
         with pq.ParquetFile(path, pre_buffer=False) as file:
             groups = range(file.num_row_groups)
-            if not any(self._has_long(file.read_row_group(group, [name])) for group in groups for name in names):
+            if not is_narrowed(self.table, REDSHIFT) and not any(
+                self._takes_mending(file.read_row_group(group, [name])) for group in groups for name in names
+            ):
                 return None
-            target = scratch / f"{path.name}.short"
+            target = scratch / f"{path.name}.mended"
             counts = self.shortened.setdefault(day, Counter())
-            with pq.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
-                for group in groups:
-                    writer.write_table(self._shortened(file.read_row_group(group), names, counts))
+            held = (stored(file.read_row_group(group).to_batches(), self.table, REDSHIFT) for group in groups)
+            first, *_ = stored([pa.RecordBatch.from_pylist([], file.schema_arrow)], self.table, REDSHIFT)
+            with pq.ParquetWriter(target, first.schema, compression="zstd") as writer:
+                for batches in held:
+                    rows = pa.Table.from_batches(batches, first.schema)
+                    writer.write_table(self._shortened(rows, names, counts))
         return target
 
-    def _has_long(self, rows: pa.Table) -> bool:
+    def _takes_mending(self, rows: pa.Table) -> bool:
         longest = pc.max(pc.binary_length(rows.column(0))).as_py()
-        return longest is not None and longest > self.longest
+        return (longest is not None and longest > self.longest) or has_nul(rows.column(0))
 
     def _shortened(self, rows: pa.Table, names: list[str], counts: Counter[str]) -> pa.Table:
         for name in names:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.errors import LoadRejected
-from core.redshift_sql import CSV, CSV_WITHOUT_HEADER, JSON, file_columns
+from core.sql.copying import CSV, CSV_WITHOUT_HEADER, JSON, file_columns
+from core.sql.storing import without_nul
 from core.tables import Column, ColumnType, Table
 
 # A load reads each file once: speed before size.
@@ -27,9 +28,10 @@ Shorten = Callable[[Column, str], str]
 
 
 def shortener(marker: str, longest: int, shortened: Counter[str]) -> Shorten:
-    """Replaces a text of more than ``longest`` bytes by the marker and its length, and counts it by column."""
+    """Texts as they are stored: one of more than ``longest`` bytes is the marker and its length, counted by column."""
 
     def shorten(column: Column, text: str) -> str:
+        text = without_nul(text)
         # No character has more than four bytes.
         if len(text) * 4 <= longest or (length := len(text.encode(errors=ON_BAD_BYTES))) <= longest:
             return text

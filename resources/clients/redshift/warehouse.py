@@ -9,19 +9,17 @@ import pyarrow as pa
 import redshift_connector
 from redshift_connector.error import Error
 
-from core import redshift_sql
-from core import warehouse_sql as sql
 from core.errors import LoadRejected, PermanentError, SettingError
+from core.sql import copying, ddl
+from core.sql.dialects import REDSHIFT
+from core.sql.grants import NOBODY, Roles
 from core.tables import Table
-from core.warehouse_sql import Roles
 from resources.clients.lake.lake import LakeDay
 from resources.clients.lake.object_store import ObjectStore
 from resources.clients.redshift.copy_files import CopyFiles, copy_files
 from resources.clients.redshift.errors import LOST, errors_explained, is_of_the_files, text_of
 from resources.clients.redshift.login import LoginSource
-from resources.clients.warehouse import ServerWarehouse, Session, Staging
-
-NOBODY = Roles()
+from resources.clients.warehouse import Session, Staging, Warehouse
 
 
 @dataclass(frozen=True)
@@ -75,8 +73,8 @@ class _Session:
         with suppress(Error, *LOST):
             # The record is readable once the failed transaction is over.
             self.connection.rollback()
-            (mine,) = self.run(redshift_sql.SESSION)
-            rows = self.run(redshift_sql.load_errors(mine["session"], self.serverless))
+            (mine,) = self.run(copying.SESSION)
+            rows = self.run(copying.load_errors(mine["session"], self.serverless))
             return " ".join(_load_error(row) for row in rows)
         return ""
 
@@ -89,7 +87,7 @@ def _load_error(row: dict[str, Any]) -> str:
     )
 
 
-class Redshift(ServerWarehouse):
+class Redshift(Warehouse):
     """One database of a cluster or of a serverless workgroup.
 
     store: the lake that is loaded from, where loads also put what they make for themselves. iam_role: the role that
@@ -97,7 +95,7 @@ class Redshift(ServerWarehouse):
     """
 
     engine = "redshift"
-    dialect = sql.REDSHIFT
+    dialect = REDSHIFT
 
     def __init__(
         self,
@@ -150,7 +148,7 @@ class Redshift(ServerWarehouse):
             connection = self._connect()
             try:
                 session = _Session(connection, self.address.serverless)
-                session.run(redshift_sql.set_label(self._label))
+                session.run(copying.set_label(self._label))
                 yield session
                 connection.commit()
             finally:
@@ -174,13 +172,13 @@ class Redshift(ServerWarehouse):
     def columns(self, address: str) -> dict[str, str]:
         """Names and types of the columns of a table or view, in order; none when there is no such."""
         with self.transaction() as session:
-            found = session.run(redshift_sql.columns(*address.split(".")))
+            found = session.run(copying.columns(address))
         return {column["name"]: column["type"] for column in found}
 
     def _changes(self, session: Session, table: Table) -> list[str]:
         statements = super()._changes(session, table)
-        session.run(redshift_sql.look_in(table.address.split(".")[0]))
-        found = session.run(redshift_sql.keys(table))
+        session.run(copying.look_in(ddl.schema_of(table)))
+        found = session.run(copying.keys(table))
         if found:
             wanted = (table.distribution_key, table.sort_key)
             distributed = next((column["name"] for column in found if column["distkey"]), None)
@@ -211,21 +209,23 @@ class Redshift(ServerWarehouse):
         with prepared as files:
             manifests = list(files.manifests())
 
-            def fill(session: _Session) -> None:
+            def fill(session: _Session) -> str:
+                session.run(ddl.create_staging(table, self.dialect))
                 try:
                     for format, uri in manifests:
-                        session.copy(table, redshift_sql.copy(table, uri, self._iam_role, format, files.marker))
+                        session.copy(table, copying.copy(table, uri, self._iam_role, format, files.marker))
                 except LoadRejected:
                     # A day that is exported anew meanwhile is no reason to give up.
                     for day in days:
                         day.ensure_present()
                     raise
+                return ddl.staging(table)
 
-            account = {
-                day: {f"{column} over {self._longest_text()} bytes": count for column, count in counts.items()}
+            report = {
+                day: {f"{column} over {self.dialect.longest_text} bytes": count for column, count in counts.items()}
                 for day, counts in files.shortened.items()
             }
-            yield Staging(fill, redshift_sql.insert_staged(table, files.marker), account)
+            yield Staging(fill, lambda _: copying.insert_staged(table, files.marker), report)
 
 
 def _sort_position(column: dict[str, Any]) -> int:

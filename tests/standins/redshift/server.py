@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from resources.clients.postgres.database import PostgresAddress
+from resources.clients.postgres.connection import PostgresAddress
 from tests.standins.redshift import wire
 from tests.standins.redshift.certificates import server_tls
 from tests.standins.redshift.journal import Journal

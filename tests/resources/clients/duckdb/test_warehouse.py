@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import DayMissing, LoadRejected, PermanentError
 from core.windows import DayWindow
-from resources.clients.duckdb import warehouse as duckdb_warehouse
+from core.sql import replacing
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.object_store import LocalObjectStore, MemoryObjectStore
@@ -91,7 +91,7 @@ def test_rows_of_another_day_are_refused(warehouse):
         warehouse.replace_with(ITEMS, DayWindow(DAYS[0], DAYS[0]), items(DAYS[1], 1))
 
 
-@pytest.mark.parametrize("statement", ["delete_window", "insert_from"])
+@pytest.mark.parametrize("statement", ["delete_slice", "insert_from"])
 def test_killed_between_two_statements_the_old_day_stands(warehouse, lake, statement, monkeypatch):
     _publish(lake, DAYS[0], 1, 2)
     _load(warehouse, lake, DAYS[0])
@@ -101,7 +101,7 @@ def test_killed_between_two_statements_the_old_day_stands(warehouse, lake, state
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(duckdb_warehouse.sql, statement, killed)
+        patch.setattr(replacing, statement, killed)
         with pytest.raises(KeyboardInterrupt):
             _load(warehouse, lake, DAYS[0])
     assert [row["block_number"] for row in _rows(warehouse)] == [1, 2]

@@ -14,7 +14,8 @@ from core.errors import DatabaseUnavailable, LoadRejected
 from core.merging import Batch, Merge
 from core.tables import Column, ColumnType, Table
 from core.windows import DayWindow
-from resources.clients.postgres.database import Postgres, PostgresAddress
+from resources.clients.postgres.connection import PostgresAddress
+from resources.clients.postgres.database import Postgres
 
 NOW = datetime(2024, 1, 3, 1, tzinfo=UTC)
 DAY = date(2024, 1, 2)

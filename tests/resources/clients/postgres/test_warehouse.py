@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 
 from core.errors import DayMissing, HeadwaterError, LoadRejected, PermanentError
-from core.warehouse_sql import Roles
+from core.sql.grants import Roles
 from core.windows import DayWindow
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.object_store import MemoryObjectStore
+from resources.clients.postgres.connection import PostgresSession
 from resources.clients.postgres.warehouse import PostgresWarehouse
 from tests.standins.lakes import ITEMS, KilledError, items, spooled_items
 
@@ -102,7 +103,7 @@ def test_killed_between_any_two_statements_the_old_day_or_the_new_one_stands(war
     _publish(lake, DAYS[0], 1, 2)
     _load(warehouse, lake, DAYS[0])
     _publish(lake, DAYS[0], 7)
-    session = type(warehouse).transaction.__wrapped__.__globals__["_Session"]
+    session = PostgresSession
     run, ends = session.run, []
     for dies_at in range(20):
         left = [dies_at]

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from core.errors import LakeChanged
-from core.redshift_sql import CSV, PARQUET
+from core.sql.copying import CSV, PARQUET
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.object_store import MemoryObjectStore
 from resources.clients.redshift.copy_files import copy_files

@@ -23,7 +23,7 @@ from core.errors import (
 )
 from core.frames import spooled
 from core.paths import manifest_path
-from core.warehouse_sql import Roles
+from core.sql.grants import Roles
 from core.windows import DayWindow
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.object_store import LocalObjectStore

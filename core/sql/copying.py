@@ -1,7 +1,9 @@
 """SQL that only Redshift has: COPY from S3, and what it says of a COPY that failed."""
 
+from core.sql.ddl import staging
+from core.sql.dialects import REDSHIFT, length_column
+from core.sql.names import address_of, literal, quoted
 from core.tables import ColumnType, Table
-from core.warehouse_sql import REDSHIFT, length_column, literal, quoted, staging
 
 # The format of the files of one COPY, and what it says of them. Parquet's columns are matched by position, the
 # others' by the list of columns or by name.
@@ -52,8 +54,9 @@ def set_label(label: str) -> str:
     return f"SET query_group TO {literal(label)}"
 
 
-def columns(schema: str, name: str) -> str:
+def columns(address: str) -> str:
     """Names and types of the columns of a table or view; of a late-binding view, too, unlike the catalog's tables."""
+    schema, name = address_of(address)
     return (
         f"SELECT column_name AS name, data_type AS type FROM svv_columns WHERE table_schema = {literal(schema)} "
         f"AND table_name = {literal(name)} ORDER BY ordinal_position"
@@ -67,7 +70,7 @@ def look_in(schema: str) -> str:
 
 def keys(table: Table) -> str:
     """The columns that rows are distributed and sorted by."""
-    schema, name = table.address.split(".")
+    schema, name = address_of(table.address)
     return (
         'SELECT "column" AS name, distkey, sortkey FROM pg_table_def '
         f"WHERE schemaname = {literal(schema)} AND tablename = {literal(name)} AND (distkey OR sortkey <> 0)"

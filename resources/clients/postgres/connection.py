@@ -1,0 +1,146 @@
+"""Connecting to PostgreSQL, and what it complains of as our errors: once for everything that speaks to it."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv
+from psycopg.rows import dict_row
+
+from core.errors import DatabaseUnavailable, DayMissing, LoadRejected, PermanentError
+from core.sql.ddl import staging
+from core.sql.names import listed
+from core.tables import Table
+
+CONNECT_SECONDS = 10
+LONGEST_LABEL = 63  # bytes of an application's name; PostgreSQL cuts the rest
+NO_HEADER = pyarrow.csv.WriteOptions(include_header=False)
+
+REFUSED = (
+    psycopg.errors.InvalidAuthorizationSpecification,
+    psycopg.errors.InvalidPassword,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.InvalidCatalogName,
+)
+
+
+@dataclass(frozen=True)
+class PostgresAddress:
+    """Where a server is and who connects. ``host`` may be the directory of a socket file."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str | None = field(default=None, repr=False)
+    sslmode: str = "prefer"
+    dbt_user: str | None = None
+    dbt_password: str | None = field(default=None, repr=False)
+
+    def parameters(self) -> dict[str, Any]:
+        """What psycopg connects with."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password,
+            "sslmode": self.sslmode,
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "headwater",
+            "options": "-c timezone=UTC",
+        }
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}/{self.database}"
+
+
+class PostgresSession(psycopg.Connection[dict[str, Any]]):
+    """A connection in a transaction."""
+
+    def run(self, statement: str, parameters: Any = None) -> list[dict[str, Any]]:
+        """The rows of one statement; none of a statement that has no result."""
+        cursor = self.execute(statement.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def copy_batches(self, table: Table, batches: Iterable[pa.RecordBatch]) -> None:
+        """Batches into the staging table; an unquoted empty cell is null.
+
+        Raises:
+            LoadRejected: when a column does not take a value.
+        """
+        statement = f"COPY {staging(table)} ({listed(table.arrow_schema.names)}) FROM STDIN (FORMAT csv)"
+        with rows_explained(table), self.cursor().copy(statement.encode()) as copy:
+            for batch in batches:
+                text = io.BytesIO()
+                pyarrow.csv.write_csv(batch, text, NO_HEADER)
+                copy.write(text.getbuffer())
+
+    def copy_rows(self, table: Table, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Rows of Python's values, by a COPY statement.
+
+        Raises:
+            LoadRejected: when a column does not take a value.
+        """
+        with rows_explained(table), self.cursor().copy(statement.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+@contextmanager
+def connected(address: PostgresAddress, label: str | None = None) -> Iterator[PostgresSession]:
+    """A session whose work is committed at the end, or not at all. label: what it is called in the server's lists.
+
+    Raises:
+        DatabaseUnavailable: when the server does not answer or breaks off.
+        DayMissing: when a table is not there yet.
+        LoadRejected: when rows break a key or a required column.
+        PermanentError: when it refuses the login or the role's rights do not suffice.
+    """
+    parameters = address.parameters() | ({"application_name": label[:LONGEST_LABEL]} if label else {})
+    try:
+        with PostgresSession.connect(**parameters, row_factory=dict_row) as session:
+            yield session
+    except psycopg.errors.UndefinedTable as error:
+        raise DayMissing(
+            f"PostgreSQL at {address}: {said(error)}. Materialize the warehouse tables (or dbt models) of the day first."
+        ) from error
+    except psycopg.IntegrityError as error:
+        raise LoadRejected(
+            f"PostgreSQL at {address} refuses rows: {said(error)}. Nothing was changed; mend the rows, then run again."
+        ) from error
+    except REFUSED as error:
+        raise PermanentError(
+            f"PostgreSQL at {address} refuses {address.user}: {said(error)}. Check POSTGRES_USER, "
+            "POSTGRES_PASSWORD and POSTGRES_DATABASE, and what the role may do."
+        ) from error
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(
+            f"PostgreSQL at {address}: {said(error)}. Check that it runs and that POSTGRES_HOST, "
+            "POSTGRES_PORT and POSTGRES_SSLMODE are right, then run again."
+        ) from error
+
+
+@contextmanager
+def rows_explained(table: Table) -> Iterator[None]:
+    """What no column takes, by the table's name."""
+    try:
+        yield
+    except psycopg.DataError as error:
+        where = f" ({error.diag.context})" if error.diag.context else ""
+        raise LoadRejected(
+            f"PostgreSQL: {table.address} refuses rows: {said(error)}{where}. The table is unchanged; mend the rows at "
+            "their source, or export these days again."
+        ) from error
+
+
+def said(error: psycopg.Error) -> str:
+    """What the server, or the driver, said; its first line."""
+    with suppress(AttributeError):
+        if error.diag.message_primary:
+            return error.diag.message_primary
+    return str(error).strip().split("\n", maxsplit=1)[0]
