@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.sql.dialects import Dialect, lengths
-from core.sql.versioning import REPLACED_AT, history_address, versioning
 from core.sql.names import address_of, listed, literal, quoted
+from core.sql.versioning import REPLACED_AT, history_address, versioning
 from core.tables import Column, Table
 
 LONGEST_NAME = 63  # bytes of an identifier; PostgreSQL cuts the rest
@@ -56,9 +56,7 @@ def relations(table: Table, dialect: Dialect) -> tuple[Relation, ...]:
         return (main,)
     kept = (*columns, REPLACED_AT)
     comment = f"Earlier contents of {table.address}, each with the time at which a newer one took its place."
-    history = Relation(
-        history_address(table), kept, comment, frozenset(_required(kept)), (*table.key, "revision")
-    )
+    history = Relation(history_address(table), kept, comment, frozenset(_required(kept)), (*table.key, "revision"))
     return (main, history)
 
 

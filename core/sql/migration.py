@@ -60,7 +60,9 @@ def changes(relation: Relation, dialect: Dialect, found: Found) -> list[str]:
     if found.columns:
         _compare_key(relation, dialect, found)
     statements += [
-        ddl.create_index(relation, index) for index in relation.indexes if not _is_there(relation, index, dialect, found)
+        ddl.create_index(relation, index)
+        for index in relation.indexes
+        if not _is_there(relation, index, dialect, found)
     ]
     if not found.columns or found.columns[0].table_comment != relation.comment:
         statements.append(ddl.comment_on_table(relation))

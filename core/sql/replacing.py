@@ -67,7 +67,8 @@ def count_staged(table: Table, source: str, part: Part) -> str:
 
 def count_by_day(table: Table, rows: Slice) -> str:
     day = quoted(table.day_column)
-    return f'SELECT {day} AS "day", count(*) AS row_count FROM {table.address} WHERE {in_slice(table, rows)} GROUP BY {day}'
+    counted = f'SELECT {day} AS "day", count(*) AS row_count FROM {table.address}'
+    return f"{counted} WHERE {in_slice(table, rows)} GROUP BY {day}"
 
 
 def select(table: Table, rows: Slice | None, dialect: Dialect, columns: Sequence[str] | None = None) -> str:
@@ -85,7 +86,9 @@ def _read(table: Table, name: str, dialect: Dialect) -> str:
     return f"CAST({quoted(name)} AS {cast}) AS {quoted(name)}" if cast else quoted(name)
 
 
-def select_from(address: str, expressions: Sequence[str], window: DayWindow | None, day_column: str) -> str:
+def select_from(address: str, expressions: Sequence[str], window: DayWindow | None, day_column: str, part: Part) -> str:
     """A window of the days of any table or view, or all of it."""
-    where = f" WHERE {in_window(day_column, window)}" if window else ""
+    conditions = [in_window(day_column, window)] if window else []
+    conditions += [in_part(part)] if part else []
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {', '.join(expressions)} FROM {quoted_address(address)}{where}"

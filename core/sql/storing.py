@@ -1,8 +1,8 @@
 """Rows as the databases store them: Arrow in, Arrow out.
 
-**NUL characters.** PostgreSQL's text holds every character but U+0000, which JSON and EVM strings may contain. Tables and
-values are the same on every database, so the rule is the same everywhere and stands here alone: NUL characters are taken
-out of texts before they are stored. The lake keeps them.
+**NUL characters.** PostgreSQL's text holds every character but U+0000, which JSON and EVM strings may contain. Tables
+and values are the same on every database, so the rule is the same everywhere and stands here alone: NUL characters are
+taken out of texts before they are stored. The lake keeps them.
 """
 
 import re
@@ -58,8 +58,8 @@ def _narrowed(array: pa.Array, table: Table, name: str, dialect: Dialect) -> pa.
         return array.cast(dialect.number)
     except pa.ArrowInvalid as error:
         raise LoadRejected(
-            f"{dialect.system}: {table.address}.{name} holds {dialect.types[ColumnType.NUMERIC]}, and a number has more "
-            f"digits: {error}. The table is unchanged; declare a column of another type, or mend the rows."
+            f"{dialect.system}: {table.address}.{name} holds {dialect.types[ColumnType.NUMERIC]}, and a number has "
+            f"more digits: {error}. The table is unchanged; declare a column of another type, or mend the rows."
         ) from error
 
 

@@ -16,7 +16,7 @@ REPLACED_AT = Column("replaced_at", ColumnType.TIMESTAMP, "When a newer content 
 
 
 def versioning(table: Table) -> tuple[Column, ...]:
-    """Where a row's content came from, its hash, when it was received, how many it has had, and the run that wrote it."""
+    """Where a row's content came from, its hash, when it was received, how many came, and the run that wrote it."""
     if table.merge is None:
         return ()
     return (*VERSIONING, ORPHAN) if table.merge.one_current else VERSIONING

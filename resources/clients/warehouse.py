@@ -168,9 +168,7 @@ class Warehouse:
             self._replace(table, Slice(window, part), staging)
         return staging.report
 
-    def _replace(
-        self, table: Table, rows: Slice, staging: Staging, expected: Mapping[date, int] | None = None
-    ) -> None:
+    def _replace(self, table: Table, rows: Slice, staging: Staging, expected: Mapping[date, int] | None = None) -> None:
         """Count what was staged, before anything is deleted; then put it in place of the slice's rows."""
         with self.transaction() as session:
             source = staging.fill(session)
@@ -192,8 +190,8 @@ class Warehouse:
             listed = f" ({', '.join(sorted(map(str, others))[:3])})" if others else ""
             raise LoadRejected(
                 f"{self.dialect.system}: {sum(found['row_count'] for found in counted.values()):,} rows, "
-                f"{sum(others.values()):,} of them of other days{listed} and {of_other_parts:,} of other parts, were to "
-                f"replace {rows} of {table.address}. The table is unchanged; return the rows of the partition only."
+                f"{sum(others.values()):,} of them of other days{listed} and {of_other_parts:,} of other parts, were "
+                f"to replace {rows} of {table.address}. The table is unchanged; return the rows of the partition only."
             )
 
     def _compare(
@@ -231,7 +229,12 @@ class Warehouse:
         return self._fetched(replacing.select(table, rows, self.dialect, columns), schema)
 
     def read_address(
-        self, address: str, window: DayWindow | None, day_column: str, columns: Sequence[str] | None = None
+        self,
+        address: str,
+        window: DayWindow | None,
+        day_column: str,
+        columns: Sequence[str] | None = None,
+        part: Part = WHOLE,
     ) -> pa.Table:
         """A window of the days of any table or view, a mart for instance, or all of it; rows come in no order.
 
@@ -240,15 +243,19 @@ class Warehouse:
         Raises:
             DayMissing: when there is no such table or view.
         """
-        found = self.columns(address)
-        if not found:
-            raise DayMissing(f"{self.dialect.system}: {self.uri(address)} is not there. Materialize its asset first.")
+        found = self._columns_there(address)
         expressions, fields = [], []
         for name in columns or found:
             type_ = arrow_type(found[name])
             expressions.append(quoted(name) if type_ else f"CAST({quoted(name)} AS text) AS {quoted(name)}")
             fields.append(pa.field(name, type_ or pa.string()))
-        return self._fetched(replacing.select_from(address, expressions, window, day_column), pa.schema(fields))
+        return self._fetched(replacing.select_from(address, expressions, window, day_column, part), pa.schema(fields))
+
+    def _columns_there(self, address: str) -> dict[str, str]:
+        found = self.columns(address)
+        if not found:
+            raise DayMissing(f"{self.dialect.system}: {self.uri(address)} is not there. Materialize its asset first.")
+        return found
 
     def _fetched(self, statement: str, schema: pa.Schema) -> pa.Table:
         with self.transaction() as session:

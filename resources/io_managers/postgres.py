@@ -60,10 +60,10 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             with failures_logged(database, asset, context.run_id):
                 for partition, batch in deliveries.batches:
                     started, now = time.monotonic(), Clock().now()
-                    with database.transaction() as connection:
-                        merged = database.merge_within(connection, table, batch, context.run_id, now)
-                        entry = _log_entry(context.run_id, asset, partition, now) | _account(batch, merged)
-                        database.append_within(connection, INGEST_LOG, entry)
+                    with database.transaction() as session:
+                        merged = database.merge_within(session, table, batch, context.run_id, now)
+                        entry = _log_entry(context.run_id, asset, partition, now) | _counts(batch, merged)
+                        database.append_within(session, INGEST_LOG, entry)
                     total += merged
                     written = {"dagster/table_name": table.address, "seconds": round(time.monotonic() - started, 3)}
                     about = receipt(len(batch.rows), database.uri(table.address), _shown(batch, merged) | written)
@@ -114,8 +114,8 @@ def failures_logged(database: Postgres, asset: str, run_id: str, partition: str 
         now = Clock().now()
         entry = _log_entry(run_id, asset, partition, now) | {"outcome": "failed", "detail": str(error)}
         # A database that is down, too, must not hide what failed first.
-        with suppress(HeadwaterError), database.transaction() as connection:
-            database.append_within(connection, INGEST_LOG, entry)
+        with suppress(HeadwaterError), database.transaction() as session:
+            database.append_within(session, INGEST_LOG, entry)
         raise
 
 
@@ -144,7 +144,7 @@ def _log_entry(run_id: str, asset: str, partition: str | None, now: datetime) ->
     return {"run_id": run_id, "asset": asset, "partition": partition or "", "logged_at": now}
 
 
-def _account(batch: Batch, merged: Merged) -> dict[str, Any]:
+def _counts(batch: Batch, merged: Merged) -> dict[str, Any]:
     return {
         "outcome": "merged",
         "endpoint": batch.source,

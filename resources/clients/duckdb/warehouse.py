@@ -18,11 +18,12 @@ from core.sql import replacing
 from core.sql.dialects import DUCKDB
 from core.sql.migration import FoundColumn
 from core.sql.names import address_of, literal, quoted
+from core.sql.replacing import Part
 from core.sql.storing import is_narrowed, stored
 from core.tables import Table
 from core.windows import DayWindow
 from resources.clients.lake.lake import LakeDay
-from resources.clients.warehouse import Staging, Warehouse
+from resources.clients.warehouse import WHOLE, Staging, Warehouse
 
 # How long to wait for another run's load or dbt build before giving the run back to its retry policy.
 LOCK_SECONDS = 600
@@ -137,7 +138,8 @@ class DuckDbWarehouse(Warehouse):
         found = session.run(
             "SELECT c.column_name AS name, c.data_type AS type, c.comment AS comment, "
             "coalesce(t.comment, v.comment) AS table_comment FROM duckdb_columns() AS c "
-            "LEFT JOIN duckdb_tables() AS t USING (table_oid) LEFT JOIN duckdb_views() AS v ON v.view_oid = c.table_oid "
+            "LEFT JOIN duckdb_tables() AS t USING (table_oid) "
+            "LEFT JOIN duckdb_views() AS v ON v.view_oid = c.table_oid "
             "WHERE c.database_name = current_database() AND c.schema_name = ? AND c.table_name = ? "
             "ORDER BY c.column_index",
             list(address_of(address)),
@@ -177,15 +179,20 @@ class DuckDbWarehouse(Warehouse):
         return Staging(filled, lambda source: replacing.insert_from(table, source, self.dialect))
 
     def read_address(
-        self, address: str, window: DayWindow | None, day_column: str, columns: Sequence[str] | None = None
+        self,
+        address: str,
+        window: DayWindow | None,
+        day_column: str,
+        columns: Sequence[str] | None = None,
+        part: Part = WHOLE,
     ) -> pa.Table:
         """A window of the days of any table or view, a mart for instance, or all of it; rows come in no order.
 
         Raises:
             DayMissing: when there is no such table or view.
         """
-        names = [quoted(name) for name in columns] if columns else ["*"]
-        return self.query(replacing.select_from(address, names, window, day_column))
+        names = [quoted(name) for name in columns or self._columns_there(address)]
+        return _in_utc(self.query(replacing.select_from(address, names, window, day_column, part)))
 
     def _fetched(self, statement: str, schema: pa.Schema) -> pa.Table:
         found = self.query(statement)
@@ -203,6 +210,18 @@ class DuckDbWarehouse(Warehouse):
             return connection.sql(statement, params=parameters).to_arrow_table()
 
 
+def _in_utc(rows: pa.Table) -> pa.Table:
+    """The same moments; DuckDB gives them in the zone of the machine."""
+    return rows.cast(
+        pa.schema(
+            field.with_type(pa.timestamp("us", tz="UTC"))
+            if pa.types.is_timestamp(field.type) and field.type.tz
+            else field
+            for field in rows.schema
+        )
+    )
+
+
 def parquet(files: Iterable[Path]) -> str:
     """The rows of Parquet files, whose columns come from the files alone, never from their paths.
 
@@ -218,8 +237,8 @@ def _check_columns(session: _Session, table: Table, source: str) -> None:
         there = {row["column_name"] for row in session.run(f"DESCRIBE SELECT * FROM {source}")}
     except duckdb.Error as error:
         raise LoadRejected(
-            f"DuckDB: the files of {table.address} cannot be read: {str(error).splitlines()[0]} The table is unchanged; "
-            "export these days again."
+            f"DuckDB: the files of {table.address} cannot be read: {str(error).splitlines()[0]} The table is "
+            "unchanged; export these days again."
         ) from error
     if lacking := [name for name in table.arrow_schema.names if name not in there]:
         raise LoadRejected(

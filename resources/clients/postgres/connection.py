@@ -107,7 +107,8 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
             yield session
     except psycopg.errors.UndefinedTable as error:
         raise DayMissing(
-            f"PostgreSQL at {address}: {said(error)}. Materialize the warehouse tables (or dbt models) of the day first."
+            f"PostgreSQL at {address}: {said(error)}. Materialize the warehouse tables (or dbt models) of the day "
+            "first."
         ) from error
     except psycopg.IntegrityError as error:
         raise LoadRejected(

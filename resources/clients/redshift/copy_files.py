@@ -22,10 +22,10 @@ import pyarrow.parquet as pq
 from core.clock import Clock
 from core.errors import HeadwaterError
 from core.paths import STAGING_PREFIX, staging_path
+from core.scratch import ScratchDirectory
 from core.sql.copying import PARQUET
 from core.sql.dialects import REDSHIFT
 from core.sql.storing import has_nul, is_narrowed, stored
-from core.scratch import ScratchDirectory
 from core.tables import Table
 from resources.clients.lake.lake import CSV, LakeDay
 from resources.clients.lake.object_store import ObjectStore
@@ -172,6 +172,6 @@ def copy_files(
 
 def _sweep(store: ObjectStore, clock: Clock) -> None:
     oldest = clock.now() - LEFT_OVER_AFTER
-    for stored in store.list(STAGING_PREFIX):
-        if stored.modified < oldest:
-            store.delete(stored.key)
+    for found in store.list(STAGING_PREFIX):
+        if found.modified < oldest:
+            store.delete(found.key)

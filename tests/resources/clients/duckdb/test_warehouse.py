@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from core.errors import DayMissing, LoadRejected, PermanentError
-from core.windows import DayWindow
 from core.sql import replacing
+from core.windows import DayWindow
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.object_store import LocalObjectStore, MemoryObjectStore
