@@ -10,6 +10,7 @@ import pytest
 
 from assets.partitions import ETHEREUM_DAILY
 from core.errors import SettingError
+from core.tables import Column, ColumnType, Table
 from core.windows import DayWindow
 from resources.io_managers.selected import ENGINES, WarehouseIOManager
 from tests.standins.lakes import ITEMS, items
@@ -134,3 +135,88 @@ def test_another_engine_is_no_engine(monkeypatch):
     monkeypatch.setenv("WAREHOUSE", "oracle")
     with pytest.raises(SettingError, match="WAREHOUSE='oracle': expected one of duckdb, redshift, postgres"):
         WarehouseIOManager().warehouse()
+
+
+TRADES = Table(
+    system="test",
+    name="jobs_trades",
+    grain="one row per job, day and number",
+    description="Partitioned by the job and the day.",
+    columns=(
+        Column("job", ColumnType.TEXT, "Job.", nullable=False),
+        Column("day", ColumnType.DATE, "Day.", nullable=False),
+        Column("number", ColumnType.BIGINT, "Number.", nullable=False),
+    ),
+    key=("job", "day", "number"),
+    sort_key="number",
+    day_column="day",
+)
+BY_JOB = dg.MultiPartitionsDefinition(
+    {"date": ETHEREUM_DAILY, "job": dg.StaticPartitionsDefinition(["kraken", "gate"])}
+)
+
+
+def _trades(job, day, *numbers):
+    rows = [{"job": job, "day": day, "number": number} for number in numbers]
+    return pa.Table.from_pylist(rows, schema=TRADES.arrow_schema)
+
+
+def test_partitions_by_day_and_job_replace_their_own_rows_and_are_read_back(manager):
+    seen, numbers = {}, [1, 2]
+
+    @dg.asset(key=TRADES.warehouse_key, io_manager_key="warehouse", partitions_def=BY_JOB)
+    def trades(context: dg.AssetExecutionContext):
+        keys = context.partition_key.keys_by_dimension
+        return _trades(keys["job"], date.fromisoformat(keys["date"]), *numbers)
+
+    @dg.asset(ins={"rows": dg.AssetIn(TRADES.warehouse_key, input_manager_key="warehouse")}, partitions_def=BY_JOB)
+    def downstream(context: dg.AssetExecutionContext, rows: pa.Table) -> None:
+        seen[str(context.partition_key)] = rows.column("number").to_pylist()
+
+    def run(job):
+        key = dg.MultiPartitionKey({"date": str(DAYS[0]), "job": job})
+        return dg.materialize(
+            [trades, downstream], resources={"warehouse": manager}, partition_key=key, run_config=QUIET
+        )
+
+    run("kraken")
+    numbers.append(3)
+    result = run("gate")
+    assert seen == {"2024-01-02|kraken": [1, 2], "2024-01-02|gate": [1, 2, 3]}
+    (written,) = (
+        event for event in result.get_asset_materialization_events() if event.asset_key.path == TRADES.warehouse_key
+    )
+    assert written.materialization.metadata["rows"].value == 3
+    numbers[:] = [7]
+    run("kraken")
+    assert manager.warehouse().count_by_day(TRADES, DayWindow(DAYS[0], DAYS[0])) == {DAYS[0]: 4}
+
+
+@pytest.mark.parametrize("named", ["by its key", "by its metadata"])
+def test_a_mart_is_read_by_its_address_for_the_steps_days(manager, named):
+    client = manager.warehouse()
+    client.replace_with(ITEMS, DayWindow(DAYS[0], DAYS[-1]), _arrow(DAYS))
+    with client.transaction() as session:
+        session.run('CREATE TABLE test.daily AS SELECT block_date AS "day", block_number FROM test.items')
+    seen = []
+    by_key = named == "by its key"
+    mart = dg.AssetSpec(
+        ["marts", "test", "daily"] if by_key else ["marts", "chain"],
+        partitions_def=ETHEREUM_DAILY,
+        metadata={} if by_key else {"dagster/table_name": "test.daily", "partition_expr": "day"},
+    )
+
+    @dg.asset(ins={"rows": dg.AssetIn(mart.key, input_manager_key="warehouse")}, partitions_def=ETHEREUM_DAILY)
+    def framed(rows: pd.DataFrame) -> None:
+        seen.append((sorted(rows["block_number"]), list(rows.columns)))
+
+    @dg.asset(ins={"rows": dg.AssetIn(mart.key, input_manager_key="warehouse")}, partitions_def=ETHEREUM_DAILY)
+    def addressed(rows: str) -> None:
+        seen.append(rows)
+
+    for asset in (framed, addressed):
+        dg.materialize(
+            [mart, asset], selection=[asset], resources={"warehouse": manager}, partition_key=str(DAYS[1]),
+            run_config=QUIET,
+        )  # fmt: skip
+    assert seen == [([3, 13], ["day", "block_number"]), "test.daily"]
