@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from core.errors import LoadRejected
 from core.sql.dialects import DUCKDB, Dialect
 from core.sql.names import listed, literal, quoted, quoted_address
-from core.sql.storing import without_nul_sql
+from core.sql.storing import NUL, without_nul_sql
 from core.tables import ColumnType, Table
 from core.windows import DayWindow
 
@@ -31,7 +32,16 @@ def in_window(day_column: str, window: DayWindow) -> str:
 
 
 def in_part(part: Part) -> str:
-    """The condition that picks one part of a table."""
+    """The condition that picks one part of a table.
+
+    Raises:
+        LoadRejected: when a value has a backslash, which some databases take for the beginning of an escape.
+    """
+    for name, value in part.items():
+        if "\\" in value or NUL in value:
+            raise LoadRejected(
+                f"The partition {name} {value!r} has a backslash or a NUL character. Give it a name without them."
+            )
     return " AND ".join(f"{quoted(name)} = {literal(value)}" for name, value in part.items())
 
 

@@ -3,13 +3,15 @@
 from dataclasses import replace
 from datetime import date
 
+import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from assets.ethereum.tables import TABLES
 from core.errors import LoadRejected
 from core.frames import spooled
 from core.windows import DayWindow
-from resources.clients.duckdb.warehouse import DuckDbWarehouse
+from resources.clients.duckdb.warehouse import DuckDbWarehouse, parquet
 from resources.clients.lake.lake import Lake, LakeDay
 from resources.clients.lake.object_store import LocalObjectStore
 from tests.standins.lakes import ITEMS, items
@@ -85,3 +87,11 @@ def test_every_column_of_every_table_may_stand_in_the_path(tmp_path):
     warehouse = DuckDbWarehouse(":memory:")
     warehouse.replace(ITEMS, _published(folder).open(ITEMS, [DAY]))
     assert warehouse.read(ITEMS, DayWindow(DAY, DAY)).equals(items(DAY, 1, 2))
+
+
+@pytest.mark.parametrize("name", ["a*", "a?", "[a]b", "**"])
+def test_a_file_that_is_gone_is_no_pattern_for_others(tmp_path, name):
+    (tmp_path / "ab").mkdir()
+    pq.write_table(items(DAY, 8), tmp_path / "ab" / "rows.parquet")
+    with pytest.raises(duckdb.IOException, match="No files found"):
+        duckdb.sql(f"SELECT * FROM {parquet([tmp_path / name / 'rows.parquet'])}").fetchall()
