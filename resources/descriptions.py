@@ -35,9 +35,9 @@ def receipt(rows: int, uri: str, more: Mapping[str, Any]) -> dict[str, Any]:
     return {"dagster/partition_row_count": rows, "dagster/uri": uri, "rows": rows, **more}
 
 
-def report(context: dg.OutputContext, day: date, metadata: Mapping[str, Any]) -> None:
-    """Attach metadata to one partition's materialization, also in a run of several partitions."""
-    context.step_context.add_asset_metadata(metadata, context.asset_key, day.isoformat())
+def report(context: dg.OutputContext, partition: date | str, metadata: Mapping[str, Any]) -> None:
+    """Attach metadata to one partition's materialization, by its day or key, also in a run of several partitions."""
+    context.step_context.add_asset_metadata(metadata, context.asset_key, str(partition))
 
 
 def link(uri: str) -> dg.MetadataValue:
