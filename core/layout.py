@@ -89,8 +89,11 @@ class LakeLayout:
         """The folder of a partition, with a trailing slash.
 
         Raises:
-            ValueError: when the partition lacks a dimension, or a value is no part of a key.
+            ValueError: when the partition has other dimensions than the layout, or a value is no part of a key.
         """
+        others = PartitionAddress.of(partition).dimensions
+        if not self.names and (homeless := sorted(set(others) - set(names_in(self.folder)))):
+            raise ValueError(f"lake key {self.folder}: partitions differ by {homeless}, which have no place in it")
         return filled(self.folder, self._values(partition))
 
     def manifest_key(self, partition: Partition) -> str:

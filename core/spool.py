@@ -1,5 +1,6 @@
 """Rows on their way to the lake: written to local Parquet files in bounded memory, published later."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -181,8 +182,7 @@ class DaySpool:
         self._close(name)
         if any(file.part == part for file in self._files[name]):
             raise ValueError(f"{table.address}, {self.partition}: rows of {dict(part)} came in two places")
-        values = [str(self.day), *(value for _, value in self.partition.others), *part.values()]
-        writer = DayWriter(table, self._directory / f"{'-'.join([name, *values])}.parquet")
+        writer = DayWriter(table, self._directory / f"{name}-{self.day}-{uuid.uuid4().hex[:8]}.parquet")
         self._open[name] = part, writer
         return writer
 

@@ -18,7 +18,7 @@ from core.migration import FoundColumn, changes
 from core.tables import Table
 from core.warehouse_sql import Dialect, Roles
 from core.windows import DayWindow, windows
-from resources.clients.lake.reading import LakeDay, LakeObject
+from resources.clients.lake.lake import LakeDay, LakeObject
 
 # What there is to tell of each loaded day, beyond its rows.
 Account = Mapping[date, Mapping[str, int]]

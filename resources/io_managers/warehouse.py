@@ -12,7 +12,7 @@ from core.frames import FRAME_TYPES, from_arrow, to_arrow
 from core.tables import Table
 from core.warehouse_sql import Roles
 from core.windows import DayWindow, windows
-from resources.clients.lake.reading import LakeObject
+from resources.clients.lake.lake import LakeObject
 from resources.clients.warehouse import Account, Warehouse
 from resources.descriptions import receipt, report
 from resources.io_managers.addresses import days_of, table_of

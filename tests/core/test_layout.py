@@ -93,6 +93,11 @@ def test_a_value_that_is_no_part_of_a_key_is_refused(value):
         layout.prefix(PartitionAddress.of(DAY, {"job": value}))
 
 
+def test_partitions_that_would_share_a_folder_are_refused():
+    with pytest.raises(ValueError, match=r"partitions differ by \['job'\], which have no place in it"):
+        LakeLayout().of("a", "b").prefix(JOB)
+
+
 def test_a_partition_without_a_dimension_is_refused():
     with pytest.raises(ValueError, match="there is no value for {job}"):
         LakeLayout("x/{job}/{day}/").of("a", "b").prefix(DAY)

@@ -93,7 +93,7 @@ def export_blocks(etl: EtlExport, days: Sequence[date]) -> dict[str, SpooledTabl
             paths = {table: scratch / f"{table.name}.csv" for table in (BLOCKS, TRANSACTIONS)}
             outputs = ["--blocks-output", str(paths[BLOCKS]), "--transactions-output", str(paths[TRANSACTIONS])]
             span = ["-s", str(blocks.first), "-e", str(blocks.last), "-b", BLOCKS_AT_ONCE]
-            etl.run([["export_blocks_and_transactions", *_asking(), *span, *outputs]])
+            etl.run([["export_blocks_and_transactions", *_provider(), *span, *outputs]])
             headers = _add(spooled, BLOCKS, day, paths[BLOCKS])
             _add(spooled, TRANSACTIONS, day, paths[TRANSACTIONS])
         found = _one_chain(headers, blocks.first, blocks.last, day)
@@ -148,7 +148,7 @@ def export_receipts(etl: EtlExport, blocks: LakeObject, transactions: LakeObject
                 hashes.write_text("\n".join(sent), encoding="utf-8")
                 outputs = ["--receipts-output", str(receipts), "--logs-output", str(logs)]
                 options = ["-b", RECEIPTS_AT_ONCE, "-t", str(hashes), *outputs]
-                etl.run([["export_receipts_and_logs", *_asking(), *options]])
+                etl.run([["export_receipts_and_logs", *_provider(), *options]])
             found = _add(spooled, RECEIPTS, lake_day.day, receipts)
             _add(spooled, LOGS, lake_day.day, logs)
         _one_receipt_each(found, sent, lake_day)
@@ -185,9 +185,9 @@ def derive_contracts(etl: EtlExport, traces: LakeObject) -> dict[str, SpooledTab
 
 def export_tokens(etl: EtlExport, contracts: LakeObject) -> dict[str, SpooledTable]:
     """tokens: what the token contracts created on the days say of themselves, asked now."""
-    asking = _asking()
+    provider = _provider()
     return _derived(
-        etl, TOKENS, contracts, lambda source, target: [[*_to(source, target, "extract_tokens", "-c"), *asking]]
+        etl, TOKENS, contracts, lambda source, target: [[*_to(source, target, "extract_tokens", "-c"), *provider]]
     )
 
 
@@ -210,7 +210,7 @@ def export_traces(etl: EtlExport, blocks: LakeObject, tracer: str, changes: Sequ
             if span:
                 # Nodes refuse to trace the genesis block: it runs no transactions.
                 numbers = ["-s", str(max(span.first, 1)), "-e", str(span.last), "-b", BLOCKS_AT_ONCE]
-                etl.run([["export_traces", *_asking(), *numbers, *options, "-o", str(target)]])
+                etl.run([["export_traces", *_provider(), *numbers, *options, "-o", str(target)]])
             _add(spooled, TRACES, lake_day.day, target)
         spool.finish(spooled, telling(span))
     return spool.tables()
@@ -240,7 +240,7 @@ def _own_file(lake_day: LakeDay, scratch: Path) -> Path:
     return etl_files.write(lake_day.table_, path)
 
 
-def _asking() -> Command:
+def _provider() -> Command:
     return ["-p", PROVIDER, "-w", WORKERS]
 
 

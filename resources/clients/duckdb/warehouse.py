@@ -16,7 +16,7 @@ from core.migration import FoundColumn, changes
 from core.scratch import ScratchDirectory
 from core.tables import Table
 from core.windows import DayWindow, windows
-from resources.clients.lake.reading import LakeObject
+from resources.clients.lake.lake import LakeObject
 from resources.clients.warehouse import Account
 
 # How long to wait for another run's load or dbt build before giving the run back to its retry policy.

@@ -74,6 +74,8 @@ class LocalObjectStore:
                 os.utime(part)  # a moved file keeps its time, and would be taken for a left-over
                 _sync(part)
                 self._make_folder(target.parent)
+                if target.is_dir():
+                    target.rmdir()  # what nobody put there; with something in it, it is told
                 part.replace(target)
                 _sync(target.parent)
             except BaseException:

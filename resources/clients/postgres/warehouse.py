@@ -15,7 +15,7 @@ from core import warehouse_sql as sql
 from core.errors import DayMissing, LoadRejected
 from core.tables import Table
 from core.warehouse_sql import Roles, column_list, literal
-from resources.clients.lake.reading import LakeDay
+from resources.clients.lake.lake import LakeDay
 from resources.clients.postgres.database import Connection, Postgres, PostgresAddress
 from resources.clients.warehouse import ServerWarehouse, Staging
 

@@ -129,3 +129,8 @@ def test_a_directory_in_the_place_of_an_object_is_told(store, root):
     (root / "k").mkdir(parents=True)
     with pytest.raises(LakeDamaged, match="is a directory"):
         store.read("k")
+    store.write("k", b"1")
+    assert store.read("k") == b"1"
+    (root / "full/x").mkdir(parents=True)
+    with pytest.raises(DiskRefused, match=r"lake/full: Directory not empty"):
+        store.write("full", b"1")
