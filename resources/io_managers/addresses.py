@@ -32,8 +32,8 @@ def days_of(context: Context) -> list[date]:
     partitions = partitions_of(context)
     if any(address.others for address in partitions.values()):
         raise ValueError(
-            f"{context.asset_key.to_user_string()}: the warehouse replaces whole days; partitions by day and "
-            f"{' and '.join(next(iter(partitions.values())).dimensions)} can only be kept in the lake."
+            f"{context.asset_key.to_user_string()}: whole days are replaced here, its partitions are by day and "
+            f"{' and '.join(next(iter(partitions.values())).dimensions)}. Partition it by days only."
         )
     return [address.day for address in partitions.values()]
 

@@ -30,9 +30,7 @@ class _LakeReadsAndWrites:
             keys = {address: key for key, address in partitions_of(context).items()}
             tables = obj if isinstance(obj, SpooledTable) else spooled(table, obj, list(keys))
             if strangers := [str(day.partition) for day in tables.days if day.partition not in keys]:
-                raise ValueError(
-                    f"{table.address}: {strangers[:3]} were spooled, the run is of {list(keys.values())[:3]}"
-                )
+                raise ValueError(f"{table.address}: {strangers[:3]} were spooled, the run is of {[*keys.values()][:3]}")
             lake = self.lake()
             for day in tables.days:
                 started = time.monotonic()

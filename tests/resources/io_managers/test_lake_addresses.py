@@ -1,6 +1,7 @@
 """Invented tables through the IO managers: two systems with one name, keys of any length, days of jobs."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import dagster as dg
 import pyarrow as pa
@@ -10,8 +11,10 @@ from core.layout import LakeLayout
 from core.partitions import PartitionAddress
 from core.tables import Column, ColumnType, Table
 from resources.clients.lake.reading import LakeObject
+from resources.io_managers.addresses import days_of, partitions_of
 from resources.io_managers.duckdb import InMemoryWarehouseIOManager
 from resources.io_managers.lake import InMemoryLakeIOManager
+from tests.standins.lakes import ITEMS, spooled_items
 from tests.standins.runs import QUIET
 
 DAY = "2024-01-02"
@@ -216,11 +219,21 @@ def test_a_range_of_days_of_a_job_is_read_back_as_a_frame(memory):
     assert seen == [1]
 
 
-def test_a_warehouse_that_replaces_days_says_no_to_days_of_jobs(memory):
-    @dg.asset(key=BARS.warehouse_key, io_manager_key="warehouse", partitions_def=JOB_DAILY)
-    def loaded() -> pa.Table:
-        return BARS.arrow_schema.empty_table()
+def test_days_of_jobs_are_no_days():
+    keys = [dg.MultiPartitionKey({"job": JOBS[0], "day": DAY})]
+    step = SimpleNamespace(
+        asset_key=dg.AssetKey(BARS.lake_key), asset_partitions_def=JOB_DAILY, asset_partition_keys=keys
+    )
+    assert list(partitions_of(step).values()) == [PartitionAddress.of(date(2024, 1, 2), {"job": JOBS[0]})]
+    with pytest.raises(ValueError, match="lake/venues/blocks: .* its partitions are by day and job"):
+        days_of(step)
 
-    key = dg.MultiPartitionKey({"job": JOBS[0], "day": DAY})
-    with pytest.raises(ValueError, match="partitions by day and job can only be kept in the lake"):
-        dg.materialize([loaded], resources=memory, partition_key=key, run_config=QUIET)
+
+def test_what_was_spooled_for_another_partition_is_refused(memory):
+    @dg.asset(key=ITEMS.lake_key, io_manager_key="lake", partitions_def=DAILY)
+    def strange():
+        return spooled_items(date(2024, 1, 3), 1)
+
+    with pytest.raises(ValueError, match="2024-01-03.* were spooled, the run is of .*2024-01-02"):
+        dg.materialize([strange], resources=memory, partition_key=DAY, run_config=QUIET)
+    assert memory["lake"].lake().store.list("") == []
