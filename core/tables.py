@@ -161,7 +161,7 @@ class Table:
 
     @cached_property
     def contract(self) -> tuple[Column, ...]:
-        """The columns of ethereum-etl's own files, in their order."""
+        """The columns of its text files, in their order."""
         return tuple(column for column in self.columns if not column.extension)
 
     def column(self, name: str) -> Column:
