@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.layout import LakeLayout, overlapping
+from core.objects import declared_objects
 from core.partitions import PartitionAddress
 from core.tables import Column, ColumnType, Table, declared_tables
 
@@ -37,7 +38,11 @@ def test_the_folders_of_all_rooms_tables_are_disjoint():
     assert {table.system for table in tables} >= {"ethereum", "markets"}
     for one, other in combinations(tables, 2):
         assert not overlapping(one.lake.roots, other.lake.roots), f"{one.address}, {other.address}"
-    assert all(root for table in tables for root in table.lake.roots)
+    roots = [root for table in tables for root in table.lake.roots]
+    assert all(roots)
+    objects = [found for found in declared_objects() if found.system in ROOMS]
+    keys = [key for found in objects for key in (found.key, found.latest) if key]
+    assert not [key for key in keys if key.startswith(tuple(roots))]
 
 
 def test_without_a_declared_layout_the_system_is_in_the_key():
