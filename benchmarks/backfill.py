@@ -23,7 +23,7 @@ from core.frames import spooled
 from core.windows import DayWindow
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
-from resources.clients.lake.object_store import LocalObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
 
 ROOM = "ethereum"
 # What is backfilled together, by the layers of its assets.

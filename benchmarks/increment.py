@@ -20,7 +20,7 @@ from benchmarks.synthetic import DAY
 from core.tables import Table
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
-from resources.clients.lake.object_store import LocalObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADED = (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, TOKEN_TRANSFERS)

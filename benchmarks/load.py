@@ -16,8 +16,9 @@ from assets.ethereum.tables import LOGS, RECEIPTS, TRANSACTIONS
 from benchmarks.synthetic import DAY
 from core.tables import Table
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
-from resources.clients.lake.lake import Lake, LakeObject
-from resources.clients.lake.object_store import LocalObjectStore
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.local_store import LocalObjectStore
+from resources.clients.lake.reading import LakeObject
 
 LOADED = (TRANSACTIONS, RECEIPTS, LOGS)
 

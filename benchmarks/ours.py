@@ -18,7 +18,7 @@ from benchmarks.synthetic import DAY
 from core.spool import SpooledTable
 from resources.clients.ethereum.node import Budget, EthereumNode
 from resources.clients.lake.lake import Lake
-from resources.clients.lake.object_store import LocalObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
 
 
 def export(node_uri: str, root: Path, verify: str, budget: Budget | None = None) -> dict[str, int]:

@@ -21,6 +21,8 @@
         ├── CommitmentMismatch    a block's rows are not what its header commits to
         ├── InvalidAnswer         an answer holds something no column can take
         ├── DayMissing            a day was never exported to the lake
+        ├── LakeDamaged           an object of the lake is not what it must be
+        ├── DiskRefused           a disk is full, or does not let us write
         ├── SourceRefused         an API refuses the request, the key or the caller
         ├── QuotaSpent            an API's quota does not cover the request until it is reset
         ├── LoadRejected          the warehouse refused a day's rows
@@ -105,6 +107,14 @@ class InvalidAnswer(PermanentError):
 
 class DayMissing(PermanentError):
     """The lake holds no complete export of the day."""
+
+
+class LakeDamaged(PermanentError):
+    """An object of the lake is not what it must be; writing it again mends it."""
+
+
+class DiskRefused(PermanentError):
+    """A local disk is full, or does not let us write."""
 
 
 class SourceRefused(PermanentError):

@@ -1,6 +1,6 @@
 """Rows in the form an asset asks for, and back: pyarrow, pandas, polars."""
 
-from datetime import date
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.partitions import Partition, PartitionAddress
 from core.spool import Spool, SpooledTable
 from core.tables import Table
 
@@ -48,21 +49,43 @@ def _for_polars(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def spooled(table: Table, frame: Any, days: list[date], engine: str = "frame") -> SpooledTable:
-    """A frame split into the days it is to be published as.
+def spooled(table: Table, frame: Any, partitions: Sequence[Partition], engine: str = "frame") -> SpooledTable:
+    """A frame split into the partitions it is to be published as, by the columns that have their dimensions' names.
 
     Raises:
-        ValueError: when a row belongs to none of the days.
+        ValueError: when a row belongs to none of the partitions, or what it belongs to cannot be told.
     """
-    rows = to_arrow(table, frame)
+    rows, addresses = to_arrow(table, frame), [PartitionAddress.of(partition) for partition in partitions]
+    dimensions = {name for address in addresses for name, _ in address.others}
+    for name in sorted(dimensions - set(rows.column_names)):
+        if len({address.dimensions.get(name) for address in addresses}) > 1:
+            raise ValueError(f"{table.address}: rows of several values of {name} need a column of that name")
     spool = Spool((table,), engine, verify="off")
-    for day in days:
-        day_rows = rows.filter(pc.equal(rows.column("block_date"), pa.scalar(day)))
-        writer = spool.day(day)
-        for batch in day_rows.to_batches():
-            writer.add(0, {table.name: batch})
-        spool.finish(writer, None)
+    for address in addresses:
+        writer, chosen = spool.day(address), rows.filter(pc.equal(rows.column(table.day_column), address.day))
+        for name, value in address.others:
+            chosen = chosen.filter(pc.equal(chosen.column(name), value)) if name in chosen.column_names else chosen
+        for part, part_rows in _in_parts(table, chosen):
+            for batch in part_rows.to_batches():
+                writer.add({table.name: batch}, part)
+        spool.finish(writer)
     result = spool.tables()[table.name]
     if result.rows != rows.num_rows:
-        raise ValueError(f"{table.address}: {rows.num_rows - result.rows} rows belong to none of the days {days}")
+        asked = f"{'partitions' if dimensions else 'days'} {list(map(str, addresses))}"
+        raise ValueError(f"{table.address}: {rows.num_rows - result.rows} rows belong to none of the {asked}")
     return result
+
+
+def _in_parts(table: Table, rows: pa.Table) -> Iterator[tuple[dict[str, str], pa.Table]]:
+    """The rows of each of a partition's files, where the table has many of them."""
+    names = list(table.lake.parts)
+    if not names:
+        yield {}, rows
+        return
+    for part in (
+        rows.select(names).group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names]).to_pylist()
+    ):
+        chosen = rows
+        for name in names:
+            chosen = chosen.filter(pc.equal(chosen.column(name), part[name]))
+        yield part, chosen

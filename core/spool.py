@@ -1,11 +1,8 @@
-"""Rows on their way to the lake: written to local Parquet files in bounded memory, published later.
+"""Rows on their way to the lake: written to local Parquet files in bounded memory, published later."""
 
-The newest blocks are held back in memory, so that a reorganisation met while fetching can be undone.
-"""
-
-from collections import deque
+import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -14,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core.manifest import BlockSpan
 from core.memory import give_back
+from core.partitions import Partition, PartitionAddress
 from core.scratch import ScratchDirectory
 from core.tables import Table
 
@@ -26,19 +23,50 @@ SAMPLED_ROWS = 2_000
 
 
 @dataclass(frozen=True)
-class SpooledDay:
-    """One day's rows as a local Parquet file, not yet published. ``evidence``: what was proved of them."""
+class SpooledFile:
+    """A local Parquet file. ``part``: what it is the file of, where a partition of the table has many."""
 
-    day: date
     path: Path
     rows: int
-    blocks: BlockSpan | None
+    part: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What a room tells of a partition beside its rows.
+
+    ``facts``: what its manifest keeps, by the names that the table's layout declares. ``shown``: what the UI shows of
+    it. ``evidence``: what was proved of the rows.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
     evidence: Mapping[str, Any] | None = None
+
+
+NOTHING_MORE = Telling()
+
+
+@dataclass(frozen=True)
+class SpooledDay:
+    """One partition's rows as local files, not yet published."""
+
+    partition: PartitionAddress
+    files: Sequence[SpooledFile]
+    telling: Telling = NOTHING_MORE
+
+    @property
+    def day(self) -> date:
+        return self.partition.day
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
 
 
 @dataclass(frozen=True)
 class SpooledTable:
-    """A table's days, ready to be published. ``directory`` keeps the files alive and removes them after use."""
+    """A table's partitions, ready to be published. ``directory`` keeps the files alive and removes them after use."""
 
     table: Table
     days: Sequence[SpooledDay]
@@ -68,7 +96,7 @@ def _repeating(sample: pa.Table) -> list[str]:
 
 
 class DayWriter:
-    """Writes one day of one table, row group by row group."""
+    """Writes one file of one table, row group by row group."""
 
     def __init__(self, table: Table, path: Path):
         self.rows = 0
@@ -119,61 +147,78 @@ class DayWriter:
 
 
 class DaySpool:
-    """One day of several tables, filled block by block.
+    """One partition of several tables, filled batch by batch."""
 
-    hold_back: how many of the newest blocks stay in memory and can still be taken back.
-    """
+    def __init__(self, tables: Sequence[Table], partition: PartitionAddress, directory: Path):
+        self.partition = partition
+        self._tables, self._directory = {table.name: table for table in tables}, directory
+        self._files: dict[str, list[SpooledFile]] = {name: [] for name in self._tables}
+        self._open: dict[str, tuple[Mapping[str, str], DayWriter]] = {}
 
-    def __init__(self, tables: Sequence[Table], day: date, directory: Path, hold_back: int = 0):
-        self.day = day
-        self._writers = {table.name: DayWriter(table, directory / f"{table.name}-{day}.parquet") for table in tables}
-        self._held: deque[tuple[int, Mapping[str, BatchOrSpan]]] = deque()
-        self._hold_back = hold_back
+    @property
+    def day(self) -> date:
+        return self.partition.day
 
-    def add(self, block: int, tables: Mapping[str, BatchOrSpan]) -> None:
-        """Append the rows of a block, above all added before."""
-        self._held.append((block, tables))
-        while self._held and self._held[0][0] <= block - self._hold_back:
-            self._write(self._held.popleft()[1])
+    def add(self, tables: Mapping[str, BatchOrSpan], part: Mapping[str, str] | None = None) -> None:
+        """Append rows of tables, by name; those that are not spooled are passed over.
 
-    def take_back(self, from_block: int) -> None:
-        """Forget the rows of ``from_block`` and above; they must still be held back."""
-        while self._held and self._held[-1][0] >= from_block:
-            self._held.pop()
+        part: which of the partition's files the rows belong to, where the table has many. Files are written one after
+        the other: all rows of a part come before those of the next.
 
-    def _write(self, tables: Mapping[str, BatchOrSpan]) -> None:
+        Raises:
+            ValueError: when a part comes back, or is not what the table's layout has a file for.
+        """
         for name, rows in tables.items():
-            if name in self._writers:
-                self._writers[name].write(rows)
+            if name in self._tables:
+                self._writer(name, part or {}).write(rows)
 
-    def finish(self, blocks: BlockSpan | None, evidence: Mapping[str, Any] | None = None) -> dict[str, SpooledDay]:
-        """Write what is held and close the files; one spooled day per table."""
-        for _, tables in self._held:
-            self._write(tables)
-        self._held.clear()
-        for writer in self._writers.values():
+    def _writer(self, name: str, part: Mapping[str, str]) -> DayWriter:
+        current = self._open.get(name)
+        if current and current[0] == part:
+            return current[1]
+        table = self._tables[name]
+        if set(part) != set(table.lake.parts):
+            raise ValueError(f"{table.address}: a file is of {list(table.lake.parts)}, not of {sorted(part)}")
+        self._close(name)
+        if any(file.part == part for file in self._files[name]):
+            raise ValueError(f"{table.address}, {self.partition}: rows of {dict(part)} came in two places")
+        writer = DayWriter(table, self._directory / f"{name}-{self.day}-{uuid.uuid4().hex[:8]}.parquet")
+        self._open[name] = part, writer
+        return writer
+
+    def _close(self, name: str) -> None:
+        if current := self._open.pop(name, None):
+            part, writer = current
             writer.close()
-        return {name: SpooledDay(self.day, w.path, w.rows, blocks, evidence) for name, w in self._writers.items()}
+            self._files[name].append(SpooledFile(writer.path, writer.rows, part))
+
+    def finish(self, telling: Telling = NOTHING_MORE) -> dict[str, SpooledDay]:
+        """Close the files; one spooled partition per table. Without rows it is one empty file, or none of many."""
+        for name, table in self._tables.items():
+            if not table.lake.parts and name not in self._open:
+                self._writer(name, {})
+            self._close(name)
+        return {name: SpooledDay(self.partition, files, telling) for name, files in self._files.items()}
 
 
 class Spool:
-    """A temporary directory of spooled days for one step of a run."""
+    """A temporary directory of spooled partitions for one step of a run."""
 
     def __init__(self, tables: Sequence[Table], engine: str, verify: str):
         self._tables, self._engine, self._verify = tables, engine, verify
         self._directory = ScratchDirectory("spool")
         self._days: dict[str, list[SpooledDay]] = {table.name: [] for table in tables}
 
-    def day(self, day: date, hold_back: int = 0) -> DaySpool:
-        return DaySpool(self._tables, day, Path(self._directory.name), hold_back)
+    def day(self, partition: Partition) -> DaySpool:
+        return DaySpool(self._tables, PartitionAddress.of(partition), Path(self._directory.name))
 
-    def finish(self, day: DaySpool, blocks: BlockSpan | None, evidence: Mapping[str, Any] | None = None) -> None:
-        for name, spooled in day.finish(blocks, evidence).items():
+    def finish(self, day: DaySpool, telling: Telling = NOTHING_MORE) -> None:
+        for name, spooled in day.finish(telling).items():
             self._days[name].append(spooled)
         give_back()
 
     def tables(self) -> dict[str, SpooledTable]:
-        """The finished days of each table."""
+        """The finished partitions of each table."""
         return {
             table.name: SpooledTable(table, self._days[table.name], self._directory, self._engine, self._verify)
             for table in self._tables

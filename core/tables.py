@@ -1,6 +1,6 @@
 """One declaration per table. Arrow schema, DDL, asset keys and documentation derive from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -8,6 +8,8 @@ from typing import Literal
 
 import pyarrow as pa
 
+from core.declared import Declarations
+from core.layout import DAYS_OF_A_TABLE, LakeLayout, overlapping
 from core.merging import Merge
 
 
@@ -42,9 +44,9 @@ _ARROW: dict[ColumnType, Callable[[], pa.DataType]] = {
 class Column:
     """One column.
 
-    ``source``: the field of the node's answer it is read from, if it is read from one.
-    ``joined``: the text is a comma-joined list, as ethereum-etl writes lists into one cell.
-    ``extension``: not part of ethereum-etl's schema, so absent from the csv lake.
+    ``source``: the field of the source's answer it is read from, if it is read from one.
+    ``joined``: the text is a comma-joined list, which a text file's JSON has as a list.
+    ``extension``: not part of the text files' schema, so absent from a table that is kept in them.
     ``unbounded``: the text may be of any length; a warehouse that holds less of it says so, as its dialect describes.
     """
 
@@ -69,26 +71,32 @@ class Column:
         return pa.field(self.name, _ARROW[self.type](), nullable=self.nullable)
 
 
-_declared: dict[tuple[str, str], "Table"] = {}
+_declared: Declarations["Table"] = Declarations("table")
 
 
-def declared(system: str, name: str) -> "Table":
-    """The table of that address; its room's ``tables`` module must have been imported.
+def declared_tables() -> list["Table"]:
+    """The tables of every room whose ``tables`` module was imported."""
+    return list(_declared)
+
+
+def table_of_key(key: Sequence[str]) -> "Table":
+    """The table that an asset key is the address of; its room's ``tables`` module must have been imported.
 
     Raises:
         KeyError: when no such table is declared.
     """
-    return _declared[system, name]
+    return _declared.of_key(key)
 
 
 @dataclass(frozen=True)
 class Table:
     """One table of a system, the same in the lake and in the warehouse.
 
-    ``key`` identifies a row inside the whole table; ``csv_layout`` is what the old system wrote.
+    ``key`` identifies a row inside the whole table; ``csv_layout`` is how it is written where its text files are kept.
     ``schema``: the database's schema, where it is not the system's name. ``merge``: the rule of tables that rows are
     merged into; the others are replaced by the day. ``day_column``: the UTC day of a row, if it belongs to one.
     ``distribution_key``: where a warehouse spreads rows over nodes, rows with the same value lie on the same one.
+    ``layout``: where it lies in the lake. ``path``: its address in asset keys, where it is not system and name.
     """
 
     system: str
@@ -103,8 +111,10 @@ class Table:
     schema_version: int = 1
     schema: str | None = None
     merge: Merge | None = None
-    day_column: str = "block_date"
+    day_column: str = "day"
     indexes: tuple[tuple[str, ...], ...] = ()
+    layout: LakeLayout = DAYS_OF_A_TABLE
+    path: tuple[str, ...] = ()
 
     def __post_init__(self):
         names = [column.name for column in self.columns]
@@ -112,21 +122,33 @@ class Table:
         unknown = {*self.key, self.sort_key, self.distribution_key or self.sort_key} - set(names)
         if repeated or unknown:
             raise ValueError(f"table {self.name}: repeated columns {repeated}, unknown key columns {unknown}")
-        if _declared.setdefault((self.system, self.name), self) != self:
-            raise ValueError(f"table {self.address} is declared twice")
+        for other in _declared:
+            if other.asset_path != self.asset_path and (shared := overlapping(self.lake.roots, other.lake.roots)):
+                raise ValueError(f"table {self.address}: its folder {shared[0][0]} is {other.address}'s {shared[0][1]}")
+        _declared.add(self)
+
+    @property
+    def asset_path(self) -> tuple[str, ...]:
+        """The table's address in asset keys, without the layer's name."""
+        return self.path or (self.system, self.name)
+
+    @cached_property
+    def lake(self) -> LakeLayout:
+        """Where its objects lie in the lake."""
+        return self.layout.of(self.system, self.name)
 
     @property
     def lake_key(self) -> list[str]:
-        return ["lake", self.system, self.name]
+        return ["lake", *self.asset_path]
 
     @property
     def warehouse_key(self) -> list[str]:
-        return ["warehouse", self.system, self.name]
+        return ["warehouse", *self.asset_path]
 
     @property
     def raw_key(self) -> list[str]:
         """The asset key of a table that a source's rows are merged into."""
-        return ["raw", self.system, self.name]
+        return ["raw", *self.asset_path]
 
     @property
     def address(self) -> str:
@@ -139,7 +161,7 @@ class Table:
 
     @cached_property
     def contract(self) -> tuple[Column, ...]:
-        """The columns of ethereum-etl's own files, in their order."""
+        """The columns of its text files, in their order."""
         return tuple(column for column in self.columns if not column.extension)
 
     def column(self, name: str) -> Column:

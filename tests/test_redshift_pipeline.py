@@ -12,7 +12,6 @@ import pytest
 from assets.ethereum.tables import BLOCKS, LOGS, TABLES, TRANSACTIONS
 from core.errors import PermanentError, SettingError
 from core.frames import spooled
-from core.paths import manifest_path
 from core.windows import DayWindow
 from jobs.ethereum import ethereum_migration_job
 from resources import retries
@@ -137,7 +136,7 @@ def _change_file(graph, table, day, change):
     store.write(file.key, data)
     entry = type(file)(file.key, file.rows, len(data), hashlib.sha256(data).hexdigest())
     fields = {name: getattr(manifest, name) for name in manifest.__struct_fields__} | {"files": [entry]}
-    store.write(manifest_path(table.name, day), type(manifest)(**fields).encode())
+    store.write(table.lake.manifest_key(day), type(manifest)(**fields).encode())
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from assets.partitions import ETHEREUM_DAILY, EXPORTS, OWNERS, RANGES
 from core.spool import SpooledTable
 from core.tables import Table
 from core.windows import parse_day
-from resources.clients.lake.lake import LakeObject
+from resources.clients.lake.reading import LakeObject
 from resources.descriptions import described
 from resources.ethereum import EthereumNodeResource
 from resources.ethereum_etl import EthereumEtlResource

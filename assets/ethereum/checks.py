@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.ethereum import consistency
 from assets.ethereum.extract import ethereum_etl as etl
+from assets.ethereum.spans import span_of
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS, WITHDRAWALS
 from assets.partitions import ETHEREUM_DAILY
 from core.errors import HeadwaterError
@@ -74,8 +75,8 @@ def _rows(lake: Lake, table: Table, day: date, *columns: str):
 def _chain(lake: Lake, day: date) -> Iterator[str]:
     yield from consistency.chain_problems(_rows(lake, BLOCKS, day, "number", "hash", "parent_hash"))
     manifest = lake.manifest(BLOCKS, day)
-    if manifest and manifest.blocks:
-        yield from consistency.neighbour_problems(manifest.blocks, day, lambda other: lake.manifest(BLOCKS, other))
+    if manifest and (span := span_of(manifest)):
+        yield from consistency.neighbour_problems(span, day, lambda other: lake.manifest(BLOCKS, other))
 
 
 def _timestamps(lake: Lake, day: date) -> Iterable[str]:
@@ -158,11 +159,12 @@ def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
         with failures_explained():
             client = lake.lake()
             found = {day.day: (day.manifest, client.evidence(day.manifest)) for day in client.open(table, days).days}
+        blocks = {day: len(span_of(manifest) or ()) for day, (manifest, _) in found.items()}
         unverified = {day: manifest.engine for day, (manifest, _) in found.items() if manifest.verify != "full"}
         problems = [
-            f"{day}: {(evidence or {}).get('blocks_proved', 0)} blocks were proved, the day has {manifest.block_count}"
+            f"{day}: {(evidence or {}).get('blocks_proved', 0)} blocks were proved, the day has {blocks[day]}"
             for day, (manifest, evidence) in found.items()
-            if manifest.verify == "full" and (evidence or {}).get("blocks_proved", 0) < manifest.block_count
+            if manifest.verify == "full" and (evidence or {}).get("blocks_proved", 0) < blocks[day]
         ]
         evidences = [evidence for _, evidence in found.values() if evidence]
         account = {
@@ -205,10 +207,11 @@ def still_on_the_chain(
 def moved_to(lake: Lake, node, day: date) -> str | None:
     """The node's hash of the day's last exported block, if it is another one by now."""
     manifest = lake.manifest(BLOCKS, day)
-    if manifest is None or manifest.blocks is None:
+    span = span_of(manifest) if manifest else None
+    if span is None:
         return None
-    found = node.header(manifest.blocks.last)["hash"]
-    return found if found != manifest.blocks.last_hash else None
+    found = node.header(span.last)["hash"]
+    return found if found != span.last_hash else None
 
 
 CHECKS = (

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.manifest import BlockSpan, Manifest
+from assets.ethereum.spans import BlockSpan, span_of
+from core.manifest import Manifest
 from core.windows import ONE_DAY, end_of, start_of
 
 # How far to look for a neighbouring day that has blocks; mainnet has never been without for a day.
@@ -43,8 +44,8 @@ def neighbour_problems(span: BlockSpan, day: date, manifest_of: Callable[[date],
 def _neighbour(day: date, step: int, manifest_of: Callable[[date], Manifest | None]) -> BlockSpan | None:
     for distance in range(1, NEIGHBOUR_DAYS + 1):
         manifest = manifest_of(day + step * distance * ONE_DAY)
-        if manifest is None or manifest.blocks:
-            return manifest.blocks if manifest else None
+        if manifest is None or span_of(manifest):
+            return span_of(manifest) if manifest else None
     return None
 
 

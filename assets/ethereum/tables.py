@@ -4,10 +4,24 @@
 ``IGNORED_FIELDS`` of ``transform.py``; any other field is reported.
 """
 
+from functools import partial
+
+from assets.ethereum.spans import BLOCKS_FACT
+from core.layout import LakeLayout
 from core.tables import Column, ColumnType, Table
+from resources.clients.ethereum_etl.files import ETHEREUM_ETL_FILES
 
 BIGINT, DECIMAL, UINT256 = ColumnType.BIGINT, ColumnType.DECIMAL, ColumnType.UINT256
 TEXT, BOOLEAN, DOUBLE, DATE = ColumnType.TEXT, ColumnType.BOOLEAN, ColumnType.DOUBLE, ColumnType.DATE
+
+# The keys of the old Airflow export, kept.
+LAYOUT = LakeLayout(
+    folder="export/{dataset}/block_date={day}/",
+    staging="staging/{dataset}/",
+    facts=(BLOCKS_FACT,),
+    formats=(ETHEREUM_ETL_FILES,),
+)
+_table = partial(Table, system="ethereum", layout=LAYOUT, day_column="block_date")
 
 BLOCK_DATE = Column(
     "block_date", DATE, "UTC day of the block; the partition the row belongs to.", nullable=False, extension=True
@@ -18,8 +32,7 @@ def _block_number(source: str | None = "blockNumber") -> Column:
     return Column("block_number", BIGINT, "Height of the block.", nullable=False, source=source)
 
 
-BLOCKS_META = Table(
-    system="ethereum",
+BLOCKS_META = _table(
     name="blocks_meta",
     grain="one row per UTC day that has blocks",
     description="The block range of the day, the old system's blocks_meta.txt.",
@@ -35,8 +48,7 @@ BLOCKS_META = Table(
     csv_layout="txt",
 )
 
-BLOCKS = Table(
-    system="ethereum",
+BLOCKS = _table(
     name="blocks",
     grain="one row per canonical block",
     description="Block headers with their sizes and withdrawals.",
@@ -118,8 +130,7 @@ BLOCKS = Table(
     distribution_key="number",
 )
 
-TRANSACTIONS = Table(
-    system="ethereum",
+TRANSACTIONS = _table(
     name="transactions",
     grain="one row per transaction of a canonical block",
     description="Transactions as they stand in their blocks.",
@@ -195,8 +206,7 @@ TRANSACTIONS = Table(
     distribution_key="block_number",
 )
 
-RECEIPTS = Table(
-    system="ethereum",
+RECEIPTS = _table(
     name="receipts",
     grain="one row per transaction",
     description="What came of each transaction.",
@@ -236,8 +246,7 @@ RECEIPTS = Table(
     distribution_key="block_number",
 )
 
-LOGS = Table(
-    system="ethereum",
+LOGS = _table(
     name="logs",
     grain="one row per log entry",
     description="Events emitted by contracts.",
@@ -258,8 +267,7 @@ LOGS = Table(
     csv_layout="json",
 )
 
-TOKEN_TRANSFERS = Table(
-    system="ethereum",
+TOKEN_TRANSFERS = _table(
     name="token_transfers",
     grain="one row per ERC-20 or ERC-721 Transfer event",
     description="Token transfers read from Transfer events of four words.",
@@ -278,8 +286,7 @@ TOKEN_TRANSFERS = Table(
     distribution_key="block_number",
 )
 
-ERC1155_TRANSFERS = Table(
-    system="ethereum",
+ERC1155_TRANSFERS = _table(
     name="erc1155_transfers",
     grain="one row per token id of an ERC-1155 TransferSingle or TransferBatch event",
     description="Multi-token transfers, single and batch.",
@@ -301,8 +308,7 @@ ERC1155_TRANSFERS = Table(
     distribution_key="block_number",
 )
 
-TRACES = Table(
-    system="ethereum",
+TRACES = _table(
     name="traces",
     grain="one row per message call, creation, self-destruct or reward",
     description="Internal calls of every transaction, and rewards where the node reports them.",
@@ -338,8 +344,7 @@ TRACES = Table(
     distribution_key="block_number",
 )
 
-CONTRACTS = Table(
-    system="ethereum",
+CONTRACTS = _table(
     name="contracts",
     grain="one row per successful contract creation",
     description="Contracts created, with the standards their code announces.",
@@ -364,8 +369,7 @@ CONTRACTS = Table(
     csv_layout="json",
 )
 
-TOKENS = Table(
-    system="ethereum",
+TOKENS = _table(
     name="tokens",
     grain="one row per ERC-20 or ERC-721 contract created",
     description="What token contracts say of themselves, asked at the newest block.",
@@ -383,8 +387,7 @@ TOKENS = Table(
     distribution_key="block_number",
 )
 
-WITHDRAWALS = Table(
-    system="ethereum",
+WITHDRAWALS = _table(
     name="withdrawals",
     grain="one row per validator withdrawal",
     description="Ether moved from validators' stakes to accounts, since Shanghai.",

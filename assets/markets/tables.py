@@ -124,6 +124,7 @@ BLOCKS = Table(
     key=("chain", "block_hash"),
     sort_key="height",
     merge=Merge(one_current=("chain", "height")),
+    day_column="block_date",
     indexes=(("chain", "block_date"),),
 )
 
@@ -174,6 +175,7 @@ TRANSACTIONS = Table(
     key=("chain", "tx_hash"),
     sort_key="tx_time",
     merge=Merge(),
+    day_column="block_date",
     indexes=(("chain", "block_date"),),
 )
 

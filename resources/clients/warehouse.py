@@ -22,7 +22,7 @@ from core.sql.replacing import Part, Slice
 from core.sql.storing import arrow_type
 from core.tables import Table
 from core.windows import DayWindow, windows
-from resources.clients.lake.lake import LakeDay, LakeObject
+from resources.clients.lake.reading import LakeDay, LakeObject
 
 # What there is to tell of each loaded day, beyond its rows.
 LoadReport = Mapping[date, Mapping[str, int]]
@@ -138,22 +138,23 @@ class Warehouse:
                 for statement in statements:
                     session.run(statement)
 
-    def replace(self, table: Table, source: LakeObject, part: Part = WHOLE) -> LoadReport:
+    def replace(self, table: Table, source: LakeObject) -> LoadReport:
         """Make the days of ``source`` exactly what the lake holds, in one transaction for each run of days.
 
-        part: what the days are of, in a table that is partitioned by more than days; other parts stay as they are.
+        Of a table that is partitioned by more than days, ``source`` is of one part; other parts stay as they are.
 
         Raises:
             LoadRejected: when the files hold other rows than their manifests say, or what no column takes.
         """
         self.migrate(table)
         by_day = {day.day: day for day in source.days}
+        (part,) = {day.partition.others for day in source.days}
         report: dict[date, Mapping[str, int]] = {}
         for window in windows(by_day):
             days = [by_day[day] for day in window]
             with self.staged_days(table, days) as staging:
                 expected = {day.day: day.manifest.rows for day in days if day.manifest.rows}
-                self._replace(table, Slice(window, part), staging, expected)
+                self._replace(table, Slice(window, dict(part)), staging, expected)
             report |= staging.report
         return report
 

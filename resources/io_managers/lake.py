@@ -14,7 +14,7 @@ from resources.clients.lake.lake import Lake
 from resources.clients.lake.object_store import MemoryObjectStore
 from resources.clients.lake.store_of_uri import store_for
 from resources.descriptions import link, receipt, report
-from resources.io_managers.addresses import days_of, table_of
+from resources.io_managers.addresses import partitions_of, table_of
 from resources.retries import failures_explained
 
 
@@ -27,30 +27,33 @@ class _LakeReadsAndWrites:
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         table = table_of(context)
         with failures_explained():
-            tables = obj if isinstance(obj, SpooledTable) else spooled(table, obj, days_of(context))
+            keys = {address: key for key, address in partitions_of(context).items()}
+            tables = obj if isinstance(obj, SpooledTable) else spooled(table, obj, list(keys))
+            if strangers := [str(day.partition) for day in tables.days if day.partition not in keys]:
+                raise ValueError(f"{table.address}: {strangers[:3]} were spooled, the run is of {[*keys.values()][:3]}")
             lake = self.lake()
             for day in tables.days:
                 started = time.monotonic()
                 manifest = lake.publish(table, tables, day, context.run_id)
-                self._report(context, lake, manifest, time.monotonic() - started)
-
-    def _report(self, context: dg.OutputContext, lake: Lake, manifest: Manifest, seconds: float) -> None:
-        span = manifest.blocks
-        written: dict[str, Any] = {"bytes": manifest.size, "seconds": round(seconds, 3)}
-        written |= {"first_block": span.first, "last_block": span.last} if span else {}
-        for file in manifest.files:
-            written |= {"file": link(lake.store.uri(file.key))}
-        report(context, manifest.day, receipt(manifest.rows, lake.uri(manifest), written))
+                written = {"bytes": manifest.size, "seconds": round(time.monotonic() - started, 3), **day.telling.shown}
+                about = receipt(manifest.rows, lake.uri(table, day.partition), written | _files(lake, manifest))
+                report(context, keys[day.partition], about)
 
     def load_input(self, context: dg.InputContext) -> Any:
         with failures_explained():
-            found = self.lake().open(table_of(context), days_of(context))
+            found = self.lake().open(table_of(context), list(partitions_of(context).values()))
             wanted = context.dagster_type.typing_type
             return from_arrow(found.table(), wanted) if wanted in FRAME_TYPES else found
 
 
+def _files(lake: Lake, manifest: Manifest) -> dict[str, Any]:
+    if len(manifest.files) != 1:
+        return {"files": len(manifest.files)}
+    return {"file": link(lake.store.uri(manifest.files[0].key))}
+
+
 class LakeIOManager(_LakeReadsAndWrites, dg.ConfigurableIOManager):
-    """Days of tables under ``LAKE_URI``, laid out as ``LAKE_FORMAT`` says.
+    """Partitions of tables under ``LAKE_URI``, laid out as ``LAKE_FORMAT`` says.
 
     An asset returns a ``SpooledTable``, or a pyarrow, pandas or polars frame with the rows of its partitions.
     An input annotated with one of these frame types comes as that, any other as a ``LakeObject``.

@@ -4,6 +4,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -17,11 +18,11 @@ from core.frames import FRAME_TYPES, from_arrow, to_arrow
 from core.sql.grants import Roles
 from core.sql.replacing import Part
 from core.tables import Table
-from core.windows import DayWindow, parse_day, windows
-from resources.clients.lake.lake import LakeObject
+from core.windows import DayWindow, windows
+from resources.clients.lake.reading import LakeObject
 from resources.clients.warehouse import LoadReport, Warehouse
 from resources.descriptions import receipt, report
-from resources.io_managers.addresses import table_of
+from resources.io_managers.addresses import partitions_of, table_of
 from resources.retries import failures_explained
 
 
@@ -118,19 +119,9 @@ def _metadata_of(context: dg.InputContext) -> Mapping[str, Any]:
 
 def _parts(context: dg.InputContext | dg.OutputContext) -> dict[tuple[tuple[str, str], ...], dict[date, str]]:
     """The step's partitions: for each part of the table, its days with Dagster's key of each."""
-    definition, found = context.asset_partitions_def, defaultdict[tuple[tuple[str, str], ...], dict[date, str]](dict)
-    for key in context.asset_partition_keys:
-        if isinstance(definition, dg.MultiPartitionsDefinition):
-            values = dict(definition.get_partition_key_from_str(str(key)).keys_by_dimension)
-            (day,) = (
-                dimension.name
-                for dimension in definition.partitions_defs
-                if isinstance(dimension.partitions_def, dg.TimeWindowPartitionsDefinition)
-            )
-            at = parse_day(values.pop(day))
-            found[tuple(sorted(values.items()))][at] = str(key)
-        else:
-            found[()][parse_day(key)] = key
+    found = defaultdict[tuple[tuple[str, str], ...], dict[date, str]](dict)
+    for key, address in partitions_of(context).items():
+        found[address.others][address.day] = key
     return dict(found)
 
 
@@ -145,7 +136,7 @@ def _replaced(
 ) -> tuple[Mapping[date, int], LoadReport]:
     """Rows of each day of one part, and what else there is to tell of them."""
     if isinstance(source, LakeObject):
-        return {day.day: day.manifest.rows for day in source.days}, warehouse.replace(table, source, part)
+        return {day.day: day.manifest.rows for day in source.days}, warehouse.replace(table, source)
     told = warehouse.replace_with(table, DayWindow(min(days), max(days)), source, part)
     return {day: pc.sum(pc.equal(source.column(table.day_column), day)).as_py() or 0 for day in days}, told
 
@@ -157,7 +148,8 @@ def _split(table: Table, obj: Any, parts: list[Part]) -> Iterator[tuple[Part, La
         LoadRejected: when rows belong to none of the parts.
     """
     if isinstance(obj, LakeObject):
-        yield from ((part, obj) for part in parts)
+        for part in parts:
+            yield part, replace(obj, days=tuple(day for day in obj.days if day.partition.dimensions == part))
         return
     rows = to_arrow(table, obj)
     if len(parts) == 1:  # the warehouse itself refuses rows of others

@@ -17,7 +17,7 @@ from benchmarks.served import Backfill, ServedDagster, session
 from benchmarks.synthetic import DAY
 from core.windows import DayWindow, dates_of
 from resources.clients.lake.lake import Lake
-from resources.clients.lake.object_store import LocalObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
 
 # Says its own process and a child's, of which both pass over the gentle way to end.
 STUBBORN = """

@@ -1,12 +1,14 @@
+"""Rows are spooled partition by partition, file by file."""
+
 from datetime import date
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import pytest
 
+from core.layout import LakeLayout
 from core.progress import Progress
-from core.spool import RowSpan, Spool
+from core.spool import Spool
 from core.tables import Column, ColumnType, Table
 
 DAY = date(2024, 1, 2)
@@ -16,37 +18,50 @@ ROWS = Table(
 )  # fmt: skip
 
 
-def _batch(*numbers):
-    return pa.RecordBatch.from_pydict({"block_number": list(numbers)}, ROWS.arrow_schema)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 8)), max_size=25), st.integers(8, 20))
-def test_taken_back_blocks_leave_no_trace(steps, hold_back):
-    """Blocks arrive, some in one batch; sometimes the newest are taken back and others take their place."""
-    spool = Spool((ROWS,), "test", "off")
-    day, head, peak = spool.day(DAY, hold_back), 0, 0
-    for size, back in steps:
-        arrived = _batch(*range(head + 1, head + size + 1))
-        for at in range(size):
-            head += 1
-            day.add(head, {"spooled": RowSpan(arrived, at, at + 1)})
-        peak = max(peak, head)
-        gone = min(back, head - max(0, peak - hold_back))  # what is still held back
-        if gone:
-            day.take_back(head - gone + 1)
-            head -= gone
-    spool.finish(day, None)
-    (spooled,) = spool.tables()["spooled"].days
-    assert pq.read_table(spooled.path).column("block_number").to_pylist() == list(range(1, head + 1))
-    assert spooled.rows == head
-
-
 def test_a_day_without_rows_is_a_file_with_the_schema():
     spool = Spool((ROWS,), "test", "off")
-    spool.finish(spool.day(DAY), None)
+    spool.finish(spool.day(DAY))
     (spooled,) = spool.tables()["spooled"].days
-    assert pq.read_table(spooled.path).schema.equals(ROWS.arrow_schema)
+    assert pq.read_table(spooled.files[0].path).schema.equals(ROWS.arrow_schema)
+
+
+PAIRS = Table(
+    "test",
+    "pairs",
+    "one row",
+    "Rows.",
+    (Column("n", ColumnType.BIGINT, "N."),),
+    ("n",),
+    "n",
+    layout=LakeLayout("pairs/{day}/", "pairs/{pair}/{day}.parquet"),
+)
+
+
+def _pair(*numbers):
+    return {"pairs": pa.RecordBatch.from_pydict({"n": list(numbers)}, PAIRS.arrow_schema)}
+
+
+def test_a_partition_is_spooled_file_by_file():
+    spool = Spool((PAIRS, ROWS), "test", "off")
+    day = spool.day(DAY)
+    day.add(_pair(1), {"pair": "A"})
+    day.add(_pair(2, 3), {"pair": "A"})
+    day.add(_pair(4), {"pair": "B"})
+    with pytest.raises(ValueError, match=r"test\.pairs, 2024-01-02: rows of {'pair': 'A'} came in two places"):
+        day.add(_pair(5), {"pair": "A"})
+    with pytest.raises(ValueError, match=r"a file is of \['pair'\], not of \[\]"):
+        day.add(_pair(5))
+    spool.finish(day)
+    (spooled,) = spool.tables()["pairs"].days
+    found = [(file.part["pair"], file.rows, pq.read_table(file.path)["n"].to_pylist()) for file in spooled.files]
+    assert found == [("A", 3, [1, 2, 3]), ("B", 1, [4])]
+    assert spooled.rows == 4
+
+
+def test_without_rows_a_partition_of_many_files_has_none():
+    spool = Spool((PAIRS,), "test", "off")
+    spool.finish(spool.day(DAY))
+    assert spool.tables()["pairs"].days[0].files == []
 
 
 def test_progress_speaks_every_few_seconds(clock):

@@ -4,7 +4,8 @@ from datetime import date
 
 import pyarrow as pa
 
-from core.manifest import BlockSpan
+from assets.ethereum.spans import BlockSpan, telling
+from assets.ethereum.tables import LAYOUT
 from core.spool import Spool, SpooledTable
 from core.tables import Column, ColumnType, Table
 
@@ -21,6 +22,8 @@ ITEMS = Table(
     ),
     key=("block_number",),
     sort_key="block_number",
+    day_column="block_date",
+    layout=LAYOUT,
 )
 
 
@@ -38,9 +41,9 @@ def spooled_items(day: date, *numbers: int, note: str = "x") -> SpooledTable:
     spool = Spool((ITEMS,), "test", "off")
     writer = spool.day(day)
     for batch in items(day, *numbers, note=note).to_batches():
-        writer.add(0, {"items": batch})
+        writer.add({"items": batch})
     span = BlockSpan(min(numbers), max(numbers), "0xfirst", "0xlast", "0xparent") if numbers else None
-    spool.finish(writer, span)
+    spool.finish(writer, telling(span))
     return spool.tables()["items"]
 
 
@@ -59,10 +62,10 @@ class DyingStore:
         if name not in ("write", "upload", "delete"):
             return action
 
-        def counted(*arguments):
+        def counted(*arguments, **named):
             if self._left == 0:
                 raise KilledError
             self._left -= 1
-            return action(*arguments)
+            return action(*arguments, **named)
 
         return counted

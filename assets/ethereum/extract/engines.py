@@ -13,7 +13,7 @@ from assets.ethereum.transform import derive
 from assets.ethereum.transform.state_changes import mainnet_state_changes
 from core.spool import SpooledTable
 from resources.clients.ethereum.node import EthereumNode
-from resources.clients.lake.lake import LakeObject
+from resources.clients.lake.reading import LakeObject
 from resources.ethereum import EthereumNodeResource
 
 Tables = Mapping[str, SpooledTable]

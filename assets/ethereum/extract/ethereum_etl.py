@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from assets.ethereum.extract.day_range import CONFIRMATIONS, block_range
 from assets.ethereum.extract.exports import BLOCK_TABLES, VERIFY_OFF, check_successor, meta_batch
 from assets.ethereum.extract.receipts import RECEIPT_TABLES
+from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import (
     BLOCKS,
     BLOCKS_META,
@@ -33,14 +34,13 @@ from assets.ethereum.tables import (
 )
 from assets.ethereum.transform.rows import batch
 from core.errors import ChainReorganised, NodeUnavailable, SettingError
-from core.manifest import BlockSpan
 from core.scratch import ScratchDirectory
 from core.spool import DaySpool, Spool, SpooledTable
 from core.tables import Table
 from resources.clients.ethereum.node import EthereumNode
 from resources.clients.ethereum_etl import files as etl_files
 from resources.clients.ethereum_etl.runner import PROVIDER
-from resources.clients.lake.lake import LakeDay, LakeObject
+from resources.clients.lake.reading import LakeDay, LakeObject
 
 ENGINE = "ethereum-etl"
 # The old DAG's: blocks of a batch, and receipts of one.
@@ -87,20 +87,20 @@ def export_blocks(etl: EtlExport, days: Sequence[date]) -> dict[str, SpooledTabl
     for day, blocks in ranges.items():
         spooled = spool.day(day)
         if not blocks:
-            spool.finish(spooled, None)
+            spool.finish(spooled, telling(None))
             continue
         with _scratch() as scratch:
             paths = {table: scratch / f"{table.name}.csv" for table in (BLOCKS, TRANSACTIONS)}
             outputs = ["--blocks-output", str(paths[BLOCKS]), "--transactions-output", str(paths[TRANSACTIONS])]
             span = ["-s", str(blocks.first), "-e", str(blocks.last), "-b", BLOCKS_AT_ONCE]
-            etl.run([["export_blocks_and_transactions", *_asking(), *span, *outputs]])
+            etl.run([["export_blocks_and_transactions", *_provider(), *span, *outputs]])
             headers = _add(spooled, BLOCKS, day, paths[BLOCKS])
             _add(spooled, TRANSACTIONS, day, paths[TRANSACTIONS])
         found = _one_chain(headers, blocks.first, blocks.last, day)
         check_successor(etl.node, blocks, found.last_hash, day)
-        spooled.add(0, {WITHDRAWALS.name: _withdrawals(headers, day)})
-        spooled.add(0, {BLOCKS_META.name: meta_batch(found, day)})
-        spool.finish(spooled, found)
+        spooled.add({WITHDRAWALS.name: _withdrawals(headers, day)})
+        spooled.add({BLOCKS_META.name: meta_batch(found, day)})
+        spool.finish(spooled, telling(found))
     return spool.tables()
 
 
@@ -148,11 +148,11 @@ def export_receipts(etl: EtlExport, blocks: LakeObject, transactions: LakeObject
                 hashes.write_text("\n".join(sent), encoding="utf-8")
                 outputs = ["--receipts-output", str(receipts), "--logs-output", str(logs)]
                 options = ["-b", RECEIPTS_AT_ONCE, "-t", str(hashes), *outputs]
-                etl.run([["export_receipts_and_logs", *_asking(), *options]])
+                etl.run([["export_receipts_and_logs", *_provider(), *options]])
             found = _add(spooled, RECEIPTS, lake_day.day, receipts)
             _add(spooled, LOGS, lake_day.day, logs)
         _one_receipt_each(found, sent, lake_day)
-        spool.finish(spooled, lake_day.manifest.blocks)
+        spool.finish(spooled, telling(span_of(lake_day.manifest)))
     return spool.tables()
 
 
@@ -185,9 +185,9 @@ def derive_contracts(etl: EtlExport, traces: LakeObject) -> dict[str, SpooledTab
 
 def export_tokens(etl: EtlExport, contracts: LakeObject) -> dict[str, SpooledTable]:
     """tokens: what the token contracts created on the days say of themselves, asked now."""
-    asking = _asking()
+    provider = _provider()
     return _derived(
-        etl, TOKENS, contracts, lambda source, target: [[*_to(source, target, "extract_tokens", "-c"), *asking]]
+        etl, TOKENS, contracts, lambda source, target: [[*_to(source, target, "extract_tokens", "-c"), *provider]]
     )
 
 
@@ -204,15 +204,15 @@ def export_traces(etl: EtlExport, blocks: LakeObject, tracer: str, changes: Sequ
         )
     spool, options = Spool((TRACES,), ENGINE, VERIFY_OFF), [f"--{kind}-traces" for kind in changes]
     for lake_day in blocks.days:
-        spooled, span = spool.day(lake_day.day), lake_day.manifest.blocks
+        spooled, span = spool.day(lake_day.day), span_of(lake_day.manifest)
         with _scratch() as scratch:
             target = scratch / "traces.csv"
             if span:
                 # Nodes refuse to trace the genesis block: it runs no transactions.
                 numbers = ["-s", str(max(span.first, 1)), "-e", str(span.last), "-b", BLOCKS_AT_ONCE]
-                etl.run([["export_traces", *_asking(), *numbers, *options, "-o", str(target)]])
+                etl.run([["export_traces", *_provider(), *numbers, *options, "-o", str(target)]])
             _add(spooled, TRACES, lake_day.day, target)
-        spool.finish(spooled, span)
+        spool.finish(spooled, telling(span))
     return spool.tables()
 
 
@@ -227,7 +227,7 @@ def _derived(
             if lake_day.manifest.rows:
                 etl.run(commands(_own_file(lake_day, scratch), target))
             _add(spooled, table, lake_day.day, target)
-        spool.finish(spooled, lake_day.manifest.blocks)
+        spool.finish(spooled, telling(span_of(lake_day.manifest)))
     return spool.tables()
 
 
@@ -240,7 +240,7 @@ def _own_file(lake_day: LakeDay, scratch: Path) -> Path:
     return etl_files.write(lake_day.table_, path)
 
 
-def _asking() -> Command:
+def _provider() -> Command:
     return ["-p", PROVIDER, "-w", WORKERS]
 
 
@@ -253,7 +253,7 @@ def _add(spooled: DaySpool, table: Table, day: date, path: Path) -> pa.Table:
     kept = _TELLING.get(table.name, [])
     parts = []
     for rows in _in_order(table, day, path):
-        spooled.add(0, {table.name: rows})
+        spooled.add({table.name: rows})
         parts.append(rows.select(kept))
     return pa.Table.from_batches(parts, pa.schema([table.arrow_schema.field(name) for name in kept]))
 

@@ -15,7 +15,9 @@ from more_itertools import chunked
 
 from assets.ethereum.extract.chain import REORG_DEPTH, canonical_blocks
 from assets.ethereum.extract.day_range import CONFIRMATIONS, BlockRange, block_range
+from assets.ethereum.extract.held_back import HeldBack
 from assets.ethereum.proofs.prover import Prover
+from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import (
     BLOCKS,
     BLOCKS_META,
@@ -29,7 +31,6 @@ from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import BlockRows, batch, block_rows
 from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, state_changes, trace_batch
 from core.errors import NodeUnavailable
-from core.manifest import BlockSpan
 from core.memory import keep_freed_memory
 from core.progress import Progress
 from core.spool import DaySpool, Spool, SpooledTable
@@ -38,7 +39,7 @@ from core.windows import day_of
 from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.node import BlockRef, EthereumNode
 from resources.clients.ethereum.transports import Kind, Refusal
-from resources.clients.lake.lake import LakeDay, LakeObject
+from resources.clients.lake.reading import LakeDay, LakeObject
 
 ENGINE = "native"
 VERIFY_FULL, VERIFY_OFF = "full", "off"
@@ -100,32 +101,35 @@ def export_blocks(export: Export, days: Sequence[date]) -> dict[str, SpooledTabl
     ranges = {day: block_range(export.node, day, export.confirmations) for day in days}
     export.progress.expect(sum(map(len, ranges.values())))
     for day, blocks in ranges.items():
-        _export_day(export, spool, spool.day(day, REORG_DEPTH), blocks)
+        _export_day(export, spool, spool.day(day), blocks)
     return spool.tables()
 
 
 def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange) -> None:
     if not blocks:
-        spool.finish(day, None, evidence(export, 0, 0.0))
+        spool.finish(day, telling(None, evidence(export, 0, 0.0)))
         return
     proved, seconds = export.prover.blocks, export.prover.seconds
     edges: dict[int, BlockRows] = {}
+    held_back = HeldBack(day, REORG_DEPTH)
 
     def take_back(number: int) -> None:
         export.say(f"The chain was reorganised at block {number}; fetching again from there.")
-        day.take_back(number)
+        held_back.take_back(number)
 
     for block in canonical_blocks(export.node, partial(_read_blocks, export), blocks.first, blocks.last, take_back):
         _check_inside(block, day.day)
         if block.number in (blocks.first, blocks.last):
             edges[block.number] = block
-        day.add(block.number, block.tables)
+        held_back.add(block.number, block.tables)
         export.progress.advance()
     first, last = edges[blocks.first], edges[blocks.last]
     check_successor(export.node, blocks, last.hash, day.day)
     span = BlockSpan(blocks.first, blocks.last, first.hash, last.hash, first.parent_hash)
-    day.add(blocks.last, {BLOCKS_META.name: meta_batch(span, day.day)})
-    spool.finish(day, span, evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds))
+    held_back.release()
+    day.add({BLOCKS_META.name: meta_batch(span, day.day)})
+    proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
+    spool.finish(day, telling(span, proof))
 
 
 def _read_blocks(export: Export, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
@@ -199,9 +203,9 @@ def export_traces(
         refs = block_refs(lake_day)
         for ref, rows in zip(refs, _trace_rows(export.node, tracer, refs), strict=True):
             extra = state_changes(changes.get(ref.number, ()))
-            day.add(ref.number, {TRACES.name: trace_batch([*extra, *rows], lake_day.day)})
+            day.add({TRACES.name: trace_batch([*extra, *rows], lake_day.day)})
             export.progress.advance()
-        spool.finish(day, lake_day.manifest.blocks)
+        spool.finish(day, telling(span_of(lake_day.manifest)))
     return spool.tables()
 
 
@@ -227,6 +231,6 @@ def export_tokens(export: Export, contracts_: LakeObject) -> dict[str, SpooledTa
         asked = ((contract["address"], data) for contract in chosen for data in tokens.CALLS)
         answers = chunked(export.node.contract_calls(asked), len(tokens.CALLS))
         for chunk in chunked(zip(chosen, answers, strict=True), TOKENS_AT_ONCE):
-            day.add(0, {TOKENS.name: tokens.token_batch(*zip(*chunk, strict=True))})
-        spool.finish(day, lake_day.manifest.blocks)
+            day.add({TOKENS.name: tokens.token_batch(*zip(*chunk, strict=True))})
+        spool.finish(day, telling(span_of(lake_day.manifest)))
     return spool.tables()

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ethereum.extract.exports import VERIFY_FULL, Export, block_refs, evidence
+from assets.ethereum.spans import span_of, telling
 from assets.ethereum.tables import LOGS, RECEIPTS
 from assets.ethereum.transform.rows import BlockRows, first_other, receipt_rows
 from core.errors import MethodUnsupported
@@ -17,7 +18,7 @@ from core.spool import SpooledTable
 from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.node import BlockRef, moved, one_each
 from resources.clients.ethereum.transports import Kind, Refusal
-from resources.clients.lake.lake import LakeDay, LakeObject
+from resources.clients.lake.reading import LakeDay, LakeObject
 
 RECEIPT_TABLES = (RECEIPTS, LOGS)
 
@@ -35,10 +36,10 @@ def export_receipts(export: Export, blocks: LakeObject, transactions: LakeObject
         day = spool.day(lake_day.day)
         proved, seconds = export.prover.blocks, export.prover.seconds
         for block in _receipts(export, lake_day, transactions.on(lake_day.day)):
-            day.add(block.number, block.tables)
+            day.add(block.tables)
             export.progress.advance()
         proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
-        spool.finish(day, lake_day.manifest.blocks, proof)
+        spool.finish(day, telling(span_of(lake_day.manifest), proof))
     return spool.tables()
 
 

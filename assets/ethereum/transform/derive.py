@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ethereum.extract.exports import ENGINE, VERIFY_OFF
+from assets.ethereum.spans import span_of, telling
 from assets.ethereum.tables import CONTRACTS, ERC1155_TRANSFERS, TOKEN_TRANSFERS
 from assets.ethereum.transform import token_events
 from assets.ethereum.transform.contracts import TRACE_COLUMNS, contracts
 from core.spool import Spool, SpooledTable
 from core.tables import Table
-from resources.clients.lake.lake import LakeObject
+from resources.clients.lake.reading import LakeObject
 
 
 def derive_token_transfers(logs: LakeObject, left_out: list[str]) -> dict[str, SpooledTable]:
@@ -31,8 +32,8 @@ def _from_logs(
     for lake_day in logs.days:
         day = spool.day(lake_day.day)
         for part in lake_day.batches(token_events.LOG_COLUMNS):
-            day.add(0, {table.name: rows_of(part)})
-        spool.finish(day, lake_day.manifest.blocks)
+            day.add({table.name: rows_of(part)})
+        spool.finish(day, telling(span_of(lake_day.manifest)))
     return spool.tables()
 
 
@@ -42,8 +43,8 @@ def derive_contracts(traces: LakeObject) -> dict[str, SpooledTable]:
     for lake_day in traces.days:
         day = spool.day(lake_day.day)
         for part in _whole_blocks(lake_day.batches(TRACE_COLUMNS)):
-            day.add(0, {CONTRACTS.name: contracts(part)})
-        spool.finish(day, lake_day.manifest.blocks)
+            day.add({CONTRACTS.name: contracts(part)})
+        spool.finish(day, telling(span_of(lake_day.manifest)))
     return spool.tables()
 
 

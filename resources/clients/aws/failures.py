@@ -9,6 +9,7 @@ AWS_FAILURES = (ClientError, BotoCoreError)
 # What stays wrong until somebody changes a setting, a right or a resource.
 _SETTINGS = {
     "403",
+    "AccessControlListNotSupported",
     "AccessDenied",
     "AccessDeniedException",
     "ClusterNotFound",

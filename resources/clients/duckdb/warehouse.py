@@ -22,7 +22,7 @@ from core.sql.replacing import Part
 from core.sql.storing import is_narrowed, stored
 from core.tables import Table
 from core.windows import DayWindow
-from resources.clients.lake.lake import LakeDay
+from resources.clients.lake.reading import LakeDay
 from resources.clients.warehouse import WHOLE, Staging, Warehouse
 
 # How long to wait for another run's load or dbt build before giving the run back to its retry policy.

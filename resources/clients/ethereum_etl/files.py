@@ -2,12 +2,13 @@
 
 CSV: a header, CRLF line ends, empty for null, True and False, comma-joined lists. JSON: one object per line in
 column order, lists as arrays. A day without rows is an empty file. Columns of our own are not in these files;
-read back, ``block_date`` is the partition's day and the others are null.
+read back, the day column is the partition's day and the others are null.
 """
 
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.partitions import PartitionAddress
 from core.tables import Column, ColumnType, Table
 
 ROWS_AT_ONCE = 10_000
@@ -53,7 +55,7 @@ def to_parquet(table: Table, day: date, path: Path, scratch: Path) -> Path:
     with pq.ParquetWriter(target, table.arrow_schema, compression="zstd") as writer:
         rows: list[dict[str, Any]] = []
         for row in _rows(table, path):
-            rows.append(row | {"block_date": day})
+            rows.append(row | {table.day_column: day})
             if len(rows) == ROWS_AT_ONCE:
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, table.arrow_schema))
                 rows = []
@@ -91,3 +93,25 @@ def _from_cell(column: Column, cell: str) -> Any:
     if column.type is ColumnType.DOUBLE:
         return float(cell)
     return cell == "True" if column.type is ColumnType.BOOLEAN else cell
+
+
+@dataclass(frozen=True)
+class EthereumEtlFiles:
+    """These files as a format of the lake: ``LAKE_FORMAT=csv``, whichever of its layouts a table has."""
+
+    name: str = "csv"
+
+    def suffix(self, table: Table) -> str:
+        """How the names of the table's files end."""
+        return f".{table.csv_layout}"
+
+    def write(self, table: Table, parquet: Path) -> Path:
+        """The file of a table's own layout, from a local Parquet file, beside it."""
+        return write(table, parquet)
+
+    def to_parquet(self, table: Table, partition: PartitionAddress, path: Path, scratch: Path) -> Path:
+        """The Parquet file, in ``scratch``, of a file in the table's own layout."""
+        return to_parquet(table, partition.day, path, scratch)
+
+
+ETHEREUM_ETL_FILES = EthereumEtlFiles()

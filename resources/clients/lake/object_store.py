@@ -1,18 +1,16 @@
-"""Where the lake's objects lie: a local directory, S3, or memory. Keys are ``/``-separated, relative to a root.
+"""What the lake needs of a store. Keys are ``/``-separated, relative to a root.
 
 Writing an object is atomic everywhere: a reader finds the old bytes or the new ones.
 """
 
-import os
-import shutil
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from core.clock import Clock
-from core.errors import LakeChanged
+from core.errors import LakeChanged, LakeDamaged
 
 
 @dataclass(frozen=True)
@@ -23,13 +21,32 @@ class StoredObject:
     modified: datetime
 
 
+@dataclass(frozen=True)
+class ObjectHeaders:
+    """What is told of an object to those who fetch it, and who may; a directory keeps nothing of it.
+
+    acl: a canned one of S3, such as ``public-read``; the bucket's own rules without one.
+    """
+
+    content_type: str | None = None
+    cache_control: str | None = None
+    acl: str | None = None
+
+
+NO_HEADERS = ObjectHeaders()
+
+
 class ObjectStore(Protocol):
-    """What the lake needs of a store."""
+    """Where the lake's objects lie: a local directory, S3, or memory."""
 
     def uri(self, key: str) -> str: ...
 
-    def read(self, key: str) -> bytes | None:
-        """The object's bytes; None when there is none."""
+    def read(self, key: str, largest: int | None = None) -> bytes | None:
+        """The object's bytes; None when there is none.
+
+        Raises:
+            LakeDamaged: when it has more bytes than ``largest``.
+        """
         ...
 
     def fetch(self, key: str, scratch: Path) -> Path:
@@ -40,9 +57,9 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def write(self, key: str, data: bytes) -> None: ...
+    def write(self, key: str, data: bytes, headers: ObjectHeaders = NO_HEADERS) -> None: ...
 
-    def upload(self, key: str, path: Path) -> None:
+    def upload(self, key: str, path: Path, headers: ObjectHeaders = NO_HEADERS) -> None:
         """Store a local file, which may be moved away by it."""
         ...
 
@@ -58,79 +75,31 @@ def gone(uri: str) -> LakeChanged:
     return LakeChanged(f"Lake: {uri} is listed in a manifest but not there; the day is being replaced. Run again.")
 
 
-class LocalObjectStore:
-    """Objects as files below a directory."""
+def ensure_small(uri: str, size: int, largest: int | None) -> None:
+    """Refuse to read an object into memory that is larger than what was expected.
 
-    def __init__(self, root: Path):
-        self._root = root.absolute()
-
-    def _path(self, key: str) -> Path:
-        return self._root / key
-
-    def uri(self, key: str) -> str:
-        return self._path(key).as_uri()
-
-    def read(self, key: str) -> bytes | None:
-        try:
-            return self._path(key).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def fetch(self, key: str, scratch: Path) -> Path:
-        path = self._path(key)
-        if not path.exists():
-            raise gone(self.uri(key))
-        return path
-
-    def write(self, key: str, data: bytes) -> None:
-        part = self._part()
-        part.write_bytes(data)
-        self._put(part, key)
-
-    def upload(self, key: str, path: Path) -> None:
-        part = self._part()
-        shutil.move(path, part)
-        self._put(part, key)
-
-    def _part(self) -> Path:
-        """A new name on the same file system, outside every dataset's folder."""
-        folder = self._root / ".incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / uuid.uuid4().hex
-
-    def _put(self, part: Path, key: str) -> None:
-        target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(target)
-
-    def list(self, prefix: str) -> list[StoredObject]:
-        folder = self._path(prefix)
-        if not folder.is_dir():
-            return []
-        return [
-            StoredObject(path.relative_to(self._root).as_posix(), datetime.fromtimestamp(path.stat().st_mtime, tz=UTC))
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        ]
-
-    def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
+    Raises:
+        LakeDamaged: when it is.
+    """
+    if largest is not None and size > largest:
+        raise LakeDamaged(f"Lake: {uri} has {size:,} bytes, more than {largest:,}. Write it again.")
 
 
 class MemoryObjectStore:
-    """Objects in this process, for pytest."""
+    """Objects in this process, for pytest. ``headers``: what was told of each, by key."""
 
     def __init__(self, clock: Clock | None = None):
         self._objects: dict[str, tuple[bytes, datetime]] = {}
         self._clock = clock or Clock()
+        self.headers: dict[str, ObjectHeaders] = {}
 
     def uri(self, key: str) -> str:
         return f"memory://{key}"
 
-    def read(self, key: str) -> bytes | None:
-        return self._objects.get(key, (None, None))[0]
+    def read(self, key: str, largest: int | None = None) -> bytes | None:
+        data = self._objects.get(key, (None, None))[0]
+        ensure_small(self.uri(key), len(data or b""), largest)
+        return data
 
     def fetch(self, key: str, scratch: Path) -> Path:
         data = self.read(key)
@@ -140,11 +109,11 @@ class MemoryObjectStore:
         path.write_bytes(data)
         return path
 
-    def write(self, key: str, data: bytes) -> None:
-        self._objects[key] = (bytes(data), self._clock.now())
+    def write(self, key: str, data: bytes, headers: ObjectHeaders = NO_HEADERS) -> None:
+        self._objects[key], self.headers[key] = (bytes(data), self._clock.now()), headers
 
-    def upload(self, key: str, path: Path) -> None:
-        self.write(key, path.read_bytes())
+    def upload(self, key: str, path: Path, headers: ObjectHeaders = NO_HEADERS) -> None:
+        self.write(key, path.read_bytes(), headers)
 
     def list(self, prefix: str) -> list[StoredObject]:
         found = ((key, modified) for key, (_, modified) in sorted(self._objects.items()))

@@ -12,13 +12,14 @@ from botocore.config import Config
 
 from core.errors import HeadwaterError
 from resources.clients.aws.failures import AWS_FAILURES, aws_failure, error_code
-from resources.clients.lake.object_store import StoredObject, gone
+from resources.clients.lake.object_store import NO_HEADERS, ObjectHeaders, StoredObject, ensure_small, gone
 
 # Larger objects go up in parts, each with its checksum and its own retries; S3 shows the object when all are there.
 PART_BYTES = 16 << 20
 # Throttling (503 SlowDown) and broken connections are tried again by the SDK, with growing pauses.
 ATTEMPTS = 8
 # By name, and by number where S3 answers a question for the head of an object, which has no room for a name.
+NO_ACLS = "AccessControlListNotSupported"
 MISSING, DENIED = ("NoSuchKey", "404"), ("AccessDenied", "403")
 
 
@@ -42,9 +43,11 @@ class S3ObjectStore:
     def uri(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str, largest: int | None = None) -> bytes | None:
         try:
-            return self._client.get_object(**self._name(key))["Body"].read()
+            answer = self._client.get_object(**self._name(key))
+            ensure_small(self.uri(key), answer["ContentLength"], largest)
+            return answer["Body"].read()
         except AWS_FAILURES as error:
             if self._is_missing(key, error):
                 return None
@@ -67,18 +70,22 @@ class S3ObjectStore:
             return key not in (found.key for found in self.list(key))
         return code in MISSING
 
-    def write(self, key: str, data: bytes) -> None:
+    def write(self, key: str, data: bytes, headers: ObjectHeaders = NO_HEADERS) -> None:
         try:
-            self._client.put_object(**self._name(key), Body=data, **self._extra)
+            self._client.put_object(**self._name(key), Body=data, **self._told(headers))
         except AWS_FAILURES as error:
             raise self._failed("write", key, error) from error
 
-    def upload(self, key: str, path: Path) -> None:
+    def upload(self, key: str, path: Path, headers: ObjectHeaders = NO_HEADERS) -> None:
         to = (self._bucket, self._prefix + key)
         try:
-            self._client.upload_file(str(path), *to, ExtraArgs=self._extra, Config=self._transfer)
+            self._client.upload_file(str(path), *to, ExtraArgs=self._told(headers), Config=self._transfer)
         except (*AWS_FAILURES, S3UploadFailedError) as error:
             raise self._failed("write", key, error) from error
+
+    def _told(self, headers: ObjectHeaders) -> dict[str, str]:
+        named = {"ContentType": headers.content_type, "CacheControl": headers.cache_control, "ACL": headers.acl}
+        return self._extra | {name: value for name, value in named.items() if value}
 
     def list(self, prefix: str) -> list[StoredObject]:
         pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -103,6 +110,8 @@ class S3ObjectStore:
         # The transfer manager wraps what S3 said.
         said = error.__context__ if isinstance(error, S3UploadFailedError) and error.__context__ else error
         remedy = "Check LAKE_URI and the AWS credentials' rights on the bucket."
+        if error_code(said) == NO_ACLS:
+            remedy = "The bucket takes no ACLs: make its objects public by a bucket policy, and write without ACLs."
         return aws_failure(f"Lake: cannot {operation} {self.uri(key)}", said, remedy)
 
 

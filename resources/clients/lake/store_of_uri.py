@@ -4,7 +4,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import SettingError
-from resources.clients.lake.object_store import LocalObjectStore, ObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
+from resources.clients.lake.object_store import ObjectStore
 
 
 def store_for(uri: str, kms_key: str | None = None) -> ObjectStore:

@@ -12,7 +12,7 @@ from core.sql.dialects import POSTGRES, Dialect
 from core.sql.grants import NOBODY, Roles
 from core.sql.storing import stored
 from core.tables import Table
-from resources.clients.lake.lake import LakeDay
+from resources.clients.lake.reading import LakeDay
 from resources.clients.postgres.connection import PostgresAddress, PostgresSession, connected
 from resources.clients.warehouse import Staging, Warehouse
 

@@ -21,14 +21,13 @@ import pyarrow.parquet as pq
 
 from core.clock import Clock
 from core.errors import HeadwaterError
-from core.paths import STAGING_PREFIX, staging_path
 from core.scratch import ScratchDirectory
 from core.sql.copying import PARQUET
 from core.sql.dialects import REDSHIFT
 from core.sql.storing import has_nul, is_narrowed, stored
 from core.tables import Table
-from resources.clients.lake.lake import CSV, LakeDay
 from resources.clients.lake.object_store import ObjectStore
+from resources.clients.lake.reading import LakeDay
 from resources.clients.redshift.copy_text import TextCopy, shortener
 
 # What is older belongs to a load that was killed.
@@ -57,7 +56,7 @@ class CopyFiles:
 
     def add_day(self, day: LakeDay, scratch: Path) -> None:
         """The day's files; nothing is downloaded of tables whose texts all fit."""
-        is_text = day.manifest.format == CSV
+        is_text = not day.is_parquet
         if not is_text and not self._unbounded() and not is_narrowed(self.table, REDSHIFT):
             for listed in day.manifest.files:
                 if listed.rows:
@@ -83,7 +82,7 @@ class CopyFiles:
     def manifests(self) -> Iterator[tuple[str, str]]:
         """Format and address of each manifest; none when there is no row to load."""
         for at, (format, entries) in enumerate(self._entries.items()):
-            key = staging_path(self.table.name, self.load, f"{at}.manifest")
+            key = self.table.lake.staging_key(self.load, f"{at}.manifest")
             self._made.append(key)
             self.store.write(key, msgspec.json.encode({"entries": entries}))
             yield format, self.store.uri(key)
@@ -102,7 +101,7 @@ class CopyFiles:
         self._entries.setdefault(format, []).append(entry)
 
     def _upload(self, format: str, name: str, path: Path) -> None:
-        key, size = staging_path(self.table.name, self.load, name), path.stat().st_size
+        key, size = self.table.lake.staging_key(self.load, name), path.stat().st_size
         self._made.append(key)
         self.store.upload(key, path)
         self._list(format, self.store.uri(key), size)
@@ -155,7 +154,7 @@ def copy_files(
     store: ObjectStore, table: Table, longest: int, days: Sequence[LakeDay] = (), rows: pa.Table | None = None
 ) -> Iterator[CopyFiles]:
     """The files of a load, removed from the staging prefix afterwards."""
-    _sweep(store, Clock())
+    _sweep(store, table, Clock())
     files = CopyFiles(store, table, longest)
     try:
         for day in days:
@@ -170,8 +169,8 @@ def copy_files(
             files.remove()
 
 
-def _sweep(store: ObjectStore, clock: Clock) -> None:
+def _sweep(store: ObjectStore, table: Table, clock: Clock) -> None:
     oldest = clock.now() - LEFT_OVER_AFTER
-    for found in store.list(STAGING_PREFIX):
+    for found in store.list(table.lake.staging):
         if found.modified < oldest:
             store.delete(found.key)

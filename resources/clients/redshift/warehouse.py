@@ -14,8 +14,8 @@ from core.sql import copying, ddl
 from core.sql.dialects import REDSHIFT
 from core.sql.grants import NOBODY, Roles
 from core.tables import Table
-from resources.clients.lake.lake import LakeDay
 from resources.clients.lake.object_store import ObjectStore
+from resources.clients.lake.reading import LakeDay
 from resources.clients.redshift.copy_files import CopyFiles, copy_files
 from resources.clients.redshift.errors import LOST, errors_explained, is_of_the_files, text_of
 from resources.clients.redshift.login import LoginSource

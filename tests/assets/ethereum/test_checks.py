@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 
 from assets.ethereum.consistency import volume_problem
+from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TRACES, TRANSACTIONS
 from assets.ethereum.transform.rows import Rows
 from core.frames import spooled
-from core.manifest import BlockSpan
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.runs import LAKE, WAREHOUSE, Graph
 
@@ -30,7 +30,7 @@ def _damage(graph, table, change):
     rows = change(day.table())
     tables = spooled(table, rows, [DAY])
     (one,) = tables.days
-    kept = one.__class__(one.day, one.path, one.rows, day.manifest.blocks)
+    kept = replace(one, telling=telling(span_of(day.manifest)))
     graph.lake.publish(table, tables, kept, "damaged")
 
 
@@ -79,8 +79,8 @@ def test_the_day_must_fit_its_neighbour(graph):
     day = graph.lake.open(BLOCKS, [NEXT]).days[0]
     tables = spooled(BLOCKS, day.table(), [NEXT])
     (one,) = tables.days
-    moved = BlockSpan(42, 78, day.manifest.blocks.first_hash, day.manifest.blocks.last_hash, "0xother")
-    graph.lake.publish(BLOCKS, tables, one.__class__(one.day, one.path, one.rows, moved), "damaged")
+    moved = BlockSpan(42, 78, span_of(day.manifest).first_hash, span_of(day.manifest).last_hash, "0xother")
+    graph.lake.publish(BLOCKS, tables, replace(one, telling=telling(moved)), "damaged")
     evaluation = graph.evaluate(BLOCKS.lake_key, "contiguous", DAY)
     assert "the day after starts with block 42 on parent 0xother" in evaluation.description
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from assets.partitions import ETHEREUM_DAILY
-from resources.clients.lake.lake import LakeObject
+from resources.clients.lake.reading import LakeObject
 from resources.io_managers.duckdb import InMemoryWarehouseIOManager
 from resources.io_managers.lake import InMemoryLakeIOManager, LakeIOManager
 from tests.standins.lakes import ITEMS, items, spooled_items

@@ -68,7 +68,7 @@ def test_blocks_stand_in_order_and_the_day_says_who_exported_it(lakes):
         assert heights == sorted(heights)
         manifest = graph.lake.manifest(table, SAMPLE_DAYS[0])
         assert (manifest.engine, manifest.verify) == ("ethereum-etl", "off")
-        assert manifest.blocks == lakes["parquet"][0].lake.manifest(table, SAMPLE_DAYS[0]).blocks
+        assert manifest.facts == lakes["parquet"][0].lake.manifest(table, SAMPLE_DAYS[0]).facts
 
 
 def test_the_check_says_that_it_was_not_proved(lakes):

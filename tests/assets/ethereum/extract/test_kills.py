@@ -12,7 +12,7 @@ import pytest
 from assets.ethereum.tables import BLOCKS, BLOCKS_META, LOGS, RECEIPTS, TOKEN_TRANSFERS, TRANSACTIONS, WITHDRAWALS
 from benchmarks.ours import export
 from resources.clients.lake.lake import Lake
-from resources.clients.lake.object_store import LocalObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
 from tests.standins.faulty_node import FaultyNode
 from tests.standins.troubled_chain import DAY, TroubledChain
 

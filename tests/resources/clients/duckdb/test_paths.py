@@ -10,10 +10,12 @@ import pytest
 from assets.ethereum.tables import TABLES
 from core.errors import LoadRejected
 from core.frames import spooled
+from core.partitions import PartitionAddress
 from core.windows import DayWindow
 from resources.clients.duckdb.warehouse import DuckDbWarehouse, parquet
-from resources.clients.lake.lake import Lake, LakeDay
-from resources.clients.lake.object_store import LocalObjectStore
+from resources.clients.lake.lake import Lake
+from resources.clients.lake.local_store import LocalObjectStore
+from resources.clients.lake.reading import LakeDay
 from tests.standins.lakes import ITEMS, items
 
 DAY, OTHER = date(2024, 1, 2), date(2024, 1, 3)
@@ -70,7 +72,7 @@ def test_a_file_whose_own_day_is_another_is_refused(tmp_path):
 
 
 def _as_day(day: LakeDay, other: date) -> LakeDay:
-    return replace(day, day=other)
+    return replace(day, partition=PartitionAddress(other))
 
 
 def test_a_file_without_a_column_is_refused(tmp_path):

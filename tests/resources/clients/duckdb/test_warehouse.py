@@ -11,7 +11,8 @@ from core.sql import replacing
 from core.windows import DayWindow
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
-from resources.clients.lake.object_store import LocalObjectStore, MemoryObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
+from resources.clients.lake.object_store import MemoryObjectStore
 from tests.standins.lakes import ITEMS, items, spooled_items
 
 DAYS = [date(2024, 1, day) for day in (2, 3, 4)]

@@ -5,11 +5,12 @@ from datetime import date, timedelta
 
 import pytest
 
+from assets.ethereum.spans import span_of
 from core.errors import DayMissing, LakeChanged
 from core.manifest import Manifest
-from core.paths import manifest_path
 from resources.clients.lake.lake import Lake
-from resources.clients.lake.object_store import LocalObjectStore, MemoryObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
+from resources.clients.lake.object_store import MemoryObjectStore
 from resources.clients.lake.s3_store import S3ObjectStore
 from tests.standins.lakes import ITEMS, DyingStore, KilledError, items, spooled_items
 
@@ -47,8 +48,8 @@ def test_rows_come_back_as_they_went(store, format, clock):
 
 def test_the_manifest_says_what_there_is(store, format, clock):
     manifest = _publish(Lake(store, format, clock), 5, 6)
-    assert manifest == Manifest.decode(store.read(manifest_path("items", DAY)))
-    assert (manifest.rows, manifest.blocks.first, manifest.blocks.last) == (2, 5, 6)
+    assert manifest == Manifest.decode(store.read(ITEMS.lake.manifest_key(DAY)))
+    assert (manifest.rows, span_of(manifest).first, span_of(manifest).last) == (2, 5, 6)
     (file,) = manifest.files
     assert len(store.read(file.key)) == file.bytes
     assert file.key.startswith("export/items/block_date=2024-01-02/items")

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.errors import LakeChanged, SettingError
-from resources.clients.lake.object_store import LocalObjectStore, MemoryObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
+from resources.clients.lake.object_store import MemoryObjectStore
 from resources.clients.lake.s3_store import S3ObjectStore
 from resources.clients.lake.store_of_uri import store_for
 

@@ -22,11 +22,10 @@ from core.errors import (
     WarehouseBusy,
 )
 from core.frames import spooled
-from core.paths import manifest_path
 from core.sql.grants import Roles
 from core.windows import DayWindow
 from resources.clients.lake.lake import Lake
-from resources.clients.lake.object_store import LocalObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
 from resources.clients.lake.s3_store import S3ObjectStore
 from resources.clients.redshift.login import Login
 from resources.clients.redshift.warehouse import Redshift, RedshiftAddress
@@ -232,7 +231,7 @@ def _corrupt(lake, day, change):
     lake.store.write(file.key, data)
     fields = {name: getattr(manifest, name) for name in manifest.__struct_fields__}
     entry = type(file)(file.key, file.rows, len(data), hashlib.sha256(data).hexdigest())
-    lake.store.write(manifest_path(ITEMS.name, day), type(manifest)(**fields | {"files": [entry]}).encode())
+    lake.store.write(ITEMS.lake.manifest_key(day), type(manifest)(**fields | {"files": [entry]}).encode())
 
 
 @pytest.mark.parametrize(
