@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import DayMissing, LoadRejected
 from core.frames import spooled
+from core.layout import LakeLayout
 from core.sql.ddl import relations
 from core.tables import Column, ColumnType, Table
 from core.windows import DayWindow
@@ -167,8 +168,8 @@ def test_a_part_of_a_table_is_replaced_and_no_other(warehouse):
 
 
 def test_two_systems_have_tables_of_one_name(warehouse):
-    others = replace(ITEMS, system="other")
-    apart = replace(ITEMS, system="third", schema="somewhere")
+    others = replace(ITEMS, system="other", layout=LakeLayout())
+    apart = replace(ITEMS, system="third", schema="somewhere", layout=LakeLayout())
     for at, table in enumerate((ITEMS, others, apart)):
         warehouse.replace_with(table, DAY, items(DAYS[0], *range(at + 1)))
     warehouse.replace_with(others, DAY, items(DAYS[0], 9))

@@ -10,6 +10,7 @@ import pytest
 from assets.ethereum.tables import TABLES
 from core.errors import LoadRejected
 from core.frames import spooled
+from core.layout import LakeLayout
 from core.partitions import PartitionAddress
 from core.windows import DayWindow
 from resources.clients.duckdb.warehouse import DuckDbWarehouse, parquet
@@ -77,7 +78,9 @@ def _as_day(day: LakeDay, other: date) -> LakeDay:
 
 def test_a_file_without_a_column_is_refused(tmp_path):
     lake = _published(tmp_path)
-    wider = replace(ITEMS, columns=(*ITEMS.columns, replace(ITEMS.columns[0], name="value")), system="wider")
+    wider = replace(
+        ITEMS, columns=(*ITEMS.columns, replace(ITEMS.columns[0], name="value")), system="wider", layout=LakeLayout()
+    )
     found = replace(lake.open(ITEMS, [DAY]), table_=wider)
     with pytest.raises(LoadRejected, match="lack the columns value"):
         DuckDbWarehouse(":memory:").replace(wider, found)
