@@ -78,9 +78,8 @@ def _as_day(day: LakeDay, other: date) -> LakeDay:
 
 def test_a_file_without_a_column_is_refused(tmp_path):
     lake = _published(tmp_path)
-    wider = replace(
-        ITEMS, columns=(*ITEMS.columns, replace(ITEMS.columns[0], name="value")), system="wider", layout=LakeLayout()
-    )
+    more = (*ITEMS.columns, replace(ITEMS.columns[0], name="value"))
+    wider = replace(ITEMS, columns=more, system="wider", layout=LakeLayout())
     found = replace(lake.open(ITEMS, [DAY]), table_=wider)
     with pytest.raises(LoadRejected, match="lack the columns value"):
         DuckDbWarehouse(":memory:").replace(wider, found)
