@@ -12,14 +12,14 @@ from resources.markets import BlockchairResource, CoinGeckoResource
 
 
 def resources_for(stage: str) -> dict[str, Any]:
-    """The resources of a stage, by the keys the assets ask for."""
+    """The resources of a stage, by the keys the assets ask for; the stage given is the one that holds."""
     return {
-        "ethereum": EthereumNodeResource(),
-        "ethereum_etl": EthereumEtlResource(),
-        "lake": LakeIOManager(),
-        "warehouse": WarehouseIOManager(),
-        "postgres": PostgresIOManager(),
-        "coingecko": CoinGeckoResource(),
-        "blockchair": BlockchairResource(),
+        "ethereum": EthereumNodeResource(stage=stage),
+        "ethereum_etl": EthereumEtlResource(stage=stage),
+        "lake": LakeIOManager(stage=stage),
+        "warehouse": WarehouseIOManager(stage=stage),
+        "postgres": PostgresIOManager(stage=stage),
+        "coingecko": CoinGeckoResource(stage=stage),
+        "blockchair": BlockchairResource(stage=stage),
         "dbt": dbt_resource(),
     }

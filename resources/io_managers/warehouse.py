@@ -1,14 +1,13 @@
 """What every warehouse does as an IO manager: replaces a window of days, and reads one back."""
 
-import os
 import time
 from typing import Any
 
 import dagster as dg
 import pyarrow.compute as pc
 
-from core import settings
 from core.frames import FRAME_TYPES, from_arrow, to_arrow
+from core.settings import warehouse as warehouse_settings
 from core.tables import Table
 from core.warehouse_sql import Roles
 from core.windows import DayWindow, windows
@@ -62,10 +61,10 @@ def _replaced(warehouse: Warehouse, table: Table, context: dg.OutputContext, obj
     return {day: pc.sum(pc.equal(frame.column("block_date"), day)).as_py() or 0 for day in days}, account
 
 
-def roles() -> Roles:
+def roles(given: warehouse_settings.Warehouse) -> Roles:
     """Who is granted what when tables are made."""
     return Roles(
-        loader=settings.WAREHOUSE_LOADER_ROLE.read(os.environ),
-        dbt=settings.WAREHOUSE_DBT_ROLE.read(os.environ),
-        reader=settings.WAREHOUSE_READER_ROLE.read(os.environ),
+        loader=given.loader_role,
+        dbt=given.dbt_role,
+        reader=given.reader_role,
     )
