@@ -7,7 +7,6 @@ asks is answered by another. Engines take turns, each figure is the median of it
 import argparse
 import contextlib
 import json
-import os
 import sys
 import tempfile
 import time
@@ -22,15 +21,15 @@ from benchmarks.measure import Command, CommandFailed, measured, typical
 from benchmarks.replay_node import replaying
 from benchmarks.report import ETL, OTHER, OURS, Measured
 from benchmarks.synthetic import BLOCKS_OF_A_DAY
-from core import settings
 from core.errors import HeadwaterError
+from core.settings.stage import Stage
 
 RESULTS = Path(__file__).with_name("results.md")
 PARTS = ("export", "latency", "day", "load", "increment", "backfill")
 LATENCY_MS = 50
 # More distinct contents than this only take memory: a gigabyte for 1,500.
 MOST_DISTINCT = 1_000
-FULL, OFF = settings.ETHEREUM_VERIFY.choices
+FULL, OFF = "full", "off"
 HISTORY_BLOCKS = 300
 # Rows in every day, and a year of them loaded in less than a minute.
 BACKFILL_BLOCKS = 2
@@ -200,7 +199,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--against", nargs="*", choices=(ETL, OTHER), default=(ETL, OTHER), help="engines to compare")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the report goes")
     arguments = parser.parse_args(words)
-    home, found = settings.home_from(os.environ), Found()
+    home, found = Stage.read().directory, Found()
     home.mkdir(parents=True, exist_ok=True)
     measure(arguments, home, found)
     text = written(found, arguments)

@@ -5,14 +5,14 @@ looked at in the UI afterwards.
 """
 
 import argparse
-import os
 import sys
 
 import dagster as dg
 
 from commands.running import print_record, print_table, run
 from core.errors import HeadwaterError
-from core.settings import lake_uri_from
+from core.settings.lake import Lake
+from core.settings.stage import Stage
 from core.windows import DayWindow, parse_day
 from resources.io_managers.selected import WarehouseIOManager
 
@@ -42,7 +42,7 @@ def main() -> int:
     except ValueError as error:
         parser.error(str(error))
     warehouse = WarehouseIOManager().warehouse().uri("ethereum")
-    print(f"Ethereum, {window}: node -> {lake_uri_from(os.environ)} -> {warehouse} -> daily metrics")
+    print(f"Ethereum, {window}: node -> {Lake.read().root(Stage.read())} -> {warehouse} -> daily metrics")
     with dg.DagsterInstance.get() as instance:
         for verb, job, most_days in STAGES:
             for part in _parts(window, most_days):

@@ -5,7 +5,6 @@ takes one request for each coin all the same. A chain that fails keeps no other 
 """
 
 import argparse
-import os
 import sys
 
 import dagster as dg
@@ -13,11 +12,11 @@ import dagster as dg
 from assets.markets.tracked import chains
 from commands.running import print_record, print_table, run
 from core.errors import HeadwaterError
-from core.settings import BLOCKCHAIR_PLAN, COINGECKO_PLAN
+from core.settings.postgres import Postgres as PostgresSettings
 from core.windows import ONE_DAY, DayWindow, parse_day
 from resources.clients.postgres.database import Postgres
 from resources.io_managers.postgres import PostgresIOManager
-from resources.markets import plan_of
+from resources.markets import BlockchairResource, CoinGeckoResource
 
 HISTORY = 90
 PRICES = """
@@ -54,7 +53,7 @@ def main() -> int:
     except ValueError as error:
         parser.error(str(error))
     database = PostgresIOManager().postgres()
-    plans = f"CoinGecko ({plan_of(COINGECKO_PLAN)}), Blockchair ({plan_of(BLOCKCHAIR_PLAN)})"
+    plans = f"CoinGecko ({CoinGeckoResource().plan_in_force()}), Blockchair ({BlockchairResource().plan_in_force()})"
     print(f"Markets, {window}: {plans} -> {database.uri('raw')} -> dbt -> schema markets")
     with dg.DagsterInstance.get() as instance:
         done = _run_all(instance, window)
@@ -79,7 +78,7 @@ def _print_summary(database: Postgres, window: DayWindow) -> None:
     print_table("Chains", database.records(CHAINS, days))
     print_table("Spent", database.records(UNITS))
     print_record()
-    print(f"The tables are in {os.environ.get('POSTGRES_DATABASE', 'headwater')}, schemas raw and markets.")
+    print(f"The tables are in {PostgresSettings.read().database}, schemas raw and markets.")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import logging
-import os
 import sys
 import textwrap
 import time
@@ -14,7 +13,8 @@ from typing import Any
 
 import dagster as dg
 
-from core.settings import home_from
+from core.settings.base import environment
+from core.settings.stage import Stage
 from definitions import defs
 
 # The run's own log is in Dagster's record; here its warnings are told in short.
@@ -95,4 +95,4 @@ def _cell(value: object) -> str:
 
 def print_record() -> None:
     """Where to look at the runs afterwards."""
-    print(f"\nDagster's record of these runs is in {os.environ.get('DAGSTER_HOME', home_from(os.environ))}.")
+    print(f"\nDagster's record of these runs is in {environment().get('DAGSTER_HOME') or Stage.read().directory}.")

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, unquote
 
 import urllib3
 
-from core.settings import SETTINGS
+from core.settings.listing import all_settings
 
 # What is shorter is part of too many innocent words.
 SHORTEST = 8
@@ -38,7 +38,7 @@ def keep_uri_secret(uri: str) -> None:
 
 def keep_settings_secret(environ: Mapping[str, str]) -> None:
     """The values of the secret settings; of addresses, the parts that may hold a key."""
-    for setting in SETTINGS:
+    for setting in all_settings():
         value = environ.get(setting.name, "") if setting.secret else ""
         for part in value.split(",") if "://" in value else ():
             try:

@@ -6,7 +6,6 @@ The interface is that of dagster-aws' ``PipesECSClient``. The program runs in th
 
 import copy
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -23,6 +22,7 @@ from dagster_pipes import (
 
 from core.clock import Clock
 from core.errors import HeadwaterError
+from core.settings.base import environment
 from resources.clients.aws.batch import BatchJobs, Job, check_request, check_success, job_name
 from resources.clients.aws.batch_log import JobLog
 from resources.retries import failures_explained
@@ -170,7 +170,7 @@ def _with_session(request: Mapping[str, Any], session: dg.PipesSession) -> dict[
         "tags": {**session.default_remote_invocation_info, **request.get("tags", {})},
         "propagateTags": True,
     }
-    check_request(complete, os.environ)
+    check_request(complete, environment())
     return complete
 
 

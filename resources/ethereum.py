@@ -1,24 +1,29 @@
 """The Ethereum node as a resource: endpoints and budgets from the settings, the sample chain without any."""
 
-import os
-from functools import cache
-
 import dagster as dg
 
-from core import settings
 from core.clock import Clock
 from core.errors import SettingError
+from core.settings.base import revealed
+from core.settings.ethereum import Ethereum
 from resources.clients.ethereum.node import Budget, EthereumNode
+from resources.configured import ReadsSettings
+from resources.in_force import origins
+from resources.samples import sample_chain, sample_for
 
 
-class EthereumNodeResource(dg.ConfigurableResource):
-    """The chain behind ``ETHEREUM_PROVIDER_URI``; each field overrides the setting of its name, for tests."""
+class EthereumNodeResource(ReadsSettings, dg.ConfigurableResource):
+    """The chain behind ``ETHEREUM_PROVIDER_URI``; each field stands in for the setting of its name."""
 
     provider_uri: str | None = None
     provider_uri_archival: str | None = None
     tracer: str | None = None
     verify: str | None = None
     engine: str | None = None
+    batch_size: int | None = None
+    max_in_flight: int | None = None
+    calls_per_second: float | None = None
+    timeout: float | None = None
 
     def client(self) -> EthereumNode:
         """The node for blocks, receipts and token calls."""
@@ -26,8 +31,7 @@ class EthereumNodeResource(dg.ConfigurableResource):
 
     def archival_client(self) -> EthereumNode:
         """The node for traces."""
-        archival = self.provider_uri_archival or settings.ETHEREUM_PROVIDER_URI_ARCHIVAL.read(os.environ)
-        return self._node(archival or self._uris())
+        return self._node(self._archival_uris())
 
     def tracer_name(self) -> str:
         """``parity`` or ``geth``.
@@ -35,62 +39,69 @@ class EthereumNodeResource(dg.ConfigurableResource):
         Raises:
             SettingError: when tracing is switched off.
         """
-        tracer = self.tracer or settings.ETHEREUM_TRACER.require(os.environ)
+        tracer = self._settings().tracer
         if tracer == "off":
             raise SettingError("ETHEREUM_TRACER=off: the node cannot trace; set parity or geth to materialize traces.")
         return tracer
 
     def confirmations(self) -> int:
         """Blocks that make a day final where the node does not know finality."""
-        return settings.ETHEREUM_CONFIRMATIONS.integer(os.environ, least=0)
+        return self._settings().confirmations
 
     def verify_mode(self) -> str:
         """``full`` or ``off``: whether blocks are proved against their headers before they are published."""
-        return self.verify or settings.ETHEREUM_VERIFY.require(os.environ)
+        return self._settings().verify
 
     def engine_name(self) -> str:
         """``native`` or ``ethereum-etl``."""
-        return self.engine or settings.ETHEREUM_ENGINE.require(os.environ)
+        return self._settings().engine
 
     def etl_uri(self, *, archival: bool = False) -> str:
         """The one address that ethereum-etl takes: the first of those configured."""
-        other = self.provider_uri_archival or settings.ETHEREUM_PROVIDER_URI_ARCHIVAL.read(os.environ)
-        return ((other if archival else None) or self._uris()).split(",")[0].strip()
+        return (self._archival_uris() if archival else self._uris()).split(",")[0].strip()
 
     def state_changes(self) -> list[str]:
         """Kinds of balance changes outside transactions to add to the traces."""
-        names = settings.ETHEREUM_STATE_CHANGES.read(os.environ) or ""
+        names = self._settings().state_changes or ""
         return [name.strip() for name in names.split(",") if name.strip()]
 
+    def in_force(self) -> dict[str, str]:
+        """The node that is asked, without what may be a key, and how."""
+        given, budget = self._settings(), self._budget()
+        sample = sample_for(given.provider_uri, self.of_stage())
+        node = "sandbox: the embedded sample chain" if sample else origins(self._uris())
+        archival = revealed(given.provider_uri_archival)
+        return {"Ethereum node": node} | ({"Ethereum node for traces": origins(archival)} if archival else {}) | {
+            "Ethereum export": f"{given.engine}, verify {given.verify}, tracer {given.tracer}, at most "
+            f"{budget.in_flight} requests of {budget.batch_size} calls at a time"
+        }  # fmt: skip
+
+    def _settings(self) -> Ethereum:
+        fields = "provider_uri", "provider_uri_archival", "tracer", "verify", "engine"
+        budget = "batch_size", "max_in_flight", "calls_per_second", "timeout"
+        return self.settings(Ethereum, **{field: getattr(self, field) for field in (*fields, *budget)})
+
     def _uris(self) -> str:
-        uris = self.provider_uri or settings.ETHEREUM_PROVIDER_URI.read(os.environ)
-        if uris:
-            return uris
-        if settings.stage_from(os.environ) == "local":
-            return _sample_chain()
-        return settings.ETHEREUM_PROVIDER_URI.require(os.environ)
+        given = self._settings()
+        if sample_for(given.provider_uri, self.of_stage()):
+            return sample_chain()
+        (uris,) = given.require("provider_uri")
+        return str(uris.get_secret_value())
+
+    def _archival_uris(self) -> str:
+        return revealed(self._settings().provider_uri_archival) or self._uris()
+
+    def _budget(self) -> Budget:
+        given = self._settings()
+        return Budget(
+            batch_size=given.batch_size,
+            in_flight=given.max_in_flight,
+            per_second=given.calls_per_second,
+            timeout=given.timeout,
+        )
 
     def _node(self, uris: str) -> EthereumNode:
-        return EthereumNode(
-            uris,
-            Budget(
-                batch_size=settings.ETHEREUM_BATCH_SIZE.integer(os.environ),
-                in_flight=settings.ETHEREUM_MAX_IN_FLIGHT.integer(os.environ),
-                per_second=settings.ETHEREUM_CALLS_PER_SECOND.number(os.environ, least=0.01),
-                timeout=settings.ETHEREUM_TIMEOUT.number(os.environ, least=1) or 60,
-            ),
-            self._clock(),
-        )
+        return EthereumNode(uris, self._budget(), self._clock())
 
     def _clock(self) -> Clock:
         return Clock()
-
-
-@cache
-def _sample_chain() -> str:
-    """Serves the embedded sample chain from this process, once."""
-    from sandbox.ethereum.node import SandboxNode  # noqa: PLC0415 - its recorded answers are not loaded for a real node
-
-    node = SandboxNode()
-    node.start()
-    return node.uri

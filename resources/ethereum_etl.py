@@ -1,6 +1,5 @@
 """ethereum-etl as a resource: its commands, run in its own environment through Dagster Pipes."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,12 +7,12 @@ import dagster as dg
 from dagster_pipes import DagsterPipesError
 
 from core.errors import NodeUnavailable
-from core.settings import home_from
 from resources.clients.ethereum_etl import runner as etl_runner
 from resources.clients.ethereum_etl.environment import etl_command
+from resources.configured import ReadsSettings
 
 
-class EthereumEtlResource(dg.ConfigurableResource):
+class EthereumEtlResource(ReadsSettings, dg.ConfigurableResource):
     """Runs ethereum-etl; what it logs is in the run's log. home: where its environment is, for tests."""
 
     home: str | None = None
@@ -24,7 +23,7 @@ class EthereumEtlResource(dg.ConfigurableResource):
         Raises:
             NodeUnavailable: when one fails, in its words.
         """
-        home = Path(self.home) if self.home else home_from(os.environ)
+        home = Path(self.home) if self.home else self.of_stage().directory
         python = etl_command(home, context.log.info).with_name("python")
         client = dg.PipesSubprocessClient()
         try:

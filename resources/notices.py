@@ -1,6 +1,5 @@
 """Which channels a stage tells of a failed run, and telling them all at once."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -8,21 +7,9 @@ from typing import Protocol
 
 from core.errors import HeadwaterError, SettingError
 from core.secrecy import hidden, keep_settings_secret
-from core.settings import (
-    NOTICE_MAIL_FROM,
-    NOTICE_MAIL_HOST,
-    NOTICE_MAIL_PASSWORD,
-    NOTICE_MAIL_PORT,
-    NOTICE_MAIL_STARTTLS,
-    NOTICE_MAIL_TO,
-    NOTICE_MAIL_USER,
-    NOTICE_TELEGRAM_CHAT,
-    NOTICE_TELEGRAM_TOKEN,
-    NOTICE_TELEGRAM_URL,
-    NOTICE_URL,
-    Setting,
-    stage_from,
-)
+from core.settings.base import revealed
+from core.settings.notices import MailNotices, TelegramNotices, WebhookNotices
+from core.settings.stage import stage_from
 from resources.clients.notices.chat import Telegram, Webhook
 from resources.clients.notices.mail import Mail
 
@@ -44,9 +31,9 @@ def webhook(environ: Mapping[str, str]) -> Channel | None:
     Raises:
         SettingError: when it is no address; without it, since it may be the key alone.
     """
-    url = NOTICE_URL.read(environ)
+    url = revealed(WebhookNotices.read(environ).url)
     if url and not url.startswith(("https://", "http://")):
-        raise SettingError(f"{NOTICE_URL.name} is no web address; it should be like {NOTICE_URL.example}")
+        raise SettingError("NOTICE_URL is no web address; it should be like https://chat.example.com/hooks/...")
     return Webhook(url) if url else None
 
 
@@ -56,13 +43,11 @@ def telegram(environ: Mapping[str, str]) -> Channel | None:
     Raises:
         SettingError: when only a part of it is.
     """
-    if not _any_set(environ, NOTICE_TELEGRAM_TOKEN, NOTICE_TELEGRAM_CHAT):
+    given = TelegramNotices.read(environ)
+    if not (given.token or given.chat):
         return None
-    return Telegram(
-        NOTICE_TELEGRAM_URL.require(environ),
-        NOTICE_TELEGRAM_TOKEN.require(environ),
-        NOTICE_TELEGRAM_CHAT.require(environ),
-    )
+    token, chat = given.require("token", "chat")
+    return Telegram(given.url, token.get_secret_value(), chat)
 
 
 def mail(environ: Mapping[str, str]) -> Channel | None:
@@ -71,18 +56,19 @@ def mail(environ: Mapping[str, str]) -> Channel | None:
     Raises:
         SettingError: when only a part of it is.
     """
-    if not _any_set(environ, NOTICE_MAIL_HOST, NOTICE_MAIL_FROM, NOTICE_MAIL_TO):
+    given = MailNotices.read(environ)
+    if not (given.host or given.sender or given.to):
         return None
-    user = NOTICE_MAIL_USER.read(environ)
+    host, sender, recipients, *_ = given.require("host", "sender", "to", *(("password",) if given.user else ()))
     return Mail(
-        NOTICE_MAIL_HOST.require(environ),
-        NOTICE_MAIL_PORT.integer(environ),
-        NOTICE_MAIL_FROM.require(environ),
-        NOTICE_MAIL_TO.require(environ),
+        host,
+        given.port,
+        sender,
+        recipients,
         f"[{stage_from(environ)}] ",
-        user,
-        NOTICE_MAIL_PASSWORD.require(environ) if user else None,
-        NOTICE_MAIL_STARTTLS.require(environ) == "required",
+        given.user,
+        revealed(given.password) if given.user else None,
+        given.starttls == "required",
     )
 
 
@@ -95,7 +81,7 @@ CHANNELS: dict[str, tuple[Callable[[Mapping[str, str]], Channel | None], ...]] =
 }
 
 
-def tell(text: str, environ: Mapping[str, str] = os.environ, seconds: float = SECONDS) -> list[str]:
+def tell(text: str, environ: Mapping[str, str], seconds: float = SECONDS) -> list[str]:
     """Send the text, without secrets, to each channel of the stage that is set; a sentence for each that failed.
 
     The channels are told at the same time and have ``seconds`` together, so that none keeps another waiting. It raises
@@ -128,7 +114,3 @@ def tell(text: str, environ: Mapping[str, str] = os.environ, seconds: float = SE
     silence = f"no answer within {seconds:g} s"
     found = {channel.__name__: outcomes.get(channel.__name__, silence) for channel in channels}
     return [f"The notice was not sent by {name}: {outcome}" for name, outcome in found.items() if outcome]
-
-
-def _any_set(environ: Mapping[str, str], *settings: Setting) -> bool:
-    return any(setting.read(environ) for setting in settings)

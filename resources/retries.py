@@ -1,6 +1,5 @@
 """Which failures a run tries again, in one place: transient ones, as often as the stage allows."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from core.errors import PermanentError, TransientError
-from core.settings import stage_from
+from core.settings.stage import StageName, stage_from
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,15 @@ RETRIES = {
 
 
 @contextmanager
-def failures_explained() -> Iterator[None]:
+def failures_explained(stage: StageName | None = None) -> Iterator[None]:
     """Turns our errors into Dagster's: a retry for a transient one, a failure without retry for a permanent one.
 
-    Anything else is a bug and passes as it is.
+    Anything else is a bug and passes as it is. stage: the one whose retries count, if not the one in force.
     """
     try:
         yield
     except TransientError as error:
-        retries = RETRIES[stage_from(os.environ)]
+        retries = RETRIES[stage or stage_from()]
         if retries.times == 0:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         raise dg.RetryRequested(max_retries=retries.times, seconds_to_wait=retries.seconds) from error

@@ -6,20 +6,22 @@ from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.ethereum_etl import EthereumEtlResource
 from resources.io_managers.lake import LakeIOManager
+from resources.io_managers.objects import ObjectIOManager
 from resources.io_managers.postgres import PostgresIOManager
 from resources.io_managers.selected import WarehouseIOManager
 from resources.markets import BlockchairResource, CoinGeckoResource
 
 
 def resources_for(stage: str) -> dict[str, Any]:
-    """The resources of a stage, by the keys the assets ask for."""
+    """The resources of a stage, by the keys the assets ask for; the stage given is the one that holds."""
     return {
-        "ethereum": EthereumNodeResource(),
-        "ethereum_etl": EthereumEtlResource(),
-        "lake": LakeIOManager(),
-        "warehouse": WarehouseIOManager(),
-        "postgres": PostgresIOManager(),
-        "coingecko": CoinGeckoResource(),
-        "blockchair": BlockchairResource(),
+        "ethereum": EthereumNodeResource(stage=stage),
+        "ethereum_etl": EthereumEtlResource(stage=stage),
+        "lake": LakeIOManager(stage=stage),
+        "objects": ObjectIOManager(stage=stage),
+        "warehouse": WarehouseIOManager(stage=stage),
+        "postgres": PostgresIOManager(stage=stage),
+        "coingecko": CoinGeckoResource(stage=stage),
+        "blockchair": BlockchairResource(stage=stage),
         "dbt": dbt_resource(),
     }

@@ -5,7 +5,6 @@ that finds the stage before unfinished skips and says so; the sensor starts the 
 """
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -18,7 +17,7 @@ from assets.ethereum.checks import moved_to, still_on_the_chain
 from assets.ethereum.tables import BLOCKS, CONTRACTS, TOKENS, TRACES
 from assets.partitions import ETHEREUM_DAILY
 from core.errors import HeadwaterError
-from core.settings import ETHEREUM_TRACER
+from core.settings.ethereum import Ethereum
 from core.windows import ONE_DAY, parse_day
 from jobs.ethereum import ethereum_aggregates_job, ethereum_export_job, ethereum_load_job
 from resources.ethereum import EthereumNodeResource
@@ -36,7 +35,7 @@ _TRACED = {tuple(key) for table in (TRACES, CONTRACTS, TOKENS) for key in (table
 def _keys(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetKey]:
     """The assets' keys; those that need traces only where the node can trace."""
     keys = sorted({key for asset in assets for key in asset.keys}, key=str)
-    if ETHEREUM_TRACER.require(os.environ) == "off":
+    if Ethereum.read().tracer == "off":
         return [key for key in keys if tuple(key.path) not in _TRACED]
     return keys
 

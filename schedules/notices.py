@@ -1,12 +1,12 @@
 """A notice of each failed run, after its retries, to the channels of the stage."""
 
-import os
 from collections.abc import Mapping
 
 import dagster as dg
 
 from core.clock import Clock
-from core.settings import HEADWATER_URL, stage_from
+from core.settings.base import environment
+from core.settings.stage import Stage
 from resources.notices import tell
 
 # Dagster writes whether it will retry a run just after it has written that the run failed; the sensor may come between.
@@ -23,7 +23,7 @@ def failed_run_sensor(context: dg.RunFailureSensorContext) -> None:
     """One notice for the run; what becomes of the notice changes nothing about the run."""
     if will_be_retried(context.instance, context.dagster_run, Clock()):
         return
-    for failure in tell(notice(context)):
+    for failure in tell(notice(context), environment()):
         context.log.warning(failure)
 
 
@@ -39,17 +39,17 @@ def will_be_retried(instance: dg.DagsterInstance, run: dg.DagsterRun, clock: Clo
 
 def notice(context: dg.RunFailureSensorContext) -> str:
     """What failed and where to look. The first two lines are what the old systems' filters look for."""
-    run, address = context.dagster_run, HEADWATER_URL.read(os.environ)
+    run, stage = context.dagster_run, Stage.read()
     counts = context.instance.get_run_stats(run.run_id)
     lines = [
         f"DAG {run.job_name} failed",
         f"run ID: {run.run_id}",
-        f"stage: {stage_from(os.environ)}",
+        f"stage: {stage.stage}",
         f"partition: {_partition(run.tags)}",
         f"steps: {counts.steps_failed} failed, {counts.steps_succeeded} succeeded",
     ]
-    if address:
-        lines.append(f"{address.rstrip('/')}/runs/{run.run_id}")
+    if stage.url:
+        lines.append(f"{stage.url.rstrip('/')}/runs/{run.run_id}")
     return "\n".join([*lines, *_reasons(context)])
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from core.settings import HOME, SETTINGS
+from core.settings import base
+from core.settings.listing import all_settings
 from resources.clients.ethereum_etl.environment import etl_command
 from resources.ethereum_etl import EthereumEtlResource
 from sandbox.ethereum.node import RecordedChain, SandboxNode
@@ -24,15 +25,16 @@ settings.register_profile("headwater", deadline=None)
 settings.load_profile("headwater")
 
 # What is made once and kept from one run of the tests to the next.
-KEPT = Path(os.environ.get(HOME.name) or Path(__file__).parent.parent / ".headwater")
+KEPT = Path(os.environ.get("HEADWATER_HOME") or Path(__file__).parent.parent / ".headwater")
 SAMPLE_DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
 EMPTY_DAY = date(2024, 1, 5)
 
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch):
-    """No test sees the settings of the shell it was started from."""
-    for setting in SETTINGS:
+    """No test sees the settings of the shell it was started from, or of the `.env` there."""
+    monkeypatch.setattr(base, "DOTENV", Path("/nonexistent/.env"))
+    for setting in all_settings():
         monkeypatch.delenv(setting.name, raising=False)
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
 

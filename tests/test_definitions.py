@@ -10,9 +10,11 @@ import pytest
 from dagster import AssetKey
 
 from assets.ethereum.tables import TABLES
-from core.settings import STAGES
+from core.settings.lake import Lake
+from core.settings.stage import STAGES
+from core.settings.warehouse import Warehouse
 from definitions import defs
-from resources.kinds import with_kinds_of_stage
+from resources.kinds import with_kinds_of
 from resources.stages import resources_for
 
 ROOT = Path(__file__).parents[1]
@@ -52,9 +54,9 @@ def test_kinds_are_of_the_lake_and_the_warehouse_there_are(monkeypatch):
     declared = dg.AssetSpec("any", kinds={"dbt", "duckdb", "s3"})
     monkeypatch.setenv("WAREHOUSE", "redshift")
     monkeypatch.setenv("LAKE_FORMAT", "csv")
-    assert with_kinds_of_stage(declared).kinds == {"dbt", "redshift", "csv"}
+    assert with_kinds_of(Lake.read(), Warehouse.read())(declared).kinds == {"dbt", "redshift", "csv"}
     monkeypatch.setenv("LAKE_URI", "s3://bucket/prefix")
-    assert with_kinds_of_stage(declared).kinds == {"dbt", "redshift", "s3"}
+    assert with_kinds_of(Lake.read(), Warehouse.read())(declared).kinds == {"dbt", "redshift", "s3"}
 
 
 def test_every_stage_has_the_same_resource_keys():

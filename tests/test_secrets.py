@@ -17,7 +17,7 @@ import psutil
 import psycopg
 import pytest
 
-from core.settings import SETTINGS
+from core.settings.listing import all_settings
 from sandbox.markets.sample import sample
 from sandbox.markets.server import MarketServer
 from tests.standins.echo import EchoServer
@@ -30,7 +30,7 @@ DAY = "2024-01-03"
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("secrets")]
 
 # One for each secret setting, and for what else must not be seen. All begin alike, so that a part of one is found too.
-PLANTED = {setting.name: f"planted{index:02}qwertz" for index, setting in enumerate(SETTINGS) if setting.secret}
+PLANTED = {setting.name: f"planted{index:02}qwertz" for index, setting in enumerate(all_settings()) if setting.secret}
 PLANTED |= {"AWS_SECRET_ACCESS_KEY": "planted90qwertz", "DAGSTER_POSTGRES_PASSWORD": "planted91qwertz"}
 PLANTED |= {"WRONG": "planted92qwertz", "USER": "planted93qwertz"}
 MARK = b"planted"
@@ -135,7 +135,7 @@ def everything(node_uri, s3_endpoint, redshift_standin, tmp_path_factory):
                 "AWS_DEFAULT_REGION": "us-east-1",
                 "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": PLANTED["AWS_SECRET_ACCESS_KEY"],
-                **{name: PLANTED[name] for name in PLANTED if name in {s.name for s in SETTINGS}},
+                **{name: PLANTED[name] for name in PLANTED if name in {s.name for s in all_settings()}},
                 "ETHEREUM_PROVIDER_URI": _node(node_uri.removeprefix("http://")),
                 "ETHEREUM_PROVIDER_URI_ARCHIVAL": _node(
                     node_uri.removeprefix("http://"), "ETHEREUM_PROVIDER_URI_ARCHIVAL"

@@ -1,22 +1,27 @@
 """DuckDB as the warehouse: a file of this machine, or in memory for tests."""
 
-import os
-
 import dagster as dg
 
-from core.settings import warehouse_file_from
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
+from resources.configured import ReadsSettings
 from resources.io_managers.warehouse import WarehouseReadsAndWrites
 
 
-class DuckDbIOManager(WarehouseReadsAndWrites, dg.ConfigurableIOManager):
+class DuckDbIOManager(ReadsSettings, WarehouseReadsAndWrites, dg.ConfigurableIOManager):
     """Tables in ``$HEADWATER_HOME/warehouse.duckdb``."""
 
     path: str | None = None
 
     def warehouse(self) -> DuckDbWarehouse:
         """The plain client."""
-        return DuckDbWarehouse(self.path or str(warehouse_file_from(os.environ)))
+        return DuckDbWarehouse(self._path())
+
+    def in_force(self) -> dict[str, str]:
+        """Where the file is."""
+        return {"Warehouse": f"duckdb, embedded: {self._path()}"}
+
+    def _path(self) -> str:
+        return self.path or str(self.of_stage().warehouse_file)
 
 
 class InMemoryWarehouseIOManager(WarehouseReadsAndWrites, dg.IOManager):

@@ -1,6 +1,5 @@
 """The lake as an IO manager: publishes spooled days, and hands days on in the form an asset asks for."""
 
-import os
 import time
 from typing import Any
 
@@ -8,11 +7,12 @@ import dagster as dg
 
 from core.frames import FRAME_TYPES, from_arrow, spooled
 from core.manifest import Manifest
-from core.settings import LAKE_FORMAT, LAKE_KMS_KEY, lake_uri_from
+from core.settings import lake as lake_settings
 from core.spool import SpooledTable
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.object_store import MemoryObjectStore
 from resources.clients.lake.store_of_uri import store_for
+from resources.configured import ReadsSettings
 from resources.descriptions import link, receipt, report
 from resources.io_managers.addresses import partitions_of, table_of
 from resources.retries import failures_explained
@@ -52,7 +52,7 @@ def _files(lake: Lake, manifest: Manifest) -> dict[str, Any]:
     return {"file": link(lake.store.uri(manifest.files[0].key))}
 
 
-class LakeIOManager(_LakeReadsAndWrites, dg.ConfigurableIOManager):
+class LakeIOManager(ReadsSettings, _LakeReadsAndWrites, dg.ConfigurableIOManager):
     """Partitions of tables under ``LAKE_URI``, laid out as ``LAKE_FORMAT`` says.
 
     An asset returns a ``SpooledTable``, or a pyarrow, pandas or polars frame with the rows of its partitions.
@@ -61,11 +61,20 @@ class LakeIOManager(_LakeReadsAndWrites, dg.ConfigurableIOManager):
 
     uri: str | None = None
     format: str | None = None
+    kms_key: str | None = None
 
     def lake(self) -> Lake:
         """The plain client."""
-        store = store_for(self.uri or lake_uri_from(os.environ), LAKE_KMS_KEY.read(os.environ))
-        return Lake(store, self.format or LAKE_FORMAT.require(os.environ))
+        given = self._settings()
+        return Lake(store_for(given.root(self.of_stage()), given.kms_key), given.format)
+
+    def in_force(self) -> dict[str, str]:
+        """Where the lake is, and in which format."""
+        given = self._settings()
+        return {"Lake": f"{given.root(self.of_stage())}, {given.format}"}
+
+    def _settings(self) -> lake_settings.Lake:
+        return self.settings(lake_settings.Lake, uri=self.uri, format=self.format, kms_key=self.kms_key)
 
 
 class InMemoryLakeIOManager(_LakeReadsAndWrites, dg.IOManager):

@@ -1,16 +1,16 @@
 """Single objects of the lake as an IO manager: one by its declared key, the newest under a second key, too."""
 
-import os
 import time
 from typing import Any
 
 import dagster as dg
 
 from core.partitions import PartitionAddress
-from core.settings import LAKE_KMS_KEY, lake_uri_from
+from core.settings import lake as lake_settings
 from resources.clients.lake.object_store import MemoryObjectStore
 from resources.clients.lake.objects import PublishedObjects
 from resources.clients.lake.store_of_uri import store_for
+from resources.configured import ReadsSettings
 from resources.descriptions import link
 from resources.io_managers.addresses import Context, object_of, partitions_of
 from resources.retries import failures_explained
@@ -61,7 +61,7 @@ def _partition_of(context: Context) -> PartitionAddress | None:
     return partitions[0]
 
 
-class ObjectIOManager(_ObjectReadsAndWrites, dg.ConfigurableIOManager):
+class ObjectIOManager(ReadsSettings, _ObjectReadsAndWrites, dg.ConfigurableIOManager):
     """Declared objects under ``LAKE_URI``.
 
     An asset returns bytes, text, the ``Path`` of a local file, or a dict or list that becomes JSON. An input annotated
@@ -73,8 +73,8 @@ class ObjectIOManager(_ObjectReadsAndWrites, dg.ConfigurableIOManager):
 
     def objects(self) -> PublishedObjects:
         """The plain client."""
-        store = store_for(self.uri or lake_uri_from(os.environ), LAKE_KMS_KEY.read(os.environ))
-        return PublishedObjects(store, self.acls)
+        given = self.settings(lake_settings.Lake, uri=self.uri)
+        return PublishedObjects(store_for(given.root(self.of_stage()), given.kms_key), self.acls)
 
 
 class InMemoryObjectIOManager(_ObjectReadsAndWrites, dg.IOManager):

@@ -1,6 +1,5 @@
 """PostgreSQL as an IO manager: merges what sources deliver, replaces a window of days, and reads one back."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,23 +9,23 @@ from typing import Any
 import dagster as dg
 import pyarrow.compute as pc
 
-from core import settings
 from core.clock import Clock
 from core.errors import HeadwaterError
 from core.frames import FRAME_TYPES, from_arrow, to_arrow
 from core.ingest import INGEST_LOG
 from core.merging import Batch, Deliveries, Merged
+from core.settings import postgres as postgres_settings
 from core.tables import Table
 from core.windows import DayWindow, windows
-from resources.clients.postgres.connection import PostgresAddress
 from resources.clients.postgres.database import Postgres
-from resources.clients.postgres.embedded import embedded_postgres
+from resources.configured import ReadsSettings
 from resources.descriptions import receipt, report
 from resources.io_managers.addresses import days_of, table_of
+from resources.postgres import postgres_address, postgres_in_force
 from resources.retries import failures_explained
 
 
-class PostgresIOManager(dg.ConfigurableIOManager):
+class PostgresIOManager(ReadsSettings, dg.ConfigurableIOManager):
     """Tables of the PostgreSQL behind ``POSTGRES_HOST``, locally of the embedded one when that is not set.
 
     An asset returns a ``Batch`` or ``Deliveries`` for a table with a merge rule, or a frame with the rows of its
@@ -34,9 +33,20 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     table's address, ``schema.table``. Nothing here is of one room.
     """
 
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+
     def postgres(self) -> Postgres:
         """The plain client."""
-        return Postgres(postgres_address())
+        return Postgres(postgres_address(self._settings(), self.of_stage()))
+
+    def in_force(self) -> dict[str, str]:
+        """Where the database is; no password."""
+        return {"PostgreSQL": postgres_in_force(self._settings(), self.of_stage())}
+
+    def _settings(self) -> postgres_settings.Postgres:
+        return self.settings(postgres_settings.Postgres, host=self.host, port=self.port, database=self.database)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         table = table_of(context)
@@ -80,29 +90,6 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         with failures_explained():
             window = windows(days_of(context))[0] if context.has_asset_partitions else None
             return from_arrow(self.postgres().read(table, window), wanted)
-
-
-def postgres_address() -> PostgresAddress:
-    """Where the database is: ``POSTGRES_HOST``, locally the embedded server when that is not set.
-
-    Raises:
-        SettingError: naming what is missing.
-    """
-    environ = os.environ
-    host = settings.POSTGRES_HOST.read(environ)
-    if host is None and settings.stage_from(environ) == "local":
-        return embedded_postgres(settings.home_from(environ))
-    dbt_user = settings.POSTGRES_DBT_USER.read(environ)
-    return PostgresAddress(
-        host=settings.POSTGRES_HOST.require(environ),
-        port=settings.POSTGRES_PORT.integer(environ),
-        database=settings.POSTGRES_DATABASE.require(environ),
-        user=settings.POSTGRES_USER.require(environ),
-        password=settings.POSTGRES_PASSWORD.require(environ),
-        sslmode=settings.POSTGRES_SSLMODE.require(environ),
-        dbt_user=dbt_user,
-        dbt_password=settings.POSTGRES_DBT_PASSWORD.require(environ) if dbt_user else None,
-    )
 
 
 @contextmanager

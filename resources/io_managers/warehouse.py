@@ -1,6 +1,5 @@
 """What every warehouse does as an IO manager: replaces a window of days, and reads one back."""
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +11,9 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core import settings
 from core.errors import LoadRejected, PermanentError
 from core.frames import FRAME_TYPES, from_arrow, to_arrow
+from core.settings import warehouse as warehouse_settings
 from core.sql.grants import Roles
 from core.sql.replacing import Part
 from core.tables import Table
@@ -170,10 +169,10 @@ def _of_part(rows: pa.Table, part: Part) -> pa.Table:
     return rows
 
 
-def roles() -> Roles:
+def roles(given: warehouse_settings.Warehouse) -> Roles:
     """Who is granted what when tables are made."""
     return Roles(
-        loader=settings.WAREHOUSE_LOADER_ROLE.read(os.environ),
-        dbt=settings.WAREHOUSE_DBT_ROLE.read(os.environ),
-        reader=settings.WAREHOUSE_READER_ROLE.read(os.environ),
+        loader=given.loader_role,
+        dbt=given.dbt_role,
+        reader=given.reader_role,
     )

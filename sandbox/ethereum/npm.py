@@ -1,9 +1,10 @@
 """Packages from the npm registry, installed into a folder of our own (nothing global)."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
+
+from core.settings.stage import Stage
 
 
 class NpmError(RuntimeError):
@@ -12,7 +13,7 @@ class NpmError(RuntimeError):
 
 def default_cache() -> Path:
     """`$HEADWATER_HOME/npm`; HEADWATER_HOME defaults to `.headwater` in the current folder."""
-    return Path(os.environ.get("HEADWATER_HOME", ".headwater")) / "npm"
+    return Stage.read().directory / "npm"
 
 
 def install(package: str, version: str, cache: Path | None = None) -> Path:

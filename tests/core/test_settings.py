@@ -2,10 +2,18 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from core import settings
 from core.errors import SettingError
-from core.settings import SETTINGS, Setting, lake_uri_from, stage_from
+from core.settings import base
+from core.settings.base import Settings, Text, environment, setting, together
+from core.settings.blockchair import Blockchair
+from core.settings.ethereum import Ethereum
+from core.settings.lake import Lake
+from core.settings.listing import MODELS, all_settings
+from core.settings.notices import MailNotices
+from core.settings.postgres import Postgres
+from core.settings.stage import Stage, stage_from
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,30 +26,128 @@ def test_stages_are_listed_when_one_is_wrong():
 
 def test_a_missing_setting_is_one_sentence_with_an_example():
     with pytest.raises(SettingError, match=r"LAKE_URI is not set: .* For example LAKE_URI=s3://"):
-        lake_uri_from({"HEADWATER_STAGE": "prod"})
+        Lake.read({}).root(Stage.read({"HEADWATER_STAGE": "prod"}))
 
 
-@pytest.mark.parametrize("value", ["abc", "-1", "0.5", "nan"])
+@pytest.mark.parametrize(
+    "value", ["abc", "-1", "0.5", "nan", "inf", "99999999", "1" + "0" * 400, "1e2", "1_0", "٣", " 5", "0"]
+)
 def test_numbers_are_checked(value):
-    with pytest.raises(SettingError, match="ETHEREUM_BATCH_SIZE"):
-        settings.ETHEREUM_BATCH_SIZE.integer({"ETHEREUM_BATCH_SIZE": value})
+    with pytest.raises(SettingError, match="ETHEREUM_BATCH_SIZE") as error:
+        Ethereum.read({"ETHEREUM_BATCH_SIZE": value})
+    said = str(error.value)
+    assert said.endswith(": expected a whole number from 1 to 1,000, such as 50.")
+    assert len(said) < 200
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e400", "0", "3601", "9" * 400])
+def test_seconds_are_finite(value):
+    with pytest.raises(SettingError, match=r"ETHEREUM_TIMEOUT=.*: expected a number from 1 to 3,600, such as 60\."):
+        Ethereum.read({"ETHEREUM_TIMEOUT": value})
+
+
+@pytest.mark.parametrize(("model", "name"), [(Postgres, "POSTGRES_PORT"), (MailNotices, "NOTICE_MAIL_PORT")])
+@pytest.mark.parametrize("value", ["0", "65536", "99999999", "http", "-1", "1.5"])
+def test_a_port_is_a_port(model, name, value):
+    with pytest.raises(SettingError, match=f"{name}='{value}': expected a whole number from 1 to 65,535, such as"):
+        model.read({name: value})
+    assert model.read({name: "65535"}).port == 65535
+
+
+def test_least_and_most_are_included():
+    assert Blockchair.read({"BLOCKCHAIR_TRANSACTIONS": "0"}).transactions == 0
+    assert Blockchair.read({"BLOCKCHAIR_CALLS_PER_MINUTE": "0.01"}).calls_per_minute == 0.01
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\x00b", "a\x1b[31m", "\ud800", "x" * 5000, "a\u2028b"])
+def test_text_is_one_line_of_sensible_length(value):
+    with pytest.raises(SettingError, match=r"POSTGRES_HOST=.*: expected at most 4,096 characters and none of control"):
+        Postgres.read({"POSTGRES_HOST": value})
+
+
+def test_a_wrong_secret_is_not_shown():
+    with pytest.raises(SettingError) as error:
+        Postgres.read({"POSTGRES_PASSWORD": "planted\nqwertz"})
+    assert "POSTGRES_PASSWORD (not shown, it is secret): expected" in str(error.value)
+    shown, chain = "", error.value
+    while chain:
+        shown, chain = shown + str(chain), chain.__cause__ or chain.__context__
+    assert "planted" not in shown
+    assert "planted" not in repr(Postgres.read({"POSTGRES_PASSWORD": "planted"}))
+
+
+def test_all_that_is_wrong_or_missing_is_said_at_once():
+    with pytest.raises(SettingError) as error:
+        together(
+            lambda: Postgres.read({"POSTGRES_PORT": "0", "POSTGRES_SSLMODE": "yes"}),
+            lambda: Postgres.read({}).require("host", "user", "password"),
+            lambda: Lake.read({"LAKE_FORMAT": "orc"}),
+        )
+    assert [re.split("[= ]", line)[0] for line in str(error.value).splitlines()] == [
+        "POSTGRES_PORT", "POSTGRES_SSLMODE", "POSTGRES_HOST", "POSTGRES_USER", "POSTGRES_PASSWORD", "LAKE_FORMAT",
+    ]  # fmt: skip
 
 
 def test_empty_means_not_set():
-    assert Setting("X", "What.", "1", "7").read({"X": ""}) == "7"
+    class Any(Settings):
+        x: Text = setting("X", "What.", "1", "7")
+
+    assert Any.read({"X": ""}).x == "7"
+
+
+def test_an_override_stands_in_for_the_setting_and_is_checked_as_it():
+    assert Ethereum.read({"ETHEREUM_TRACER": "off"}, tracer="geth", verify=None).tracer == "geth"
+    with pytest.raises(SettingError, match="ETHEREUM_TRACER='jaeger': expected one of parity, geth, off"):
+        Ethereum.read({}, tracer="jaeger")
+
+
+def test_models_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Lake.read({}).format = "csv"
+
+
+def test_a_file_in_the_working_directory_is_read_and_the_environment_wins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(base, "DOTENV", Path(".env"))
+    assert Lake.read().uri is None
+    (tmp_path / ".env").write_text("# mine\nexport LAKE_URI='s3://here/lake'\nLAKE_FORMAT=csv\nLAKE_KMS_KEY=alias/x\n")
+    monkeypatch.setenv("LAKE_FORMAT", "parquet")
+    monkeypatch.setenv("LAKE_KMS_KEY", "")
+    found = Lake.read()
+    assert (found.uri, found.format, found.kms_key) == ("s3://here/lake", "parquet", None)
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "DOTENV", tmp_path / ".env")
+    (tmp_path / ".env").write_bytes(b"LAKE_URI=\xff\n")
+    with pytest.raises(SettingError, match=r"\.env cannot be read .* expected lines like"):
+        environment()
+
+
+def test_no_setting_is_declared_twice():
+    names = [entry.name for entry in all_settings()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_example_is_one(model):
+    for entry in all_settings():
+        model.read({entry.name: entry.example})
+        if entry.default:
+            model.read({entry.name: entry.default})
 
 
 def test_env_example_and_docs_name_every_setting_and_no_other():
-    names = {setting.name for setting in SETTINGS}
+    names = {entry.name for entry in all_settings()}
     examples = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert examples == {setting.name: setting.example for setting in SETTINGS}
+    assert examples == {entry.name: entry.example for entry in all_settings()}
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
     assert documented == names
 
 
 def test_docs_describe_settings_as_declared():
     text = (ROOT / "docs/settings.md").read_text()
-    for setting in SETTINGS:
-        default = f"`{setting.default}`" if setting.default else "–"
-        row = f"| `{setting.name}` | {setting.description} | {default} | `{setting.example}` |"
+    for entry in all_settings():
+        default = f"`{entry.default}`" if entry.default else "–"
+        row = f"| `{entry.name}` | {entry.description} | {default} | `{entry.example}` |"
         assert row in text, f"docs/settings.md lacks the row:\n{row}"

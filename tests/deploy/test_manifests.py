@@ -23,7 +23,7 @@ from dagster_k8s.models import k8s_model_from_dict
 from kubernetes import client as kubernetes
 from moto import mock_aws
 
-from core.settings import SETTINGS
+from core.settings.listing import all_settings
 from tests.standins.postgres_tcp import tcp_postgres
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ ACCOUNT = {
     **dict.fromkeys(("NOTICE_TELEGRAM_CHAT", *(f"NOTICE_MAIL_{part}" for part in ("HOST", "USER", "FROM", "TO"))), ""),
     "HEADWATER_URL": "https://headwater.example.com",
 }
-SECRETS = {setting.name for setting in SETTINGS if setting.secret}
+SECRETS = {setting.name for setting in all_settings() if setting.secret}
 # What deployments set besides the product's own settings.
 DEPLOYMENT = {
     *("DAGSTER_HOME", "DAGSTER_COMPUTE_LOGS", "DAGSTER_COMPUTE_LOGS_BUCKET", "HEADWATER_CODE_HOST", "AWS_REGION"),
@@ -57,7 +57,7 @@ def _document(path):
 
 
 def _known(name):
-    return name in {setting.name for setting in SETTINGS} | DEPLOYMENT
+    return name in {setting.name for setting in all_settings()} | DEPLOYMENT
 
 
 @pytest.mark.parametrize("path", DAGSTER_FILES, ids=lambda path: path.parent.name)
@@ -126,8 +126,8 @@ def test_secrets_are_references_and_names_are_settings(name):
         assert image == ACCOUNT["HEADWATER_IMAGE"]
 
 
-NOTICES = {setting.name for setting in SETTINGS if setting.name.startswith("NOTICE_")}
-DEFAULTED = {setting.name for setting in SETTINGS if setting.default}
+NOTICES = {setting.name for setting in all_settings() if setting.name.startswith("NOTICE_")}
+DEFAULTED = {setting.name for setting in all_settings() if setting.default}
 
 
 def test_each_deployment_can_be_told_of_every_channel():

@@ -112,7 +112,7 @@ def test_all_that_hang_hang_together(rooms):
         ("mail", {"NOTICE_MAIL_PORT": "smtp"}, "NOTICE_MAIL_PORT='smtp'"),
         ("mail", {"NOTICE_MAIL_STARTTLS": "no"}, "expected one of required, offered"),
         ("mail", {"NOTICE_MAIL_USER": "headwater"}, "NOTICE_MAIL_PASSWORD is not set"),
-        ("mail", {"NOTICE_MAIL_FROM": "a@example.com\nBcc: b@example.com"}, "ValueError"),
+        ("mail", {"NOTICE_MAIL_FROM": "a@example.com\nBcc: b@example.com"}, "NOTICE_MAIL_FROM='a@example.com\\nBcc"),
         ("webhook", {"NOTICE_URL": f"hooks.example.com/{HOOK}"}, "NOTICE_URL is no web address"),
         ("webhook", {"NOTICE_URL": f"http://[{HOOK}"}, "LocationParseError"),
     ],

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.clock import Clock
 from core.errors import JobFailed, JobInterrupted, PermanentError, TransientError
-from core.settings import SETTINGS
+from core.settings.listing import all_settings
 
 # Characters of JSON. Batch takes a longer override and fails the job afterwards, when it hands it to ECS.
 LONGEST_OVERRIDES = 8192
@@ -86,7 +86,7 @@ def check_request(request: Mapping[str, Any], environ: Mapping[str, str]) -> Non
         )
     text = json.dumps(request)
     overridden = {entry["name"] for entry in request.get("containerOverrides", {}).get("environment", ())}
-    for setting in SETTINGS:
+    for setting in all_settings():
         value = environ.get(setting.name)
         if setting.secret and (setting.name in overridden or (value and json.dumps(value)[1:-1] in text)):
             raise PermanentError(

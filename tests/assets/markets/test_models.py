@@ -14,7 +14,7 @@ import pytest
 from assets.dbt.assets import markets_dimensions, markets_network, markets_prices
 from core.errors import SettingError
 from resources.dbt import PROJECT_DIR
-from resources.io_managers.postgres import postgres_address
+from resources.io_managers.postgres import PostgresIOManager
 from sandbox.markets.server import Fault
 from sandbox.markets.world import Figures
 from tests.assets.markets.conftest import CHAINS
@@ -157,7 +157,7 @@ def test_prices_go_on_without_chains_and_chains_are_repaired_later(markets):
 def test_a_missing_password_fails_early_and_by_name(database, monkeypatch):
     monkeypatch.delenv("POSTGRES_DBT_PASSWORD")
     with pytest.raises(SettingError, match="POSTGRES_DBT_PASSWORD is not set"):
-        postgres_address()
+        PostgresIOManager().postgres()
     dbt = str(Path(sys.executable).with_name("dbt"))
     done = subprocess.run(
         [dbt, "debug", "--target", "postgres", "--profiles-dir", str(PROJECT_DIR)],

@@ -6,7 +6,6 @@ import dagster as dg
 import pytest
 
 from assets.ethereum.tables import ERC1155_TRANSFERS, LOGS, TABLES
-from core import settings as declared
 from resources.ethereum import EthereumNodeResource
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.standins.faulty_node import FaultyNode, error
@@ -113,7 +112,7 @@ def test_a_tracer_of_which_it_loses_half_is_refused(tmp_path, node_uri, ethereum
 
 
 def test_an_unknown_engine_is_named(tmp_path, node_uri, monkeypatch):
-    monkeypatch.setenv(declared.ETHEREUM_ENGINE.name, "etl")
+    monkeypatch.setenv("ETHEREUM_ENGINE", "etl")
     result = Graph(tmp_path, node_uri).run('key:"lake/ethereum/blocks"', SAMPLE_DAYS[0], expect_success=False)
     (said,) = failures(result)
     assert "ETHEREUM_ENGINE" in said

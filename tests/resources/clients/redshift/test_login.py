@@ -7,8 +7,10 @@ import pytest
 from botocore.stub import Stubber
 
 from core.errors import SettingError, TransientError
+from core.settings.redshift import Redshift
 from resources.clients.redshift.login import login_from_cluster, login_from_secret, login_from_workgroup
-from resources.io_managers.redshift import RedshiftIOManager, redshift_address
+from resources.io_managers.redshift import RedshiftIOManager
+from resources.redshift import redshift_address
 
 
 @pytest.fixture
@@ -142,8 +144,8 @@ def test_refusals_are_told_from_trouble(code, kind):
 
 def test_a_workgroup_is_serverless(aws, redshift, monkeypatch):
     monkeypatch.setenv("REDSHIFT_WORKGROUP", "headwater")
-    assert redshift_address().serverless
+    assert redshift_address(Redshift.read()).serverless
     monkeypatch.delenv("REDSHIFT_WORKGROUP")
     monkeypatch.setenv("REDSHIFT_PASSWORD", redshift.password)
     monkeypatch.setenv("REDSHIFT_USER", redshift.user)
-    assert not redshift_address().serverless
+    assert not redshift_address(Redshift.read()).serverless

@@ -1,0 +1,1 @@
+"""Every setting, declared once: one module of frozen models for each system."""

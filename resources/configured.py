@@ -1,0 +1,44 @@
+"""What every resource does with settings: take the environment in once, when a run sets it up."""
+
+from typing import Any, Self, TypeVar
+
+import dagster as dg
+from pydantic import BaseModel, Field, PrivateAttr
+
+from core.settings.base import Settings, environment
+from core.settings.stage import Stage
+
+Model = TypeVar("Model", bound=Settings)
+
+
+class ReadsSettings(BaseModel):
+    """For a resource: its settings as they were when the run set it up, or when they were first asked for.
+
+    A field that is set, by a test or in the Launchpad, stands in for the setting of its name, and is checked as that.
+    """
+
+    stage: str | None = Field(default=None, description="Instead of HEADWATER_STAGE.")
+    _environ: dict[str, str] | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Take the environment in, before anything asks."""
+        self._environ = environment()
+
+    def sharing(self, other: "ReadsSettings") -> Self:
+        """This resource with what the other one took in."""
+        self._environ = other._environ
+        return self
+
+    def settings(self, model: type[Model], **overrides: Any) -> Model:
+        """A system's settings. overrides: by field, where not None.
+
+        Raises:
+            SettingError: with a sentence for each that is wrong.
+        """
+        if self._environ is None:
+            self._environ = environment()
+        return model.read(self._environ, **overrides)
+
+    def of_stage(self) -> Stage:
+        """The stage and its directory."""
+        return self.settings(Stage, stage=self.stage)
