@@ -40,8 +40,8 @@ class DuckDbWarehouse:
         return self
 
     def dbt_environment(self) -> dict[str, str]:
-        """dbt is told the file's path with each command, and nothing by the environment."""
-        return {}
+        """What ``dbt_project/profiles.yml`` reads for this file."""
+        return {"DUCKDB_PATH": self.path}
 
     def grant(self, *tables: Table) -> None:
         """A file has no roles; here so that every engine migrates alike."""

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from assets.partitions import ETHEREUM_DAILY
+from assets.ethereum.partitions import DAILY
 from core.errors import SettingError
 from core.windows import DayWindow
 from resources.io_managers.selected import ENGINES, WarehouseIOManager
@@ -45,15 +45,13 @@ def _materialize(manager, make, asked, *days):
     """Loads what ``make`` returns for the days, and hands it on as ``asked``; what arrived, and the run's result."""
     seen = []
 
-    @dg.asset(
-        key=ITEMS.warehouse_key, io_manager_key="warehouse", partitions_def=ETHEREUM_DAILY, backfill_policy=RANGES
-    )
+    @dg.asset(key=ITEMS.warehouse_key, io_manager_key="warehouse", partitions_def=DAILY, backfill_policy=RANGES)
     def loaded(context: dg.AssetExecutionContext):
         return make([date.fromisoformat(key) for key in context.partition_keys])
 
     @dg.asset(
         ins={"rows": dg.AssetIn(ITEMS.warehouse_key, input_manager_key="warehouse")},
-        partitions_def=ETHEREUM_DAILY,
+        partitions_def=DAILY,
         backfill_policy=RANGES,
     )
     def downstream(rows: asked) -> None:
