@@ -19,3 +19,5 @@ class Room:
     sensors: Sequence[Any]
     # Those that dbt's models may read as sources.
     tables: Sequence[Table]
+    # Those of them that get rows every day; `dbt source freshness` warns after 26 hours and fails after 50.
+    fetched_daily: Sequence[Table] = ()

@@ -13,7 +13,7 @@ from assets.markets.assets import MARKETS_ASSETS
 from assets.markets.checks import CHECKS
 from assets.markets.models import MODELS, markets_chains, markets_network
 from assets.markets.partitions import DAILY
-from assets.markets.tables import BLOCKS, MARKET_DAILY, TABLES, TX_DAILY_AGGREGATE
+from assets.markets.tables import BLOCKS, GLOBAL_DAILY, MARKET_DAILY, TABLES, TX_DAILY_AGGREGATE
 from assets.markets.tracked import chains
 from assets.room import Room
 from core.windows import ONE_DAY
@@ -122,4 +122,5 @@ ROOM = Room(
     schedules=SCHEDULES,
     sensors=SENSORS,
     tables=TABLES,
+    fetched_daily=(MARKET_DAILY, GLOBAL_DAILY, BLOCKS, TX_DAILY_AGGREGATE),
 )
