@@ -14,7 +14,7 @@ FROM ?= 2024-01-02
 TO ?= 2024-01-04
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-markets test dev check format backfill bench lock clean
+.PHONY: help sources setup run run-markets test dev check format backfill bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ test: .venv/.ready-dev ## Run the tests
 
 bench: setup ## Measure the budgets beside ethereum-etl and cryo (BENCH="--blocks 300" for a short run)
 	@$(BIN)/python -m benchmarks.run $(BENCH)
+
+sources: ## Write dbt's sources from the declared tables
+	$(BIN)/python -m commands.sources
 
 format: .venv/.ready-dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@ again and again. It prints the seconds that each of these builds took, dbt's sta
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import duckdb
 from assets.ethereum.tables import BLOCKS, RECEIPTS, TABLES, TOKEN_TRANSFERS, TRANSACTIONS, WITHDRAWALS
 from benchmarks.synthetic import DAY
 from core.tables import Table
+from core.windows import ONE_DAY
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.local_store import LocalObjectStore
@@ -71,20 +73,13 @@ def build(warehouse: DuckDbWarehouse, scratch: Path, full: bool = False) -> floa
     Raises:
         RuntimeError: quoting dbt.
     """
-    variables = {"warehouse_path": warehouse.path}
-    if not full:
-        variables |= {"start_date": str(DAY), "end_date": str(DAY)}
     target = scratch / "target"
     words = [str(Path(sys.executable).with_name("dbt")), "build", "--select", "tag:ethereum", "--quiet"]
     words += ["--project-dir", ".", "--profiles-dir", ".", "--target", "duckdb", "--target-path", str(target)]
-    words += [
-        "--log-path",
-        str(scratch / "logs"),
-        "--vars",
-        json.dumps(variables),
-        *(["--full-refresh"] if full else []),
-    ]
-    done = subprocess.run(words, cwd=ROOT / "dbt_project", capture_output=True, text=True, check=False)
+    words += ["--log-path", str(scratch / "logs")]
+    words += ["--full-refresh"] if full else ["--event-time-start", str(DAY), "--event-time-end", str(DAY + ONE_DAY)]
+    environment = {**os.environ, **warehouse.dbt_environment()}
+    done = subprocess.run(words, cwd=ROOT / "dbt_project", env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"dbt build failed: {done.stdout[-2000:]}")
     return json.loads((target / "run_results.json").read_text())["elapsed_time"]

@@ -16,7 +16,7 @@ from core.settings.stage import Stage
 from core.windows import DayWindow, parse_day
 from resources.io_managers.selected import WarehouseIOManager
 
-# Days exported in one run, as in a backfill: EXPORTS in assets/partitions.py.
+# Days exported in one run, as in a backfill: EXPORTS in assets/conventions.py.
 EXPORT_DAYS = 7
 STAGES = (
     ("Exporting", "ethereum_export_job", EXPORT_DAYS),

@@ -1,13 +1,13 @@
 """The old four DAGs as jobs: export, load, increment aggregates, and the manual full refresh; and the migration."""
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
-from assets.dbt.assets import MANIFEST, TRANSLATOR, ethereum_aggregates
-from assets.dbt.build import build_arguments, connection_settings
+from assets.dbt.build import rebuild
 from assets.ethereum.assets import LAKE_ASSETS, WAREHOUSE_ASSETS, WAREHOUSE_POOL
 from assets.ethereum.chain_state import chain
+from assets.ethereum.models import TRANSLATOR, ethereum_aggregates
 from assets.ethereum.tables import TABLES
+from resources.dbt import Dbt
 from resources.io_managers.selected import WarehouseIOManager
 from resources.retries import failures_explained
 
@@ -32,16 +32,13 @@ ethereum_aggregates_job = dg.define_asset_job(
 
 @dg.op(pool=WAREHOUSE_POOL)
 def rebuild_aggregates(
-    context: dg.OpExecutionContext, dbt: DbtCliResource, warehouse: dg.ResourceParam[WarehouseIOManager]
+    context: dg.OpExecutionContext, dbt: Dbt, warehouse: dg.ResourceParam[WarehouseIOManager]
 ) -> None:
     """Rebuild every aggregate from all days in the warehouse; each table is swapped in when it is complete."""
     with failures_explained():
         client = warehouse.warehouse()
         client.migrate(*TABLES)
-        label = f"headwater dbt run={context.run_id}"
-        arguments = [*build_arguments(client, None, full_refresh=True, label=label), "--select", "tag:ethereum"]
-        with client.exclusive(), connection_settings(client):
-            dbt.cli(arguments, manifest=MANIFEST, dagster_dbt_translator=TRANSLATOR, context=context).wait()
+        rebuild(context, dbt, client, TRANSLATOR)
 
 
 @dg.job(description="Rebuild all aggregates from scratch. Started by hand: needed after a model's SQL changed.")

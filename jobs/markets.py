@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from assets.dbt.assets import markets_chains, markets_dimensions, markets_network, markets_prices
 from assets.markets.assets import CHAIN_DAILY, COINGECKO_DAILY, chain_stats, coin_list, market_snapshot
+from assets.markets.models import markets_chains, markets_dimensions, markets_network, markets_prices
 
 markets_prices_job = dg.define_asset_job(
     "markets_prices_job",

@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from assets.dbt.assets import ethereum_aggregates
 from assets.ethereum.assets import LAKE_ASSETS, WAREHOUSE_ASSETS
-from assets.ethereum.chain_state import CHAIN_KEY
-from assets.ethereum.checks import moved_to, still_on_the_chain
-from assets.ethereum.tables import BLOCKS, CONTRACTS, TOKENS, TRACES
-from assets.partitions import ETHEREUM_DAILY
+from assets.ethereum.chain_state import CHAIN_KEY, chain
+from assets.ethereum.checks import CHECKS, moved_to, still_on_the_chain
+from assets.ethereum.models import ethereum_aggregates
+from assets.ethereum.partitions import DAILY
+from assets.ethereum.tables import BLOCKS, CONTRACTS, TABLES, TOKENS, TRACES
+from assets.room import Room
 from core.errors import HeadwaterError
 from core.settings.ethereum import Ethereum
 from core.windows import ONE_DAY, parse_day
-from jobs.ethereum import ethereum_aggregates_job, ethereum_export_job, ethereum_load_job
+from jobs.ethereum import JOBS, ethereum_aggregates_job, ethereum_export_job, ethereum_load_job
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.lake import LakeIOManager
 from schedules.stages import missing, to_start
@@ -79,7 +80,7 @@ def _after(
 def _recent_days(now: datetime, count: int) -> list[str]:
     last = now.astimezone(UTC).date() - ONE_DAY
     days = (str(last - distance * ONE_DAY) for distance in range(count))
-    return [day for day in days if day >= ETHEREUM_DAILY.start.date().isoformat()]
+    return [day for day in days if day >= DAILY.start.date().isoformat()]
 
 
 @dg.sensor(jobs=[ethereum_load_job, ethereum_aggregates_job], minimum_interval_seconds=60)
@@ -151,3 +152,12 @@ def reorg_events(moved: dict[str, str]) -> list[dg.AssetMaterialization | dg.Ass
 
 SCHEDULES = (ethereum_export_schedule, ethereum_load_schedule, ethereum_aggregates_schedule)
 SENSORS = (ethereum_stage_sensor, ethereum_reorg_sensor)
+ROOM = Room(
+    "ethereum",
+    assets=(chain, *LAKE_ASSETS, *WAREHOUSE_ASSETS, ethereum_aggregates),
+    checks=CHECKS,
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    tables=TABLES,
+)

@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from assets.dbt.assets import markets_chains, markets_network
-from assets.markets.tables import BLOCKS, MARKET_DAILY, TX_DAILY_AGGREGATE
+from assets.markets.assets import MARKETS_ASSETS
+from assets.markets.checks import CHECKS
+from assets.markets.models import MODELS, markets_chains, markets_network
+from assets.markets.partitions import DAILY
+from assets.markets.tables import BLOCKS, GLOBAL_DAILY, MARKET_DAILY, TABLES, TX_DAILY_AGGREGATE
 from assets.markets.tracked import chains
-from assets.partitions import MARKETS_DAILY
+from assets.room import Room
 from core.windows import ONE_DAY
 from jobs.markets import (
+    JOBS,
     markets_chain_models_job,
     markets_chains_job,
     markets_coin_list_job,
@@ -89,7 +93,7 @@ def days_to_build(instance: dg.DagsterInstance, days: list[str]) -> dict[str, in
 
     The key of a run carries that record, so that each state of a day is passed on once.
     """
-    days = [day for day in days if day >= MARKETS_DAILY.start.date().isoformat()]
+    days = [day for day in days if day >= DAILY.start.date().isoformat()]
     partitions = {partition_of(chain, day): day for day in days for chain in chains()}
     seen: dict[str, int] = {}
     for table in (BLOCKS, TX_DAILY_AGGREGATE):
@@ -110,3 +114,13 @@ def days_to_build(instance: dg.DagsterInstance, days: list[str]) -> dict[str, in
 
 SCHEDULES = (markets_prices_schedule, markets_chains_schedule, markets_snapshot_schedule, markets_coin_list_schedule)
 SENSORS = (markets_chain_models_sensor,)
+ROOM = Room(
+    "markets",
+    assets=(*MARKETS_ASSETS, *MODELS),
+    checks=CHECKS,
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    tables=TABLES,
+    fetched_daily=(MARKET_DAILY, GLOBAL_DAILY, BLOCKS, TX_DAILY_AGGREGATE),
+)

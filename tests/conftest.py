@@ -30,6 +30,10 @@ SAMPLE_DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
 EMPTY_DAY = date(2024, 1, 5)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--snapshots", action="store_true", help="write the rooms' snapshots anew instead of comparing")
+
+
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch):
     """No test sees the settings of the shell it was started from, or of the `.env` there."""

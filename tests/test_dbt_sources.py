@@ -5,12 +5,11 @@ import json
 import pytest
 import yaml
 
-from assets.ethereum.tables import TABLES as ETHEREUM
-from assets.markets.tables import TABLES as MARKETS
 from core.sql.versioning import versioned_columns
+from definitions import ROOMS as LISTED
 from resources.dbt import PROJECT_DIR, prepared_manifest
 
-ROOMS = {"ethereum": ETHEREUM, "markets": MARKETS}
+ROOMS = {room.name: room.tables for room in LISTED if room.tables}
 
 
 def sources(room):
@@ -26,7 +25,9 @@ def test_every_declared_table_is_a_source_and_no_other(room):
     ]
 
 
-@pytest.mark.parametrize("table", [*ETHEREUM, *MARKETS], ids=lambda table: f"{table.system}.{table.name}")
+@pytest.mark.parametrize(
+    "table", [table for tables in ROOMS.values() for table in tables], ids=lambda table: f"{table.system}.{table.name}"
+)
 def test_source_descriptions_are_the_declarations(table):
     (source,) = (found for found in sources(table.system)["tables"] if found["name"] == table.name)
     assert source["description"] == f"{table.description} Grain: {table.grain}."

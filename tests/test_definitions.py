@@ -103,7 +103,8 @@ def test_every_asset_says_what_it_is(key):
     assert node.description
     assert node.owners
     assert node.kinds
-    assert node.group_name == key.path[1]
+    assert node.group_name == f"{key.path[1]}_{key.path[0]}"
+    assert {"room": key.path[1], "layer": key.path[0]}.items() <= node.tags.items()
     assert node.partitions_def or key.to_user_string() in MOMENTS
     if key.path[0] != "node":
         schema = node.metadata["dagster/column_schema"]

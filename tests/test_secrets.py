@@ -196,7 +196,7 @@ def _runs(echoes):
         return {"name": name, "select": select, "partition": partition, "environment": environment or {}}
 
     return [
-        run("ethereum", "group:ethereum"),
+        run("ethereum", "tag:room=ethereum"),
         run("prices", prices, partition=None),
         run("models", "key:marts/markets/dim_asset", partition=None),
         run("nobody listens", blocks, node(_node(nobody))),

@@ -1,20 +1,19 @@
 """Running dbt for a window of days, and what the UI shows of each model afterwards."""
 
-import json
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtCliRuntimeError, DbtCliResource
+from dagster_dbt import DagsterDbtCliRuntimeError
 
+from assets.dbt.manifest import MANIFEST
 from assets.dbt.plot import bars
+from assets.dbt.translator import RoomTranslator
 from core.windows import ONE_DAY, DayWindow
-from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.postgres.database import Postgres
 from resources.clients.warehouse import Warehouse
+from resources.dbt import Dbt
 from resources.descriptions import receipt
 
 # Models with a plot in their metadata: title and the column drawn, by day.
@@ -26,69 +25,72 @@ PLOTTED_DAYS = 30
 Engine = Warehouse | Postgres
 
 
-def build_arguments(warehouse: Engine, window: DayWindow | None, full_refresh: bool, label: str) -> list[str]:
-    """``dbt build`` for a window of days; all days without one. label: what its statements say of themselves."""
-    variables = {"label": label}
-    if isinstance(warehouse, DuckDbWarehouse):
-        variables["warehouse_path"] = warehouse.path
-    if window:
-        variables |= {"start_date": str(window.first), "end_date": str(window.last)}
-    refresh = ["--full-refresh"] if full_refresh else []
-    return ["build", *refresh, "--target", warehouse.engine, "--vars", json.dumps(variables)]
+def build_arguments(window: DayWindow | None, full_refresh: bool = False) -> list[str]:
+    """``dbt build`` for a window of days; all days without one.
+
+    The window is no variable, which dbt would parse the project anew for, but its own option for incremental models.
+    """
+    days = ["--event-time-start", str(window.first), "--event-time-end", str(window.last + ONE_DAY)] if window else []
+    return ["build", *days, *(["--full-refresh"] if full_refresh else [])]
 
 
-@contextmanager
-def connection_settings(warehouse: Engine) -> Iterator[None]:
-    """What dbt's profile reads from the environment, there while a command is started. Passwords are in no argument."""
-    settings = warehouse.dbt_environment()
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+def profile_settings(engine: Engine, label: str) -> dict[str, str]:
+    """What dbt's profile reads from the environment, passwords among it. label: what statements say of themselves."""
+    return engine.dbt_environment() | {"DBT_LABEL": label}
 
 
 def build(
-    context: dg.AssetExecutionContext,
-    dbt: DbtCliResource,
-    warehouse: Engine,
-    manifest: Mapping[str, Any],
-    window: DayWindow | None,
+    context: dg.AssetExecutionContext, dbt: Dbt, engine: Engine, translator: RoomTranslator, window: DayWindow | None
 ) -> Iterator[Any]:
     """Build and test the selected models for the window; events come once dbt has let go of the warehouse.
 
-    manifest: dbt's account of the project. window: None for models without days.
+    window: None for models without days.
 
     Raises:
         dagster.Failure: quoting dbt, after the events of what did succeed.
     """
     events: list[Any] = []
     failure = None
-    with warehouse.exclusive():
-        with connection_settings(warehouse):
-            label = f"headwater dbt run={context.run_id}{f' days={window.first}..{window.last}' if window else ''}"
-            arguments = build_arguments(warehouse, window, full_refresh=False, label=label)
-            invocation = dbt.cli(arguments, context=context)
+    label = f"headwater dbt run={context.run_id}{f' days={window.first}..{window.last}' if window else ''}"
+    with (
+        engine.exclusive(),
+        dbt.started(
+            context,
+            build_arguments(window),
+            engine=engine.engine,
+            settings=profile_settings(engine, label),
+            manifest=MANIFEST,
+            translator=translator,
+        ) as command,
+    ):
         try:
-            events.extend(invocation.stream())
+            events.extend(command.stream())
         except DagsterDbtCliRuntimeError as error:
             failure = error
     for event in events:
         if isinstance(event, dg.Output):
-            _describe(context, warehouse, manifest["nodes"][event.metadata["unique_id"].value], window)
+            _describe(context, engine, MANIFEST["nodes"][event.metadata["unique_id"].value], window)
         yield event
     if failure:
         days = f" for {window}" if window else ""
         raise dg.Failure(description=f"dbt build{days}: {failure.description}", allow_retries=False) from failure
+
+
+def rebuild(context: dg.OpExecutionContext, dbt: Dbt, engine: Engine, translator: RoomTranslator) -> None:
+    """Build every model of the translator's room anew, from all days there are."""
+    with (
+        engine.exclusive(),
+        dbt.started(
+            context,
+            build_arguments(None, full_refresh=True),
+            engine=engine.engine,
+            settings=profile_settings(engine, f"headwater dbt run={context.run_id}"),
+            manifest=MANIFEST,
+            translator=translator,
+            select=[f"tag:{translator.room}"],
+        ) as command,
+    ):
+        command.wait()
 
 
 def _describe(

@@ -6,10 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject
 
-from assets.partitions import OWNERS
-
-# What builds a room's models, where it is not the engine the project was parsed for.
-ENGINES = {"markets": "postgres"}
+from assets.conventions import OWNERS, group_of, tags_of
 
 
 class RoomTranslator(DagsterDbtTranslator):
@@ -18,26 +15,23 @@ class RoomTranslator(DagsterDbtTranslator):
     A source is ``warehouse/<room>/<table>``, one of the schema ``raw`` is ``raw/<room>/<table>``.
     """
 
-    def __init__(self, freshness: dg.FreshnessPolicy) -> None:
+    def __init__(self, room: str, engine: str, freshness: dg.FreshnessPolicy) -> None:
+        """engine: what builds the room's models. freshness: when they count as late."""
         super().__init__()
+        self.room = room
+        self._engine = engine
         self._freshness = freshness
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
-        spec = super().get_asset_spec(manifest, unique_id, project).replace_attributes(freshness_policy=self._freshness)
-        engine = ENGINES.get(spec.group_name or "")
-        return spec.replace_attributes(kinds={"dbt", engine}) if engine else spec
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        return spec.replace_attributes(freshness_policy=self._freshness, kinds={"dbt", self._engine})
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        if dbt_resource_props["resource_type"] == "source":
-            layer = "raw" if dbt_resource_props["schema"] == "raw" else "warehouse"
-            return dg.AssetKey([layer, dbt_resource_props["source_name"], dbt_resource_props["name"]])
-        layer, room = dbt_resource_props["fqn"][1:3]
-        return dg.AssetKey([layer, room, dbt_resource_props["name"]])
+        return dg.AssetKey([*_place(dbt_resource_props), dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        if dbt_resource_props["resource_type"] == "source":
-            return dbt_resource_props["source_name"]
-        return dbt_resource_props["fqn"][2]
+        layer, room = _place(dbt_resource_props)
+        return group_of(room, layer)
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         return OWNERS
@@ -46,4 +40,13 @@ class RoomTranslator(DagsterDbtTranslator):
         return dbt_resource_props.get("description") or ""
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
-        return {}
+        layer, room = _place(dbt_resource_props)
+        return tags_of(room, layer)
+
+
+def _place(node: Mapping[str, Any]) -> tuple[str, str]:
+    """Layer and room of what dbt knows as a node or a source."""
+    if node["resource_type"] == "source":
+        return "raw" if node["schema"] == "raw" else "warehouse", node["source_name"]
+    layer, room = node["fqn"][1:3]
+    return layer, room

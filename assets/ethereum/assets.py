@@ -7,9 +7,11 @@ from typing import Any
 
 import dagster as dg
 
+from assets.conventions import EXPORTS, RANGES, lake_table, warehouse_table
 from assets.ethereum.chain_state import CHAIN_KEY
 from assets.ethereum.extract import ethereum_etl as etl
 from assets.ethereum.extract.engines import Engine, EtlEngine, NativeEngine, Tables, left_out_warning
+from assets.ethereum.partitions import DAILY
 from assets.ethereum.tables import (
     BLOCKS,
     BLOCKS_META,
@@ -25,17 +27,14 @@ from assets.ethereum.tables import (
     WITHDRAWALS,
 )
 from assets.ethereum.transform import derive
-from assets.partitions import ETHEREUM_DAILY, EXPORTS, OWNERS, RANGES
 from core.spool import SpooledTable
 from core.tables import Table
 from core.windows import parse_day
 from resources.clients.lake.reading import LakeObject
-from resources.descriptions import described
 from resources.ethereum import EthereumNodeResource
 from resources.ethereum_etl import EthereumEtlResource
 from resources.retries import failures_explained
 
-GROUP = "ethereum"
 NODE_POOL = "ethereum_node"
 WAREHOUSE_POOL = "warehouse"
 
@@ -48,25 +47,14 @@ def _export_step(
     *tables: Table, reads: Sequence[Table] = (), pool: str | None = None, deps: Sequence[dg.AssetKey] = ()
 ):
     """A step that publishes tables to the lake, a subset of them on demand; it reads others from there."""
-    specs = [
-        dg.AssetSpec(
-            table.lake_key,
-            description=f"{table.description} Grain: {table.grain}.",
-            group_name=GROUP,
-            kinds={"python", "s3"},
-            owners=OWNERS,
-            metadata=described(table),
-            freshness_policy=LAKE_FRESHNESS,
-        )
-        for table in tables
-    ]
+    specs = [dg.AssetSpec(**lake_table(table, LAKE_FRESHNESS)) for table in tables]
     return dg.multi_asset(
         outs={
             spec.key.path[-1]: dg.AssetOut.from_spec(spec, io_manager_key="lake", is_required=False) for spec in specs
         },
         ins={table.name: dg.AssetIn(key=table.lake_key, input_manager_key="lake") for table in reads},
         deps=deps,
-        partitions_def=ETHEREUM_DAILY,
+        partitions_def=DAILY,
         backfill_policy=EXPORTS,
         pool=pool,
         can_subset=len(tables) > 1,
@@ -180,17 +168,11 @@ def _warehouse_asset(table: Table) -> dg.AssetsDefinition:
     """The table's days, loaded from the lake by the warehouse's IO manager, replacing these days."""
 
     @dg.asset(
-        key=table.warehouse_key,
+        **warehouse_table(table, WAREHOUSE_FRESHNESS),
         ins={"days": dg.AssetIn(key=table.lake_key, input_manager_key="lake")},
-        description=f"{table.description} Loaded from the lake, a day at a time. Grain: {table.grain}.",
         io_manager_key="warehouse",
-        group_name=GROUP,
-        kinds={"python", "duckdb"},
-        owners=OWNERS,
-        metadata=described(table) | {"dagster/table_name": table.address},
-        partitions_def=ETHEREUM_DAILY,
+        partitions_def=DAILY,
         backfill_policy=RANGES,
-        freshness_policy=WAREHOUSE_FRESHNESS,
         pool=WAREHOUSE_POOL,
     )
     def load(days: LakeObject) -> LakeObject:

@@ -6,8 +6,9 @@ the day's blocks, and all that was built from them, as stale until they are mate
 
 import dagster as dg
 
+from assets.conventions import EXPORTS, OWNERS, group_of, tags_of
 from assets.ethereum.extract.day_range import block_range
-from assets.partitions import ETHEREUM_DAILY, EXPORTS, OWNERS
+from assets.ethereum.partitions import DAILY
 from core.windows import parse_day
 from resources.ethereum import EthereumNodeResource
 from resources.retries import failures_explained
@@ -17,10 +18,11 @@ CHAIN_KEY = dg.AssetKey(["node", "ethereum", "chain"])
 
 @dg.asset(
     key=CHAIN_KEY,
-    group_name="ethereum",
+    group_name=group_of("ethereum", "node"),
+    tags=tags_of("ethereum", "node"),
     kinds={"ethereum"},
     owners=OWNERS,
-    partitions_def=ETHEREUM_DAILY,
+    partitions_def=DAILY,
     backfill_policy=EXPORTS,
     pool="ethereum_node",
 )

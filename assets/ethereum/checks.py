@@ -9,9 +9,9 @@ import dagster as dg
 
 from assets.ethereum import consistency
 from assets.ethereum.extract import ethereum_etl as etl
+from assets.ethereum.partitions import DAILY
 from assets.ethereum.spans import span_of
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS, WITHDRAWALS
-from assets.partitions import ETHEREUM_DAILY
 from core.errors import HeadwaterError
 from core.tables import Table
 from core.windows import ONE_DAY, DayWindow, parse_day
@@ -33,9 +33,7 @@ def _lake_check(
 ) -> dg.AssetChecksDefinition:
     """A check of each of the run's days by what the lake holds."""
 
-    @dg.asset_check(
-        asset=table.lake_key, name=name, description=description, blocking=blocking, partitions_def=ETHEREUM_DAILY
-    )
+    @dg.asset_check(asset=table.lake_key, name=name, description=description, blocking=blocking, partitions_def=DAILY)
     def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]) -> dg.AssetCheckResult:
         days = _days(context)
         with failures_explained():
@@ -124,7 +122,7 @@ def _rows_loaded(table: Table) -> dg.AssetChecksDefinition:
         name="rows_equal_the_lake",
         description="Each day has as many rows in the warehouse as its manifest in the lake lists.",
         blocking=True,
-        partitions_def=ETHEREUM_DAILY,
+        partitions_def=DAILY,
         pool="warehouse",
     )
     def check(
@@ -152,7 +150,7 @@ def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
         name="header_commitments",
         description="Every block's rows were proved against its header before they were published.",
         blocking=True,
-        partitions_def=ETHEREUM_DAILY,
+        partitions_def=DAILY,
     )
     def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]) -> dg.AssetCheckResult:
         days = _days(context)
@@ -188,7 +186,7 @@ def _unverified(engines: Mapping[date, str]) -> str:
     asset=BLOCKS.lake_key,
     name="still_on_the_chain",
     description="The node's chain still holds the last block that was exported for each day.",
-    partitions_def=ETHEREUM_DAILY,
+    partitions_def=DAILY,
 )
 def still_on_the_chain(
     context: dg.AssetCheckExecutionContext, ethereum: EthereumNodeResource, lake: dg.ResourceParam[LakeIOManager]

@@ -7,8 +7,10 @@ from typing import Any
 
 import dagster as dg
 
+from assets.conventions import RANGES, raw_table
 from assets.markets import extract
 from assets.markets.extract import ChainDay
+from assets.markets.partitions import CHAIN_DAYS, DAILY
 from assets.markets.tables import (
     BLOCKS,
     CHAIN_STATS,
@@ -20,17 +22,14 @@ from assets.markets.tables import (
     TX_DAILY_AGGREGATE,
 )
 from assets.markets.tracked import chains, coins
-from assets.partitions import MARKETS_CHAIN_DAILY, MARKETS_DAILY, OWNERS, RANGES
 from core.merging import Batch, Deliveries
 from core.tables import Table
 from core.windows import parse_day
 from resources.clients.markets.blockchair import Blockchair
-from resources.descriptions import described
 from resources.io_managers.postgres import PostgresIOManager, failures_logged
 from resources.markets import BlockchairResource, CoinGeckoResource
 from resources.retries import failures_explained
 
-GROUP = "markets"
 # One caller at a time: both sources count calls by address or key.
 COINGECKO_POOL, BLOCKCHAIR_POOL = "coingecko", "blockchair"
 
@@ -42,16 +41,11 @@ WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=8))
 PostgresParam = dg.ResourceParam[PostgresIOManager]
 
 
-def _raw(table: Table, source: str, **more: Any) -> Any:
+def _raw(table: Table, source: str, freshness: dg.FreshnessPolicy | None = None, **more: Any) -> Any:
     """The decorator of an asset whose rows are merged into a raw table."""
     return dg.asset(
-        key=table.raw_key,
-        description=f"{table.description} Grain: {table.grain}.",
+        **raw_table(table, freshness),
         io_manager_key="postgres",
-        group_name=GROUP,
-        kinds={"python", "postgres"},
-        owners=OWNERS,
-        metadata=described(table) | {"dagster/table_name": table.address},
         pool=source,
         **more,
     )
@@ -61,24 +55,24 @@ def _daily(table: Table) -> Any:
     return _raw(
         table,
         COINGECKO_POOL,
-        partitions_def=MARKETS_DAILY,
+        partitions_def=DAILY,
         backfill_policy=RANGES,
-        freshness_policy=FRESHNESS,
+        freshness=FRESHNESS,
     )
 
 
 def _by_chain(table: Table, **more: Any) -> Any:
-    return _raw(table, BLOCKCHAIR_POOL, partitions_def=MARKETS_CHAIN_DAILY, backfill_policy=RANGES, **more)
+    return _raw(table, BLOCKCHAIR_POOL, partitions_def=CHAIN_DAYS, backfill_policy=RANGES, **more)
 
 
-@_raw(COIN_LIST, COINGECKO_POOL, freshness_policy=WEEKLY)
+@_raw(COIN_LIST, COINGECKO_POOL, freshness=WEEKLY)
 def coin_list(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource, postgres: PostgresParam) -> Batch:
     """Every coin CoinGecko knows."""
     with failures_explained(), _logged(context, postgres):
         return extract.coin_list(coingecko.client())
 
 
-@_raw(MARKET_SNAPSHOT, COINGECKO_POOL, freshness_policy=HOURLY)
+@_raw(MARKET_SNAPSHOT, COINGECKO_POOL, freshness=HOURLY)
 def market_snapshot(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource, postgres: PostgresParam) -> Batch:
     """The coins' figures of this moment."""
     with failures_explained(), _logged(context, postgres):
@@ -101,14 +95,14 @@ def global_daily(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource
         return Deliveries(extract.global_daily(coingecko.client(), _days(context), now))
 
 
-@_by_chain(BLOCKS, freshness_policy=FRESHNESS)
+@_by_chain(BLOCKS, freshness=FRESHNESS)
 def blocks(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Deliveries:
     """All blocks of the run's chains and days."""
     with failures_explained():
         return Deliveries(extract.blocks(blockchair.source(postgres.postgres()), _parts(context)))
 
 
-@_by_chain(TX_DAILY_AGGREGATE, freshness_policy=FRESHNESS)
+@_by_chain(TX_DAILY_AGGREGATE, freshness=FRESHNESS)
 def tx_daily_aggregate(
     context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam
 ) -> Deliveries:
@@ -129,7 +123,7 @@ def transactions(
         return Deliveries(extract.transactions(source, _parts(context), blockchair.most_transactions(), hashes))
 
 
-@_raw(CHAIN_STATS, BLOCKCHAIR_POOL, freshness_policy=HOURLY)
+@_raw(CHAIN_STATS, BLOCKCHAIR_POOL, freshness=HOURLY)
 def chain_stats(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Batch:
     """The chains' figures of this moment."""
     with failures_explained(), _logged(context, postgres):

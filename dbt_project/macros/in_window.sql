@@ -1,10 +1,12 @@
 {#-
-    The condition that keeps a day column inside the run's window, `start_date` to `end_date`, both included, widened
-    by days `back` and `ahead`. Without a window, and in a full refresh, every day is inside.
+    The condition that keeps a day column inside the run's window, `--event-time-start` up to but not including
+    `--event-time-end`, widened by days `back` and `ahead`. Without a window, and in a full refresh, every day is inside.
+    Read when the statement is made, never while dbt parses: a command for other days finds the project parsed.
 -#}
 {% macro in_window(day, back=0, ahead=0) -%}
-    {%- if var('start_date', none) and not flags.FULL_REFRESH -%}
-        {{ day }} between cast('{{ var("start_date") }}' as date){{ " - (" ~ back ~ ")" if back }} and cast('{{ var("end_date") }}' as date){{ " + (" ~ ahead ~ ")" if ahead }}
+    {%- set start, end = invocation_args_dict.get("event_time_start"), invocation_args_dict.get("event_time_end") -%}
+    {%- if start and end and not flags.FULL_REFRESH -%}
+        ({{ day }} >= cast('{{ (start | string)[:10] }}' as date){{ " - (" ~ back ~ ")" if back }} and {{ day }} < cast('{{ (end | string)[:10] }}' as date){{ " + (" ~ ahead ~ ")" if ahead }})
     {%- else -%}
         1 = 1
     {%- endif -%}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.partitions import EXPORTS
+from assets.conventions import EXPORTS
 from benchmarks.scaling import DOCUMENT, computed, exporting, inputs, work
 
 ROOT = Path(__file__).parents[2]

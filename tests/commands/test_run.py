@@ -110,7 +110,7 @@ def test_dagsters_own_command_materializes_every_asset_against_a_given_node(tmp_
     done = subprocess.run(
         [
             *(str(Path(sys.executable).with_name("dagster")), "asset", "materialize", "-f", "definitions.py"),
-            *("--select", "group:ethereum", "--partition", "2024-01-03"),
+            *("--select", "tag:room=ethereum", "--partition", "2024-01-03"),
         ],
         cwd=ROOT,
         env={

@@ -1,15 +1,18 @@
 """The warehouses that the models are built on in these tests, each with the sample days loaded."""
 
-import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import pytest
 from dbt.cli.main import dbtRunner
 
-from assets.dbt.build import connection_settings
+from assets.dbt.build import build_arguments, profile_settings
 from assets.ethereum.tables import TABLES
+from core.windows import DayWindow
+from resources.clients.dbt.command import keep_parsing
+from resources.clients.dbt.parsed import lent
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.store_of_uri import store_for
@@ -18,9 +21,11 @@ from resources.clients.postgres.warehouse import PostgresWarehouse
 from resources.clients.redshift.login import Login
 from resources.clients.redshift.warehouse import Redshift, RedshiftAddress
 from resources.clients.warehouse import Warehouse
-from resources.dbt import PROJECT_DIR
+from resources.dbt import PROJECT_DIR, kept_parsing
 from tests.standins.redshift.fixtures import IAM_ROLE, PASSWORD, USER
 from tests.standins.runs import MARTS_AND_PARTS, sorted_rows
+
+keep_parsing()
 
 
 @dataclass
@@ -29,19 +34,22 @@ class Engine:
 
     warehouse: Warehouse
     scratch: Path
-    variables: dict[str, str] = field(default_factory=dict)
+    label: str = "headwater dbt"
 
     def build(self, first=None, last=None, full_refresh=False, expect_success=True):
         """``dbt build`` of the room in this process, for a window of days or all."""
-        variables = dict(self.variables)
-        if first:
-            variables |= {"start_date": str(first), "end_date": str(last or first)}
-        arguments = ["build", "--select", "tag:ethereum", "--vars", json.dumps(variables)]
+        arguments = [*build_arguments(DayWindow(first, last or first) if first else None, full_refresh)]
+        arguments += ["--select", "tag:ethereum"]
         arguments += ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
         arguments += ["--target", self.warehouse.engine, "--target-path", str(self.scratch / "target")]
         arguments += ["--log-path", str(self.scratch / "logs"), "--quiet"]
-        with connection_settings(self.warehouse):
-            result = dbtRunner().invoke([*arguments, *(["--full-refresh"] if full_refresh else [])])
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            lent(kept_parsing(self.warehouse.engine), self.scratch / "target"),
+        ):
+            for name, value in profile_settings(self.warehouse, self.label).items():
+                patch.setenv(name, value)
+            result = dbtRunner().invoke(arguments)
         said = result.exception or [node.message for node in result.result or () if node.message]
         assert result.success == expect_success, said
         return result
@@ -58,7 +66,7 @@ def duckdb(file, scratch):
     """A copy of a DuckDB file."""
     copy = scratch / "warehouse.duckdb"
     shutil.copy(file, copy)
-    return Engine(DuckDbWarehouse(str(copy)), scratch, {"warehouse_path": str(copy)})
+    return Engine(DuckDbWarehouse(str(copy)), scratch)
 
 
 def postgres_warehouse(server: PostgresAddress, database: str):

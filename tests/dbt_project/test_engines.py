@@ -47,7 +47,7 @@ def test_any_order_of_days_twice_and_refreshed_equal_duckdb(engine, expected):
 
 
 def test_redshift_gets_one_transaction_per_model_its_keys_and_a_readable_tag(on_redshift, redshift_standin):
-    on_redshift.variables["label"] = "headwater dbt run=42"
+    on_redshift.label = "headwater dbt run=42"
     on_redshift.build(full_refresh=True)
     seen = len(redshift_standin.statements)
     on_redshift.build(SECOND)

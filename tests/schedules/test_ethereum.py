@@ -7,9 +7,9 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from assets.dbt.assets import ethereum_aggregates
 from assets.ethereum.assets import LAKE_ASSETS, WAREHOUSE_ASSETS
 from assets.ethereum.chain_state import CHAIN_KEY
+from assets.ethereum.models import ethereum_aggregates
 from assets.ethereum.tables import BLOCKS
 from core.windows import end_of, start_of
 from definitions import defs

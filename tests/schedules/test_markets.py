@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from assets.dbt.assets import markets_chains, markets_network
+from assets.markets.models import markets_chains, markets_network
 from assets.markets.tables import BLOCKS, MARKET_DAILY
 from schedules.markets import (
     days_to_build,

@@ -59,8 +59,8 @@ class DuckDbWarehouse(Warehouse):
         return self
 
     def dbt_environment(self) -> dict[str, str]:
-        """dbt is told the file's path with each command, and nothing by the environment."""
-        return {}
+        """What ``dbt_project/profiles.yml`` reads for this file."""
+        return {"DUCKDB_PATH": self.path}
 
     def uri(self, address: str) -> str:
         """The address of a table or view, ``schema.name``, with its database."""

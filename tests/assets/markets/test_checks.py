@@ -3,8 +3,8 @@
 import dagster as dg
 import pytest
 
-from assets.dbt.assets import markets_chains, markets_dimensions
 from assets.markets.checks import CHECKS
+from assets.markets.models import markets_chains, markets_dimensions
 from definitions import defs
 from tests.assets.markets.conftest import PRICES
 from tests.standins.markets import DAY

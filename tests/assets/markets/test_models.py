@@ -11,7 +11,7 @@ from statistics import stdev
 
 import pytest
 
-from assets.dbt.assets import markets_dimensions, markets_network, markets_prices
+from assets.markets.models import markets_dimensions, markets_network, markets_prices
 from core.errors import SettingError
 from resources.dbt import PROJECT_DIR
 from resources.io_managers.postgres import PostgresIOManager

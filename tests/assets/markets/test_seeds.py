@@ -1,14 +1,14 @@
 """The seed of the coins followed: what is changed in the file arrives by a normal run, whatever was there before."""
 
 import csv
+import shlex
 import shutil
 
 import pytest
-from dagster_dbt import DbtCliResource
 
-from assets.dbt.assets import markets_dimensions, markets_prices
+from assets.markets.models import markets_dimensions, markets_prices
 from assets.markets.tracked import SEED
-from resources.dbt import PROJECT, PROJECT_DIR, dbt_resource
+from resources.dbt import COMMAND, PROJECT_DIR, Dbt
 from tests.standins.markets import DAY
 
 pytestmark = pytest.mark.slow
@@ -25,10 +25,10 @@ def seed(markets, tmp_path):
     command.write_text(
         f'#!/bin/sh\ncd "{project}" || exit\nexport DBT_PARTIAL_PARSE=0\n'
         f'export DBT_PROJECT_DIR="{project}" DBT_PROFILES_DIR="{project}"\n'
-        f'exec "{dbt_resource().dbt_executable}" "$@"\n'
+        f'exec {shlex.join(COMMAND)} "$@"\n'
     )
     command.chmod(0o755)
-    resources, dbt = markets.resources, DbtCliResource(project_dir=PROJECT, dbt_executable=str(command))
+    resources, dbt = markets.resources, Dbt(command=[str(command)])
     markets.resources = lambda: resources() | {"dbt": dbt}
     return project / SEED.relative_to(PROJECT_DIR)
 

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from assets.partitions import ETHEREUM_DAILY
+from assets.ethereum.partitions import DAILY
 from resources.clients.lake.reading import LakeObject
 from resources.io_managers.duckdb import InMemoryWarehouseIOManager
 from resources.io_managers.lake import InMemoryLakeIOManager, LakeIOManager
@@ -21,7 +21,7 @@ SINGLE = dg.BackfillPolicy.single_run()
 
 
 def _producer(make):
-    @dg.asset(key=ITEMS.lake_key, io_manager_key="lake", partitions_def=ETHEREUM_DAILY, backfill_policy=SINGLE)
+    @dg.asset(key=ITEMS.lake_key, io_manager_key="lake", partitions_def=DAILY, backfill_policy=SINGLE)
     def produced(context: dg.AssetExecutionContext):
         return make([date.fromisoformat(key) for key in context.partition_keys])
 
@@ -33,7 +33,7 @@ def _consumer(kind, seen):
         ins={"rows": dg.AssetIn(ITEMS.lake_key, input_manager_key="lake")},
         io_manager_key="warehouse",
         key=ITEMS.warehouse_key,
-        partitions_def=ETHEREUM_DAILY,
+        partitions_def=DAILY,
         backfill_policy=SINGLE,
     )
     def consumed(rows: kind) -> kind:

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from assets.partitions import ETHEREUM_DAILY
+from assets.ethereum.partitions import DAILY
 from core.errors import SettingError
 from core.tables import Column, ColumnType, Table
 from core.windows import DayWindow
@@ -46,15 +46,13 @@ def _materialize(manager, make, asked, *days):
     """Loads what ``make`` returns for the days, and hands it on as ``asked``; what arrived, and the run's result."""
     seen = []
 
-    @dg.asset(
-        key=ITEMS.warehouse_key, io_manager_key="warehouse", partitions_def=ETHEREUM_DAILY, backfill_policy=RANGES
-    )
+    @dg.asset(key=ITEMS.warehouse_key, io_manager_key="warehouse", partitions_def=DAILY, backfill_policy=RANGES)
     def loaded(context: dg.AssetExecutionContext):
         return make([date.fromisoformat(key) for key in context.partition_keys])
 
     @dg.asset(
         ins={"rows": dg.AssetIn(ITEMS.warehouse_key, input_manager_key="warehouse")},
-        partitions_def=ETHEREUM_DAILY,
+        partitions_def=DAILY,
         backfill_policy=RANGES,
     )
     def downstream(rows: asked) -> None:
@@ -152,7 +150,7 @@ TRADES = Table(
     day_column="day",
 )
 BY_JOB = dg.MultiPartitionsDefinition(
-    {"date": ETHEREUM_DAILY, "job": dg.StaticPartitionsDefinition(["kraken", "gate"])}
+    {"date": DAILY, "job": dg.StaticPartitionsDefinition(["kraken", "gate"])}
 )
 
 
@@ -202,15 +200,15 @@ def test_a_mart_is_read_by_its_address_for_the_steps_days(manager, named):
     by_key = named == "by its key"
     mart = dg.AssetSpec(
         ["marts", "test", "daily"] if by_key else ["marts", "chain"],
-        partitions_def=ETHEREUM_DAILY,
+        partitions_def=DAILY,
         metadata={} if by_key else {"dagster/table_name": "test.daily", "partition_expr": "day"},
     )
 
-    @dg.asset(ins={"rows": dg.AssetIn(mart.key, input_manager_key="warehouse")}, partitions_def=ETHEREUM_DAILY)
+    @dg.asset(ins={"rows": dg.AssetIn(mart.key, input_manager_key="warehouse")}, partitions_def=DAILY)
     def framed(rows: pd.DataFrame) -> None:
         seen.append((sorted(rows["block_number"]), list(rows.columns)))
 
-    @dg.asset(ins={"rows": dg.AssetIn(mart.key, input_manager_key="warehouse")}, partitions_def=ETHEREUM_DAILY)
+    @dg.asset(ins={"rows": dg.AssetIn(mart.key, input_manager_key="warehouse")}, partitions_def=DAILY)
     def addressed(rows: str) -> None:
         seen.append(rows)
 

@@ -1,0 +1,36 @@
+"""A project's parsing, lent to commands that each write into a directory of their own."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PARSED = "partial_parse.msgpack"
+
+
+@contextmanager
+def lent(kept: Path, target: Path) -> Iterator[None]:
+    """A copy of what was parsed last, in the command's directory; kept again if the command had to parse anew.
+
+    kept: the file, of one engine; absent at first. Commands at the same time work on copies, and the file is only ever
+    replaced as a whole: whoever reads it finds one command's parsing, never two halves.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    mine = target / PARSED
+    if kept.exists():
+        shutil.copyfile(kept, mine)
+    before = mine.stat().st_mtime_ns if mine.exists() else None
+    try:
+        yield
+    finally:
+        if mine.exists() and mine.stat().st_mtime_ns != before:
+            _replace(kept, mine)
+
+
+def _replace(kept: Path, new: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="parsed-", dir=kept.parent) as scratch:
+        whole = Path(scratch) / PARSED
+        shutil.copyfile(new, whole)
+        whole.replace(kept)
