@@ -12,9 +12,14 @@ BIN := .venv/bin
 ETL_OVERRIDE := parsimonious==0.9.0
 FROM ?= 2024-01-02
 TO ?= 2024-01-04
+PORT ?= 3000
+# One more than the cores: some tests only wait for a daemon.
+WORKERS ?= 3
+TESTED = $(if $(ROOM),$(wildcard tests/*/$(ROOM) tests/resources/clients/$(ROOM) tests/*/test_$(ROOM)*.py),tests)
+QUICK := tests/test_architecture.py tests/core tests/assets/ethereum/transform
 
 .DEFAULT_GOAL := help
-.PHONY: help sources setup run run-markets test dev check format backfill bench lock clean
+.PHONY: help sources setup run test test-quick dev check lint format backfill bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,23 +45,23 @@ $(DAGSTER_HOME)/dagster.yaml: deploy/local/dagster.yaml
 
 setup: .venv/.ready $(DAGSTER_HOME)/dagster.yaml ## Make the environment
 
-run: setup ## Run the three sample days from the embedded chain to daily metrics
+run: setup ## Run the sample days of ROOM= (ethereum, markets, all), FROM= to TO=
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"
-	@$(BIN)/python -m commands $(FROM) $(TO)
+	@$(BIN)/python -m commands run $(or $(ROOM),ethereum) --from $(FROM) --to $(TO)
 
-run-markets: setup ## Run three days of the markets from the embedded sample to prices, chains and shares
-	@$(BIN)/python -m commands.markets_days $(FROM) $(TO)
-
-backfill: setup ## Run the days FROM= to TO= from the configured node
+backfill: setup ## Run the days FROM= to TO= of ROOM= from the configured sources
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"
-	@$(BIN)/python -m commands $(FROM) $(TO)
+	@$(BIN)/python -m commands backfill $(or $(ROOM),ethereum) $(FROM) $(TO)
 
-dev: setup ## Open the Dagster UI on http://localhost:3000
-	@$(BIN)/dagster dev -w workspace.yaml
+dev: setup ## Open the Dagster UI on http://localhost:3000 (another PORT= if that is taken)
+	@$(BIN)/dagster dev -w workspace.yaml --port $(PORT)
 
-test: .venv/.ready-dev ## Run the tests
-	@echo "Running the tests (20 minutes on two cores)"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test: .venv/.ready-dev ## Run the tests, or those of ROOM=
+	$(if $(TESTED),,$(error There are no tests of a room named "$(ROOM)"))
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(TESTED) $(ARGS)
+
+test-quick: .venv/.ready-dev ## Run the rules of the tree and the pure tests, which start no server
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not anvil and not browser" $(QUICK) $(ARGS)
 
 bench: setup ## Measure the budgets beside ethereum-etl and cryo (BENCH="--blocks 300" for a short run)
 	@$(BIN)/python -m benchmarks.run $(BENCH)
@@ -67,14 +72,15 @@ sources: ## Write dbt's sources from the declared tables
 format: .venv/.ready-dev ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-check: .venv/.ready-dev ## Format, lint, types, SQL, definitions, tests
+check: lint test ## What a change has to pass: lint, then the tests
+
+lint: .venv/.ready-dev ## Format, style, types, SQL, definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt_project/models
 	cd dbt_project && ../$(BIN)/dbt parse --quiet
 	$(BIN)/dagster definitions validate -w workspace.yaml
-	$(MAKE) test
 
 lock: .venv/bin/python ## Resolve the lock files anew
 	@$(BIN)/pip install --quiet uv

@@ -1,72 +1,90 @@
-"""``python -m commands FROM TO``: the Ethereum stages for a range of days, one after the other, in this process.
+"""``python -m commands``: days of a room, or of all rooms, one job after the other, in this process.
 
 What ``make run`` and ``make backfill`` call. The runs are recorded in DAGSTER_HOME like any other, and can be
-looked at in the UI afterwards.
+looked at in the UI afterwards. What a room runs and shows is in its own module of ``jobs/plans/``.
 """
 
-import argparse
-import sys
+from datetime import date
 
+import click
 import dagster as dg
 
 from commands.running import print_record, print_table, run
 from core.errors import HeadwaterError
-from core.settings.lake import Lake
-from core.settings.stage import Stage
 from core.windows import DayWindow, parse_day
-from resources.io_managers.selected import WarehouseIOManager
+from jobs.plan import Plan, plan_of, rooms
 
-# Days exported in one run, as in a backfill: EXPORTS in assets/conventions.py.
-EXPORT_DAYS = 7
-STAGES = (
-    ("Exporting", "ethereum_export_job", EXPORT_DAYS),
-    ("Loading", "ethereum_load_job", None),
-    ("Aggregating", "ethereum_aggregates_job", None),
-)
-SUMMARY = """
-    SELECT day, blocks_cnt AS blocks, empty_blocks_cnt AS empty, transactions_cnt AS transactions,
-        failed_transactions_cnt AS failed, unique_senders AS senders, value_transferred_eth AS "ether moved",
-        base_fee_p50_gwei AS "base fee gwei", burnt_wei AS "burnt wei"
-    FROM ethereum.daily_chain_metrics WHERE day BETWEEN DATE '{window.first}' AND DATE '{window.last}' ORDER BY day
-"""
+ALL = "all"
 
 
-def main() -> int:
-    """Run the stages; the exit code says whether all days went through."""
-    parser = argparse.ArgumentParser(prog="python -m commands", description="Materialize a range of Ethereum days.")
-    parser.add_argument("first", type=parse_day, metavar="FROM", help="first UTC day, YYYY-MM-DD")
-    parser.add_argument("last", type=parse_day, metavar="TO", help="last UTC day, included")
-    arguments = parser.parse_args()
+class Day(click.ParamType):
+    """A UTC day, YYYY-MM-DD."""
+
+    name = "day"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The day that the text names."""
+        if isinstance(value, date):
+            return value
+        try:
+            return parse_day(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Headwater's command line."""
+
+
+@main.command("run")
+@click.argument("room", type=click.Choice([*rooms(), ALL]))
+@click.option("--from", "first", type=Day(), required=True, help="First UTC day, YYYY-MM-DD.")
+@click.option("--to", "last", type=Day(), required=True, help="Last UTC day, included.")
+def run_days(room: str, first: date, last: date) -> None:
+    """Run a room's jobs for a range of days; `all` runs one room after the other."""
+    _run_rooms(rooms() if room == ALL else [room], first, last)
+
+
+@main.command()
+@click.argument("room", type=click.Choice(rooms()))
+@click.argument("first", type=Day(), metavar="FROM")
+@click.argument("last", type=Day(), metavar="TO")
+def backfill(room: str, first: date, last: date) -> None:
+    """Run a room's jobs for the days FROM to TO, included, from the configured sources."""
+    _run_rooms([room], first, last)
+
+
+def _run_rooms(names: list[str], first: date, last: date) -> None:
+    """Run every room, also after one that failed; the exit code says whether all of it went through."""
     try:
-        window = DayWindow(arguments.first, arguments.last)
+        window = DayWindow(first, last)
     except ValueError as error:
-        parser.error(str(error))
-    warehouse = WarehouseIOManager().warehouse().uri("ethereum")
-    print(f"Ethereum, {window}: node -> {Lake.read().root(Stage.read())} -> {warehouse} -> daily metrics")
+        raise click.UsageError(str(error)) from error
     with dg.DagsterInstance.get() as instance:
-        for verb, job, most_days in STAGES:
-            for part in _parts(window, most_days):
-                if not run(instance, f"{verb} {part}", job, str(part.first), str(part.last)):
-                    return 1
-    _print_summary(window)
-    return 0
+        done = [_run_room(instance, plan_of(name), window) for name in names]
+    if not all(done):
+        raise click.exceptions.Exit(1)
 
 
-def _parts(window: DayWindow, most_days: int | None) -> list[DayWindow]:
-    days = list(window)
-    step = most_days or len(days)
-    return [DayWindow(part[0], part[-1]) for part in (days[at : at + step] for at in range(0, len(days), step))]
-
-
-def _print_summary(window: DayWindow) -> None:
-    rows = WarehouseIOManager().warehouse().query(SUMMARY.format(window=window)).to_pylist()
-    print_table("ethereum.daily_chain_metrics", rows)
-    print_record()
-    print("Open the graph with `make dev`; the tables with any client of the warehouse, schema ethereum.")
+def _run_room(instance: dg.DagsterInstance, plan: Plan, window: DayWindow) -> bool:
+    try:
+        print(f"{plan.title}, {window}: {plan.route()}")
+        done = True
+        for step in plan.steps(window):
+            done &= run(instance, step.announced, step.job, step.first, step.last)
+            if not (done or plan.goes_on):
+                break
+        if done:
+            for title, rows in plan.summaries(window):
+                print_table(title, rows)
+            print_record()
+            print(plan.closing())
+    except HeadwaterError as problem:
+        click.echo(f"{plan.title}: {problem}", err=True)
+        return False
+    return done
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HeadwaterError as problem:
-        sys.exit(f"{problem}")
+    main(prog_name="python -m commands")

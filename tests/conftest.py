@@ -28,6 +28,21 @@ settings.load_profile("headwater")
 KEPT = Path(os.environ.get("HEADWATER_HOME") or Path(__file__).parent.parent / ".headwater")
 SAMPLE_DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
 EMPTY_DAY = date(2024, 1, 5)
+# What took longest when it was last measured: seconds and a group of tests, or a test without its parameters.
+SLOWEST = Path(__file__).with_name("slowest.txt")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where workers share the tests, the longest start first: what waits does so while others work, not at the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    seconds = {unit: int(spent) for spent, unit in (line.split() for line in SLOWEST.read_text().splitlines())}
+    items.sort(key=lambda item: -seconds.get(_unit(item), 0))
+
+
+def _unit(item):
+    group = item.get_closest_marker("xdist_group")
+    return group.args[0] if group else item.nodeid.split("[")[0]
 
 
 def pytest_addoption(parser):

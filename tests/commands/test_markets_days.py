@@ -1,4 +1,4 @@
-"""What ``make run-markets`` prints, from an empty home to the tables."""
+"""What ``make backfill ROOM=markets`` prints, from an empty home to the tables."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_a_day_of_the_sample_from_nothing_to_the_tables(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "commands.markets_days", "2024-01-04", "2024-01-04"],
+        [sys.executable, "-m", "commands", "backfill", "markets", "2024-01-04", "2024-01-04"],
         cwd=ROOT,
         env={**os.environ, "HEADWATER_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)},
         capture_output=True,
@@ -34,7 +34,7 @@ def test_a_day_of_the_sample_from_nothing_to_the_tables(tmp_path):
 
 def test_days_in_the_wrong_order_are_refused():
     done = subprocess.run(
-        [sys.executable, "-m", "commands.markets_days", "2024-01-04", "2024-01-02"],
+        [sys.executable, "-m", "commands", "backfill", "markets", "2024-01-04", "2024-01-02"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -21,13 +21,16 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """``python -m commands`` with Makefile's defaults, in a home of its own, by the command the Makefile holds."""
+    """``python -m commands run`` with Makefile's defaults, in a home of its own, by the command the Makefile holds."""
     home = tmp_path_factory.mktemp("home")
     (home / "dagster.yaml").write_text((ROOT / "deploy/local/dagster.yaml").read_text())
     defaults = dict(re.findall(r"^(FROM|TO) \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert "$(BIN)/python -m commands $(FROM) $(TO)" in (ROOT / "Makefile").read_text()
+    assert (
+        "$(BIN)/python -m commands run $(or $(ROOM),ethereum) --from $(FROM) --to $(TO)"
+        in (ROOT / "Makefile").read_text()
+    )
     return subprocess.run(
-        [sys.executable, "-m", "jobs", defaults["FROM"], defaults["TO"]],
+        [sys.executable, "-m", "commands", "run", "ethereum", "--from", defaults["FROM"], "--to", defaults["TO"]],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HEADWATER_HOME": str(home), "DAGSTER_HOME": str(home)},
         capture_output=True,
@@ -75,9 +78,9 @@ def test_the_table_holds_what_the_recorded_answers_add_up_to(run, recorded_chain
         ]
 
 
-def _jobs(*arguments, **settings):
+def _backfill(*arguments, **settings):
     return subprocess.run(
-        [sys.executable, "-m", "jobs", *arguments],
+        [sys.executable, "-m", "commands", "backfill", "ethereum", *arguments],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"]} | settings,
         capture_output=True,
@@ -88,7 +91,7 @@ def _jobs(*arguments, **settings):
 
 
 def test_a_wrong_range_is_refused_in_words(tmp_path):
-    done = _jobs("2024-01-04", "2024-01-02", HEADWATER_HOME=str(tmp_path))
+    done = _backfill("2024-01-04", "2024-01-02", HEADWATER_HOME=str(tmp_path))
     assert done.returncode == 2
     assert "a window of days cannot end (2024-01-02) before it starts (2024-01-04)" in done.stderr
 
@@ -96,7 +99,7 @@ def test_a_wrong_range_is_refused_in_words(tmp_path):
 def test_a_failure_names_the_step_and_the_reason(tmp_path):
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     home = {"HEADWATER_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)}
-    done = _jobs("2024-01-06", "2024-01-06", **home)
+    done = _backfill("2024-01-06", "2024-01-06", **home)
     assert done.returncode == 1
     assert "Ethereum day 2024-01-06 is not complete" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -149,9 +149,7 @@ TRADES = Table(
     sort_key="number",
     day_column="day",
 )
-BY_JOB = dg.MultiPartitionsDefinition(
-    {"date": DAILY, "job": dg.StaticPartitionsDefinition(["kraken", "gate"])}
-)
+BY_JOB = dg.MultiPartitionsDefinition({"date": DAILY, "job": dg.StaticPartitionsDefinition(["kraken", "gate"])})
 
 
 def _trades(job, day, *numbers):

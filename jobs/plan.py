@@ -1,0 +1,56 @@
+"""What a room says about a run of its days from the command line: which jobs, over which days, and what to show."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jobs.plans
+from core.windows import DayWindow
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a job, over the partitions from ``first`` to ``last``, announced by a line."""
+
+    announced: str
+    job: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A room's steps for a window of days, and the tables that show what came of them.
+
+    ``route`` says in words from where to where the data goes. With ``goes_on``, the steps after one that failed
+    are run all the same: for steps that do not build on each other. ``summaries`` yields titles and rows.
+    """
+
+    title: str
+    route: Callable[[], str]
+    steps: Callable[[DayWindow], Sequence[Step]]
+    summaries: Callable[[DayWindow], Iterator[tuple[str, Rows]]]
+    closing: Callable[[], str]
+    goes_on: bool = False
+
+
+def rooms() -> list[str]:
+    """The rooms that have a plan, by the alphabet."""
+    return sorted(module.name for module in pkgutil.iter_modules(jobs.plans.__path__))
+
+
+def plan_of(room: str) -> Plan:
+    """A room's plan; ``room`` is one of ``rooms()``."""
+    plan: Plan = importlib.import_module(f"{jobs.plans.__name__}.{room}").PLAN
+    return plan
+
+
+def parts(window: DayWindow, most_days: int) -> list[DayWindow]:
+    """The window in pieces of at most so many days, the first days first."""
+    days = list(window)
+    pieces = (days[at : at + most_days] for at in range(0, len(days), most_days))
+    return [DayWindow(piece[0], piece[-1]) for piece in pieces]
