@@ -4,6 +4,7 @@ One call, not the whole task, moves to the next endpoint when an endpoint gives 
 come back in the order of the calls, and only a bounded number of them is ever held.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +24,8 @@ from resources.clients.ethereum.verdicts import FINAL, OF_THE_BATCH, OF_THE_CALL
 ATTEMPTS = 10
 # A server that asks for a longer pause than this, in seconds, is left to the run's own retry.
 LONGEST_WAIT = 300.0
+LOG = logging.getLogger("headwater.ethereum")
+
 # Failures of a call, while others succeed, after which it is its own.
 LONE_FAILURES = 3
 # Attempts at each endpoint before any has ever answered: some four seconds.
@@ -146,9 +149,9 @@ class RpcClient:
             outcomes = self._reader.submit(_outcomes, [item.call for item in group], answer, read).result()
         except Refusal as refusal:
             refusal = _of_the_batch(refusal, len(group))
-            self._note(endpoint, refusal, len(group))
             for item in group:
                 self._count(item, endpoint, refusal, of=len(group))
+            self._note(endpoint, refusal, group, len(group))
             return group
         again, worst = [], None
         endpoint.answers(sum(not isinstance(outcome, Refusal) for outcome in outcomes))
@@ -163,7 +166,7 @@ class RpcClient:
         if worst is None:
             endpoint.succeeded()
         else:
-            self._note(endpoint, worst, len(group) if again == group else 1)
+            self._note(endpoint, worst, again, len(group) if again == group else 1)
         return again
 
     def _fails_alone(self, item: _Pending, endpoint: Endpoint, refusal: Refusal) -> bool:
@@ -184,11 +187,20 @@ class RpcClient:
         except Refusal:
             return False
 
-    def _note(self, endpoint: Endpoint, refusal: Refusal, calls: int) -> None:
+    def _note(self, endpoint: Endpoint, refusal: Refusal, group: list[_Pending], calls: int) -> None:
         if refusal.kind is Kind.DENIED:
             self._denied.add(endpoint)
         if refusal.kind not in FINAL:
             endpoint.failed(refusal, calls)
+        LOG.warning(
+            "Ethereum node %s: attempt %d of %d at %s failed (%s); it is asked again in %.0f s",
+            endpoint.name,
+            group[0].attempts,
+            self._most_attempts(group[0]),
+            group[0].call,
+            refusal,
+            endpoint.resumes_in,
+        )
 
     def _count(self, item: _Pending, endpoint: Endpoint, refusal: Refusal, of: int) -> None:
         item.refusals.append((endpoint, refusal))

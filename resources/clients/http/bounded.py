@@ -20,7 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 CONNECT_SECONDS = 10.0
 # What a compressed body may unfold to: JSON shrinks 10 to 20 times, a bomb a thousand times.
 UNFOLDED_FREELY, MOST_UNFOLDED = 16 << 20, 50
-PIECE = 1 << 20
+PIECE = 1 << 16
 
 
 class TooMuch(Exception):
