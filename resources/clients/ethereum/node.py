@@ -7,7 +7,6 @@ from functools import cache, partial
 from itertools import tee
 from typing import Any, TypeVar
 
-import msgspec
 import pyarrow as pa
 
 from core.clock import Clock
@@ -89,19 +88,16 @@ class EthereumNode:
 
     def header(self, number: int) -> Header:
         """A block's header by number."""
-
-        def read(raw: msgspec.Raw) -> Header:
-            header = shapes.header(raw)
-            if header["number"] != hex(number):
-                raise Refusal(Kind.BROKEN, f"block {header['number']} came for {hex(number)}")
-            return header
-
-        return self._rpc.call(Call("eth_getBlockByNumber", [hex(number), False], read))
+        return self._rpc.call(Call("eth_getBlockByNumber", [hex(number), False], partial(shapes.header_of, number)))
 
     def holds(self, number: int) -> Header | None:
         """A block's header by number; None where the node holds a later part of the chain only."""
         call = Call(
-            "eth_getBlockByNumber", [hex(number), False], shapes.header, accept_null=True, accept_error=_not_held
+            "eth_getBlockByNumber",
+            [hex(number), False],
+            partial(shapes.header_of, number),
+            accept_null=True,
+            accept_error=_not_held,
         )
         return self._rpc.call(call)
 

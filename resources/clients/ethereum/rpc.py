@@ -18,7 +18,7 @@ from core.clock import Clock
 from core.errors import NodeRefused, NodeUnavailable
 from resources.clients.ethereum.endpoints import Answer, Endpoint, Response, Traffic
 from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify
-from resources.clients.ethereum.verdicts import FINAL, OF_THE_BATCH, OF_THE_CALL, given_up
+from resources.clients.ethereum.verdicts import FINAL, OF_THE_BATCH, OF_THE_CALL, OF_THE_SIZE, given_up
 
 # With an endpoint's pauses of 0.5 s doubling to 30 s, some two minutes until a call is given up.
 ATTEMPTS = 10
@@ -166,7 +166,7 @@ class RpcClient:
         if worst is None:
             endpoint.succeeded()
         else:
-            self._note(endpoint, worst, again, len(group) if again == group else 1)
+            self._note(endpoint, worst, again, len(group) if worst.kind in OF_THE_SIZE else 1)
         return again
 
     def _fails_alone(self, item: _Pending, endpoint: Endpoint, refusal: Refusal) -> bool:

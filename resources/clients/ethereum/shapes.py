@@ -44,6 +44,14 @@ def header(raw: msgspec.Raw) -> Header:
     return found
 
 
+def header_of(number: int, raw: msgspec.Raw) -> Header:
+    """The header of the block that was asked for."""
+    found = header(raw)
+    if found["number"] != hex(number):
+        raise Refusal(Kind.BROKEN, f"block {found['number']} came for {hex(number)}")
+    return found
+
+
 # From here on a hash is hex text, so that no node's text reaches a page as markup.
 _QUANTITY, _HEX = re.compile("0x[0-9a-fA-F]{1,16}"), re.compile("0x[0-9a-fA-F]{1,64}")
 _HEADER_FIELDS = {"number": _QUANTITY, "hash": _HEX, "parentHash": _HEX, "timestamp": _QUANTITY}

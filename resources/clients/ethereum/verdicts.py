@@ -50,5 +50,7 @@ FINAL = {
 }
 # Kinds of which a request as a whole may be refused although its calls, alone, would not be.
 OF_THE_BATCH = {Kind.INVALID, Kind.UNSUPPORTED}
+# What single calls of a request may be refused for because of the others in it.
+OF_THE_SIZE = {Kind.TOO_LARGE, Kind.TIMEOUT}
 # What a call alone may get again and again while the node answers others.
 OF_THE_CALL = {Kind.SERVER_ERROR, Kind.TIMEOUT}
