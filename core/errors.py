@@ -17,6 +17,8 @@
         ├── SettingError          a setting is missing or wrong
         ├── MethodUnsupported     the node does not offer a JSON-RPC method
         ├── NodeRefused           the node refuses the request itself, or the credentials
+        ├── HistoryPruned         the node no longer holds a block of that age
+        ├── StateMissing          the node no longer holds the state that a trace needs
         ├── ChainReorganised      an exported block is no longer on the node's chain
         ├── CommitmentMismatch    a block's rows are not what its header commits to
         ├── InvalidAnswer         an answer holds something no column can take
@@ -91,6 +93,14 @@ class MethodUnsupported(PermanentError):
 
 class NodeRefused(PermanentError):
     """The node refuses the request itself, or the credentials."""
+
+
+class HistoryPruned(PermanentError):
+    """The node no longer holds a block of that age, or never had it."""
+
+
+class StateMissing(PermanentError):
+    """The node does not hold the state that a trace needs."""
 
 
 class ChainReorganised(PermanentError):

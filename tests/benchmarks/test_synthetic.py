@@ -12,7 +12,7 @@ from assets.ethereum.transform.token_events import TRANSFER
 from benchmarks.synthetic import DAY, SyntheticChain
 from core.windows import day_of
 from resources.clients.ethereum.endpoints import Answer
-from resources.clients.ethereum.node import BlockRef
+from resources.clients.ethereum.shapes import BlockRef
 
 BLOCKS = 12
 

@@ -5,7 +5,7 @@ import msgspec
 from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import block_rows, receipt_rows
 from resources.clients.ethereum.endpoints import Answer
-from resources.clients.ethereum.node import BlockRef
+from resources.clients.ethereum.shapes import BlockRef
 
 
 def rows_of_blocks(*blocks, reader=None):

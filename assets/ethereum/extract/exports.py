@@ -29,7 +29,7 @@ from assets.ethereum.tables import (
 from assets.ethereum.transform import tokens
 from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import BlockRows, batch, block_rows
-from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, state_changes, trace_batch
+from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, state_changes, trace_batch, unknown_fields
 from core.errors import NodeUnavailable
 from core.memory import keep_freed_memory
 from core.progress import Progress
@@ -37,8 +37,9 @@ from core.spool import DaySpool, Spool, SpooledTable
 from core.tables import Table
 from core.windows import day_of
 from resources.clients.ethereum.endpoints import Answer
-from resources.clients.ethereum.node import BlockRef, EthereumNode
-from resources.clients.ethereum.transports import Kind, Refusal
+from resources.clients.ethereum.node import EthereumNode
+from resources.clients.ethereum.refusals import Kind, Refusal, classify
+from resources.clients.ethereum.shapes import BlockRef
 from resources.clients.lake.reading import LakeDay, LakeObject
 
 ENGINE = "native"
@@ -201,24 +202,47 @@ def export_traces(
     for lake_day in blocks.days:
         day = spool.day(lake_day.day)
         refs = block_refs(lake_day)
-        for ref, rows in zip(refs, _trace_rows(export.node, tracer, refs), strict=True):
-            extra = state_changes(changes.get(ref.number, ()))
-            day.add({TRACES.name: trace_batch([*extra, *rows], lake_day.day)})
+        for ref, rows in zip(refs, _trace_batches(export, tracer, refs, lake_day.day), strict=True):
+            if ref.number in changes:
+                day.add({TRACES.name: trace_batch(state_changes(changes[ref.number]), lake_day.day)})
+            day.add({TRACES.name: rows})
             export.progress.advance()
         spool.finish(day, telling(span_of(lake_day.manifest)))
     return spool.tables()
 
 
-def _trace_rows(node: EthereumNode, tracer: str, refs: Sequence[BlockRef]) -> Iterator[list[Row]]:
+def _trace_batches(export: Export, tracer: str, refs: Sequence[BlockRef], day: date) -> Iterator[pa.RecordBatch]:
     # Nodes refuse to trace the genesis block: it runs no transactions.
     if refs and refs[0].number == 0:
-        yield []
+        yield trace_batch([], day)
         refs = refs[1:]
-    if tracer == "geth":
-        for ref, answer in zip(refs, node.geth_traces(refs), strict=True):
-            yield geth_traces(ref.number, answer)
-    else:
-        yield from map(parity_traces, node.parity_traces(refs))
+    asked = export.node.geth_traces if tracer == "geth" else export.node.parity_traces
+    rows_of = _geth_rows if tracer == "geth" else _parity_rows
+
+    def read(block: BlockRef, answer: list[dict[str, Any]]) -> pa.RecordBatch:
+        try:
+            rows = rows_of(block, answer)
+            export.reader.unknown.update(unknown_fields(answer))
+            return trace_batch(rows, day)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            # The node's text has other shapes than traces have: another endpoint may do better.
+            raise Refusal(Kind.BROKEN, f"traces of block {block.number}: {type(error).__name__}: {error}") from error
+
+    yield from asked(refs, read)
+
+
+def _parity_rows(block: BlockRef, answer: list[dict[str, Any]]) -> list[Row]:
+    return parity_traces(answer)
+
+
+def _geth_rows(block: BlockRef, answer: list[dict[str, Any]]) -> list[Row]:
+    for index, transaction in enumerate(answer):
+        if "result" not in transaction:
+            refusal = classify({"message": transaction.get("error")})
+            if refusal.kind in (Kind.TIMEOUT, Kind.STATE_MISSING, Kind.PRUNED):
+                problem = f"transaction {index} of block {block.number}: {transaction.get('error')}"
+                raise Refusal(Kind.STATE_MISSING if refusal.kind is Kind.PRUNED else refusal.kind, problem)
+    return geth_traces(block.number, answer)
 
 
 def export_tokens(export: Export, contracts_: LakeObject) -> dict[str, SpooledTable]:

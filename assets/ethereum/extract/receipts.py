@@ -16,8 +16,8 @@ from assets.ethereum.transform.rows import BlockRows, first_other, receipt_rows
 from core.errors import MethodUnsupported
 from core.spool import SpooledTable
 from resources.clients.ethereum.endpoints import Answer
-from resources.clients.ethereum.node import BlockRef, moved, one_each
-from resources.clients.ethereum.transports import Kind, Refusal
+from resources.clients.ethereum.refusals import Kind, Refusal
+from resources.clients.ethereum.shapes import BlockRef, moved, one_each
 from resources.clients.lake.reading import LakeDay, LakeObject
 
 RECEIPT_TABLES = (RECEIPTS, LOGS)

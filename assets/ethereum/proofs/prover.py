@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from assets.ethereum.proofs import columnar, encodings, trie
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from assets.ethereum.transform.rows import Rows
-from resources.clients.ethereum.transports import Kind, Refusal
+from resources.clients.ethereum.refusals import Kind, Refusal
 
 # Why the rows of a block are not what its header commits to, by the block's position.
 Refused = dict[int, Refusal]

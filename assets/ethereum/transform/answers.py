@@ -18,7 +18,7 @@ from arro3.io import read_json
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.tables import Column, Table
 from resources.clients.ethereum.endpoints import Answer
-from resources.clients.ethereum.transports import Kind, Refusal
+from resources.clients.ethereum.refusals import Kind, Refusal
 
 _TYPE = "type"
 # Left out on purpose: uncles have no table, the rest repeats other fields.

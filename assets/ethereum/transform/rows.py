@@ -19,8 +19,8 @@ from core.errors import InvalidAnswer
 from core.spool import RowSpan
 from core.tables import Column, ColumnType, Table
 from core.windows import dates_of
-from resources.clients.ethereum.node import BlockRef
-from resources.clients.ethereum.transports import Kind, Refusal
+from resources.clients.ethereum.refusals import Kind, Refusal
+from resources.clients.ethereum.shapes import BlockRef
 
 NUMBERS = (ColumnType.BIGINT, ColumnType.DECIMAL)
 Ends = np.ndarray[Any, np.dtype[np.int64]]

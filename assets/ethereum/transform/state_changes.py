@@ -6,7 +6,7 @@ and the 116 accounts drained into the refund contract at block 1,920,000.
 
 import csv
 import gzip
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from assets.ethereum.transform.traces import Row
@@ -14,6 +14,24 @@ from core.errors import SettingError
 
 KINDS = ("genesis", "daofork")
 _FILE = Path(__file__).with_name("mainnet_state_changes.csv.gz")
+
+
+MAINNET = 1
+
+
+def require_mainnet(kinds: Collection[str], chain_id: Callable[[], int]) -> None:
+    """Refuse mainnet's balance changes on any other chain; another with the same genesis never had the DAO fork.
+
+    chain_id: asks the node, only when there is something to add.
+
+    Raises:
+        SettingError: naming the setting and the node's chain.
+    """
+    if kinds and (found := chain_id()) != MAINNET:
+        raise SettingError(
+            f"ETHEREUM_STATE_CHANGES={','.join(kinds)}: these balance changes are of Ethereum's mainnet (chain id "
+            f"{MAINNET}); the node is of chain id {found}. Unset it for this chain; nothing was published."
+        )
 
 
 def mainnet_state_changes(kinds: Collection[str]) -> dict[int, list[Row]]:

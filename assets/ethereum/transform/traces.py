@@ -14,7 +14,39 @@ from core.errors import InvalidAnswer
 Record = Mapping[str, Any]
 Row = dict[str, Any]
 
+# Names of fields, and characters of each, that a warning repeats of a node.
+MOST_NAMED = 50
 _GETH_CALLS = {"call", "callcode", "delegatecall", "staticcall"}
+
+
+# The fields that rows are made of, or that only repeat where a trace stands; all others are named in a warning.
+_PLACES = {"blockHash", "blockNumber", "transactionHash", "transactionPosition", "txHash"}
+_TRACE = {"action", "result", "subtraces", "traceAddress", "type", "error", *_PLACES}
+_ACTION = {"callType", "from", "to", "value", "gas", "input", "init"}
+_ACTION |= {"address", "refundAddress", "balance", "author", "rewardType"}
+_RESULT = {"gasUsed", "output", "address", "code"}
+_CALL = {"type", "from", "to", "value", "gas", "gasUsed", "input", "output", "error", "calls"}
+
+
+def unknown_fields(answer: Sequence[Record]) -> set[str]:
+    """Fields of a block's traces, of either kind, that no column takes: ``traces.action.creationMethod``."""
+    found: set[str] = set()
+    for trace in answer:
+        if "action" in trace:
+            found |= trace.keys() - _TRACE
+            found |= {f"action.{name}" for name in (trace["action"] or {}).keys() - _ACTION}
+            found |= {f"result.{name}" for name in (trace.get("result") or {}).keys() - _RESULT}
+        else:
+            found |= trace.keys() - {"result", "error", "txHash"}
+            found |= _unknown_of_calls(trace.get("result") or {})
+    return {f"traces.{name[:MOST_NAMED]}" for name in sorted(found)[:MOST_NAMED]}
+
+
+def _unknown_of_calls(call: Record) -> set[str]:
+    found = set(call.keys() - _CALL)
+    for inner in call.get("calls") or ():
+        found |= _unknown_of_calls(inner)
+    return found
 
 
 def quantity(value: Any) -> int | None:

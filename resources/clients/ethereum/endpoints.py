@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from core.clock import Clock
-from resources.clients.ethereum.transports import Kind, Refusal, Transport
+from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify
+from resources.clients.ethereum.transports import Transport
 
 _ids = itertools.count(1)
 
@@ -62,12 +63,11 @@ class Answer:
         """
         try:
             found = _RESPONSES.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Refusal(Kind.BROKEN, f"not JSON-RPC ({error}), {len(self.body)} bytes") from error
-        if isinstance(found, Response):
-            if found.error is not None and found.id not in self.ids:
-                raise classify(found.error)  # the batch as a whole was refused
-            found = [found]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refusal(Kind.BROKEN, f"not JSON-RPC ({str(error)[:QUOTED]}), {len(self.body)} bytes") from error
+        found = [found] if isinstance(found, Response) else found
+        if len(found) == 1 and found[0].error is not None and found[0].id not in self.ids:
+            raise classify(found[0].error)  # the request as a whole was refused
         by_id = {response.id: response for response in found}
         if len(by_id) != len(found) or by_id.keys() != set(self.ids):
             raise Refusal(Kind.BROKEN, f"answers to other requests: {len(found)} for {len(self.ids)}")
@@ -107,6 +107,7 @@ class Endpoint:
         self._slots = threading.BoundedSemaphore(in_flight)
         self._next_free = 0.0
         self._paused_until, self._failures, self._good_batches = 0.0, 0, 0
+        self.answered = 0  # calls that got a usable answer
 
     @property
     def resumes_in(self) -> float:
@@ -150,6 +151,11 @@ class Endpoint:
             self._next_free = start + calls / self._per_second
         self._clock.sleep(start - now)
 
+    def answers(self, count: int) -> None:
+        """So many calls got a usable answer."""
+        with self._lock:
+            self.answered += count
+
     def succeeded(self) -> None:
         """The endpoint answered well: forget its failures, and let batches grow back."""
         with self._lock:
@@ -158,14 +164,19 @@ class Endpoint:
             if self._good_batches % GROW_AFTER == 0:
                 self.batch_size = min(self.batch_size + 1, self._largest_batch)
 
-    def failed(self, refusal: Refusal) -> None:
-        """Take the endpoint out for a while, and shrink batches that were too much for it."""
+    def failed(self, refusal: Refusal, calls: int) -> None:
+        """Take the endpoint out for a while, and shrink batches that were too much for it.
+
+        calls: in the request, where it failed as a whole; its size may be what is wrong, whatever the words are.
+        """
         with self._lock:
             self.traffic.retries += 1
             self._good_batches = 0
-            if refusal.kind in (Kind.TOO_LARGE, Kind.TIMEOUT):
-                self.batch_size = max(1, self.batch_size // 2)
-            if refusal.kind is Kind.TOO_LARGE:
+            if refusal.kind is Kind.UNBATCHED:
+                self.batch_size = self._largest_batch = 1
+            elif calls > 1 and refusal.kind not in _NOT_FOR_SIZE:
+                self.batch_size = min(self.batch_size, max(1, calls // 2))
+            if refusal.kind in (Kind.TOO_LARGE, Kind.UNBATCHED):
                 return
             now = self._clock.monotonic()
             if refusal.retry_after is not None:
@@ -176,27 +187,5 @@ class Endpoint:
                 self._paused_until = now + pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
 
 
-_WORDS = (
-    (Kind.UNSUPPORTED, ("method not found", "does not exist/is not available", "not supported", "unsupported method")),
-    (Kind.RATE_LIMITED, ("rate limit", "too many requests", "exceeded its", "capacity exceeded")),
-    (Kind.TOO_LARGE, ("too large", "response size", "batch", "too big", "limit exceeded")),
-    (Kind.BEHIND, ("indexing is in progress", "unknown block", "block not found", "header not found")),
-)
-_CODES = {
-    -32601: Kind.UNSUPPORTED,
-    -32005: Kind.RATE_LIMITED,
-    429: Kind.RATE_LIMITED,
-    -32600: Kind.INVALID,
-    -32602: Kind.INVALID,
-}
-
-
-def classify(error: Any) -> Refusal:
-    """The refusal that a JSON-RPC error object amounts to: its words first, since codes vary between nodes."""
-    code = error.get("code") if isinstance(error, dict) else None
-    message = str(error.get("message", "") if isinstance(error, dict) else error)
-    detail = f"JSON-RPC error {code}: {message[:200]}"
-    for kind, words in _WORDS:
-        if any(word in message.lower() for word in words):
-            return Refusal(kind, detail)
-    return Refusal(_CODES.get(code, Kind.SERVER_ERROR) if isinstance(code, int) else Kind.SERVER_ERROR, detail)
+# Refusals that a smaller batch would not change.
+_NOT_FOR_SIZE = {Kind.RATE_LIMITED, Kind.QUOTA_SPENT, Kind.DENIED, Kind.UNREACHABLE}

@@ -1,39 +1,28 @@
 """An Ethereum node: blocks, receipts, traces and token calls, each checked to be the one asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from datetime import datetime
+from functools import cache, partial
 from itertools import tee
 from typing import Any, TypeVar
 
-import msgspec
 import pyarrow as pa
 
 from core.clock import Clock
-from resources.clients.ethereum.endpoints import Answer, Endpoint, Traffic, classify
+from core.errors import MethodUnsupported, NodeRefused
+from resources.clients.ethereum import shapes
+from resources.clients.ethereum.endpoints import Answer, Endpoint, Traffic
+from resources.clients.ethereum.refusals import Kind, Refusal, classify, is_contracts_own
 from resources.clients.ethereum.rpc import Call, ReadTogether, RpcClient, given_up
-from resources.clients.ethereum.transports import Kind, Refusal, transport_for
+from resources.clients.ethereum.shapes import BlockRef, Header, ReadTraces
+from resources.clients.ethereum.transports import transport_for
 
 # The node executes each traced block anew, and its traces take megabytes.
 TRACED_AT_ONCE = 8
+UNKNOWN = "unknown"
 
-Header = dict[str, Any]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class BlockRef:
-    """A block known from the lake: what its receipts and traces must belong to.
-
-    transaction_hashes: of its transactions, in order, where they are asked for.
-    """
-
-    number: int
-    hash: str
-    timestamp: int
-    transaction_count: int
-    receipts_root: str = ""
-    transaction_hashes: pa.StringArray | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +44,7 @@ class EthereumNode:
     def __init__(self, uris: str, budget: Budget | None = None, clock: Clock | None = None):
         self._clock = clock or Clock()
         budget = budget or Budget()
+        self._timeout = budget.timeout
         endpoints = [
             Endpoint(
                 uri,
@@ -77,28 +67,45 @@ class EthereumNode:
     def name(self) -> str:
         return ", ".join(endpoint.name for endpoint in self._rpc.endpoints)
 
+    def now(self) -> datetime:
+        """The time here, to compare the chain's with."""
+        return self._clock.now()
+
     def version(self) -> str:
-        """The client's name and version."""
-        return self._rpc.call(Call("web3_clientVersion", []))
+        """The client's name and version, or ``unknown``: it is only shown, so nothing depends on the answer."""
+        try:
+            return self._rpc.call(Call("web3_clientVersion", [], shapes.text, accept_null=True)) or UNKNOWN
+        except (MethodUnsupported, NodeRefused):
+            return UNKNOWN
+
+    def chain_id(self) -> int:
+        """Which chain this is; 1 is Ethereum's mainnet."""
+        return self._rpc.call(Call("eth_chainId", [], shapes.whole_number))
 
     def head(self) -> Header:
         """The newest block's header."""
-        return self._rpc.call(Call("eth_getBlockByNumber", ["latest", False], _header))
+        return self._rpc.call(Call("eth_getBlockByNumber", ["latest", False], shapes.header))
 
     def header(self, number: int) -> Header:
         """A block's header by number."""
+        return self._rpc.call(Call("eth_getBlockByNumber", [hex(number), False], partial(shapes.header_of, number)))
 
-        def read(raw: msgspec.Raw) -> Header:
-            header = _header(raw)
-            if header["number"] != hex(number):
-                raise Refusal(Kind.BROKEN, f"block {header['number']} came for {hex(number)}")
-            return header
-
-        return self._rpc.call(Call("eth_getBlockByNumber", [hex(number), False], read))
+    def holds(self, number: int) -> Header | None:
+        """A block's header by number; None where the node holds a later part of the chain only."""
+        call = Call(
+            "eth_getBlockByNumber",
+            [hex(number), False],
+            partial(shapes.header_of, number),
+            accept_null=True,
+            accept_error=_not_held,
+        )
+        return self._rpc.call(call)
 
     def finalized(self) -> Header | None:
         """The newest final block's header; None where the node does not know the tag."""
-        call = Call("eth_getBlockByNumber", ["finalized", False], _header, accept_null=True, accept_error=_unknown_tag)
+        call = Call(
+            "eth_getBlockByNumber", ["finalized", False], shapes.header, accept_null=True, accept_error=_unknown_tag
+        )
         return self._rpc.call(call)
 
     def blocks(self, numbers: Iterable[int], read: ReadTogether[T]) -> Iterator[T]:
@@ -139,72 +146,85 @@ class EthereumNode:
                 raise given_up(outcome.kind, f"Ethereum node {self.name}: {outcome}.")
             yield outcome
 
-    def parity_traces(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
-        """Each block's answer of trace_block."""
-        calls = (Call("trace_block", [hex(block.number)], partial(_traces_of, block)) for block in blocks)
+    def parity_traces(self, blocks: Iterable[BlockRef], read: ReadTraces[T] = shapes.as_they_came) -> Iterator[T]:
+        """Each block's answer of trace_block.
+
+        read: makes a value of it; raises Refusal when it holds no traces of the block.
+
+        Raises:
+            StateMissing: when the node holds the block, but not the state that tracing it takes.
+        """
+        means = self._meaning_for_traces()
+        calls = (
+            Call(
+                "trace_block",
+                [hex(block.number)],
+                partial(shapes.traces_of, block, read),
+                meaning=partial(means, block),
+            )
+            for block in blocks
+        )
         return self._rpc.map(calls, most_at_once=TRACED_AT_ONCE)
 
-    def geth_traces(self, blocks: Iterable[BlockRef]) -> Iterator[list[dict[str, Any]]]:
-        """Each block's answer of the callTracer, one object per transaction, asked for by block hash."""
-        tracer = {"tracer": "callTracer"}
-        calls = (Call("debug_traceBlockByHash", [block.hash, tracer], partial(_calls_of, block)) for block in blocks)
+    def geth_traces(self, blocks: Iterable[BlockRef], read: ReadTraces[T] = shapes.as_they_came) -> Iterator[T]:
+        """Each block's answer of the callTracer, one object per transaction, asked for by block hash.
+
+        read: makes a value of it; raises Refusal when it holds no traces of the block.
+
+        Raises:
+            StateMissing: when the node holds the block, but not the state that tracing it takes.
+        """
+        # Without a limit of the call's own, geth ends a trace after 5 s.
+        tracer = {"tracer": "callTracer", "timeout": f"{self._timeout:g}s"}
+        means = self._meaning_for_traces()
+        calls = (
+            Call(
+                "debug_traceBlockByHash",
+                [block.hash, tracer],
+                partial(shapes.calls_of, block, read),
+                meaning=partial(means, block),
+            )
+            for block in blocks
+        )
         return self._rpc.map(calls, most_at_once=TRACED_AT_ONCE)
+
+    def _meaning_for_traces(self) -> Callable[[BlockRef, Refusal], Refusal]:
+        """What refusals mean where a block is traced: who has newer blocks is not behind, but holds no state."""
+        newest = cache(lambda: int(self.head()["number"], 16))
+
+        def means(block: BlockRef, refusal: Refusal) -> Refusal:
+            unknown = refusal.kind is Kind.BEHIND and refusal.is_error
+            if refusal.kind is Kind.PRUNED or (unknown and block.number < newest()):
+                return Refusal(Kind.STATE_MISSING, refusal.detail)
+            return refusal
+
+        return means
 
     def contract_calls(self, calls: Iterable[tuple[str, str]]) -> Iterator[str | None]:
         """What contracts return at the newest block for (address, call data); None when a call fails.
 
-        Only failures of the contract's own count; the node's are tried again.
+        Only failures of the contract's own count; the node's are tried again. A call that fails again and again while
+        others to the same node succeed is the contract's, whatever the words are.
         """
         return self._rpc.map(
-            Call("eth_call", [{"to": address, "data": data}, "latest"], accept_error=_contract_failure)
+            Call(
+                "eth_call",
+                [{"to": address, "data": data}, "latest"],
+                shapes.data,
+                accept_error=_contract_failure,
+                may_fail_alone=True,
+            )
             for address, data in calls
         )
-
-
-def _header(raw: msgspec.Raw) -> Header:
-    header = msgspec.json.decode(raw, type=dict[str, Any])
-    for name in ("number", "hash", "parentHash", "timestamp"):
-        if not str(header.get(name)).startswith("0x"):
-            raise Refusal(Kind.BROKEN, f"a header came whose {name} is {header.get(name)!r}")
-    return header
 
 
 def _unknown_tag(error: dict[str, Any]) -> tuple[None] | None:
     return (None,) if classify(error).kind in (Kind.INVALID, Kind.UNSUPPORTED, Kind.BEHIND) else None
 
 
-def _traces_of(block: BlockRef, raw: msgspec.Raw) -> list[dict[str, Any]]:
-    traces = msgspec.json.decode(raw)
-    for trace in traces:
-        if trace.get("blockHash", block.hash) != block.hash:
-            raise Refusal(Kind.MOVED, moved(block, trace["blockHash"]))
-    if block.transaction_count and not traces:
-        raise Refusal(Kind.BEHIND, f"block {block.number} has transactions but no traces")
-    return traces
-
-
-def _calls_of(block: BlockRef, raw: msgspec.Raw) -> list[dict[str, Any]]:
-    return one_each(block, msgspec.json.decode(raw))
-
-
-def one_each(block: BlockRef, items: list[T]) -> list[T]:
-    """The items, one for each of the block's transactions; raises Refusal when there are more or fewer."""
-    if len(items) != block.transaction_count:
-        detail = f"{len(items)} items came for the {block.transaction_count} transactions of block {block.number}"
-        raise Refusal(Kind.BROKEN, detail)
-    return items
-
-
-def moved(block: BlockRef, found: str | None) -> str:
-    """That the node's block of a number is another one by now."""
-    return f"block {block.number} is {found}, the lake holds {block.hash}"
-
-
-# Words of the clients for a call that the contract, not the node, failed.
-_CONTRACT_FAILURES = ("revert", "invalid opcode", "invalid jump", "out of gas", "stack", "vm execution error", "evm")
-
-
 def _contract_failure(error: dict[str, Any]) -> tuple[None] | None:
-    message = str(error.get("message", "")).lower()
-    failed = error.get("code") in (3, -32015) or any(words in message for words in _CONTRACT_FAILURES)
-    return (None,) if failed else None
+    return (None,) if is_contracts_own(error) else None
+
+
+def _not_held(error: dict[str, Any]) -> tuple[None] | None:
+    return (None,) if classify(error).kind in (Kind.PRUNED, Kind.BEHIND, Kind.STATE_MISSING) else None

@@ -4,6 +4,7 @@ One call, not the whole task, moves to the next endpoint when an endpoint gives 
 come back in the order of the calls, and only a bounded number of them is ever held.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,42 +15,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from core.clock import Clock
-from core.errors import (
-    ChainReorganised,
-    CommitmentMismatch,
-    HeadwaterError,
-    MethodUnsupported,
-    NodeBehind,
-    NodeRefused,
-    NodeUnavailable,
-)
-from resources.clients.ethereum.endpoints import Answer, Endpoint, Response, Traffic, classify
-from resources.clients.ethereum.transports import Kind, Refusal
+from core.errors import NodeRefused, NodeUnavailable
+from resources.clients.ethereum.endpoints import Answer, Endpoint, Response, Traffic
+from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify
+from resources.clients.ethereum.verdicts import FINAL, OF_THE_BATCH, OF_THE_CALL, OF_THE_SIZE, given_up
 
 # With an endpoint's pauses of 0.5 s doubling to 30 s, some two minutes until a call is given up.
 ATTEMPTS = 10
 # A server that asks for a longer pause than this, in seconds, is left to the run's own retry.
 LONGEST_WAIT = 300.0
+LOG = logging.getLogger("headwater.ethereum")
 
-
-# What a call is given up with, by the kind of its last refusal.
-_GIVEN_UP: dict[Kind, tuple[type[HeadwaterError], str]] = {
-    Kind.BEHIND: (NodeBehind, "Check that the node is synced, then run again."),
-    Kind.UNSUPPORTED: (MethodUnsupported, "Use a node that offers it."),
-    Kind.INVALID: (NodeRefused, "Use a node that accepts it."),
-    Kind.UNPROVEN: (CommitmentMismatch, "Compare the block with a node you trust; nothing of the day was published."),
-    Kind.MOVED: (ChainReorganised, "Materialize the day's blocks again, then what follows from them."),
-}
-
-
-def given_up(kind: Kind, story: str) -> HeadwaterError:
-    """The error to end with when the last refusal was of that kind."""
-    error, remedy = _GIVEN_UP.get(kind, (NodeUnavailable, "Check the node, then run again."))
-    return error(f"{story} {remedy}")
-
-
-# Asking the same endpoint again cannot change these; another endpoint may still answer.
-_FINAL = {Kind.UNSUPPORTED, Kind.INVALID, Kind.MOVED, Kind.UNPROVEN}
+# Failures of a call, while others succeed, after which it is its own.
+LONE_FAILURES = 3
+# Attempts at each endpoint before any has ever answered: some four seconds.
+FIRST_CONTACTS = 4
 
 
 T = TypeVar("T")
@@ -66,6 +46,8 @@ class Call:
     about: what the call asks for, for those who read results together.
     accept_null: null is an answer, and not what a node sends for what it does not have yet.
     accept_error: returns what an error object means for this call, or None to treat it as a failure.
+    meaning: what a refusal amounts to for this call, where its method tells more than the words.
+    may_fail_alone: a failure of this call again and again, while the node answers others, is its answer: null.
     """
 
     method: str
@@ -73,6 +55,8 @@ class Call:
     read: Callable[[msgspec.Raw], Any] = msgspec.json.decode
     accept_null: bool = False
     accept_error: Callable[[dict[str, Any]], tuple[Any] | None] = field(default=lambda error: None)
+    meaning: Callable[[Refusal], Refusal] = field(default=lambda refusal: refusal)
+    may_fail_alone: bool = False
     about: Any = None
 
     def __str__(self) -> str:
@@ -84,6 +68,7 @@ class _Pending:
     at: int
     call: Call
     attempts: int = 0
+    answered_before: int = 0
     refusals: list[tuple[Endpoint, Refusal]] = field(default_factory=list)
 
 
@@ -151,11 +136,8 @@ class RpcClient:
             if len(group) > endpoint.batch_size:
                 waiting.extendleft([group[endpoint.batch_size :], group[: endpoint.batch_size]])
                 continue
-            again = self._exchange(endpoint, group, results, read)
-            if again:
-                half = -(-len(again) // 2)
-                split = len(group) > 1 and again == group and endpoint.batch_size < len(group)
-                waiting.extend([again[:half], again[half:]] if split else [again])
+            if again := self._exchange(endpoint, group, results, read):
+                waiting.appendleft(again)
         return results
 
     def _exchange(
@@ -166,37 +148,74 @@ class RpcClient:
             answer = endpoint.exchange([(item.call.method, item.call.params) for item in group])
             outcomes = self._reader.submit(_outcomes, [item.call for item in group], answer, read).result()
         except Refusal as refusal:
-            self._note(endpoint, refusal)
+            refusal = _of_the_batch(refusal, len(group))
             for item in group:
                 self._count(item, endpoint, refusal, of=len(group))
+            self._note(endpoint, refusal, group, len(group))
             return group
         again, worst = [], None
-        for item, outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome, Refusal):
+        endpoint.answers(sum(not isinstance(outcome, Refusal) for outcome in outcomes))
+        for item, came in zip(group, outcomes, strict=True):
+            outcome = item.call.meaning(came) if isinstance(came, Refusal) else came
+            if isinstance(outcome, Refusal) and not self._fails_alone(item, endpoint, outcome):
                 worst = outcome
                 self._count(item, endpoint, outcome, of=len(group))
                 again.append(item)
             else:
-                results[item.at] = outcome
+                results[item.at] = None if isinstance(outcome, Refusal) else outcome
         if worst is None:
             endpoint.succeeded()
         else:
-            self._note(endpoint, worst)
+            self._note(endpoint, worst, again, len(group) if worst.kind in OF_THE_SIZE else 1)
         return again
 
-    def _note(self, endpoint: Endpoint, refusal: Refusal) -> None:
+    def _fails_alone(self, item: _Pending, endpoint: Endpoint, refusal: Refusal) -> bool:
+        """Whether a call, not the node, is at fault: this one has failed here again and again, others have not."""
+        if not item.call.may_fail_alone or refusal.kind not in OF_THE_CALL:
+            return False
+        failures = sum(failed is endpoint and why.kind in OF_THE_CALL for failed, why in item.refusals)
+        if failures == 0:
+            item.answered_before = endpoint.answered
+        if failures + 1 < LONE_FAILURES:
+            return False
+        return endpoint.answered > item.answered_before or self._answers_others(endpoint)
+
+    def _answers_others(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint answers something that any node does."""
+        try:
+            return endpoint.exchange([("eth_blockNumber", [])]).responses()[0].error is None
+        except Refusal:
+            return False
+
+    def _note(self, endpoint: Endpoint, refusal: Refusal, group: list[_Pending], calls: int) -> None:
         if refusal.kind is Kind.DENIED:
             self._denied.add(endpoint)
-        if refusal.kind not in _FINAL:
-            endpoint.failed(refusal)
+        if refusal.kind not in FINAL:
+            endpoint.failed(refusal, calls)
+        LOG.warning(
+            "Ethereum node %s: attempt %d of %d at %s failed (%s); it is asked again in %.0f s",
+            endpoint.name,
+            group[0].attempts,
+            self._most_attempts(group[0]),
+            group[0].call,
+            refusal,
+            endpoint.resumes_in,
+        )
 
     def _count(self, item: _Pending, endpoint: Endpoint, refusal: Refusal, of: int) -> None:
         item.refusals.append((endpoint, refusal))
-        if refusal.kind is not Kind.TOO_LARGE or of == 1:
+        if refusal.kind not in (Kind.TOO_LARGE, Kind.UNBATCHED) or of == 1:
             item.attempts += 1
-        hopeless = refusal.kind in _FINAL and not self._untried(item)
-        if hopeless or item.attempts >= self._attempts:
+        hopeless = refusal.kind in FINAL and not self._untried(item)
+        if hopeless or item.attempts >= self._most_attempts(item):
             raise given_up(refusal.kind, self._story(item))
+
+    def _most_attempts(self, item: _Pending) -> int:
+        """Fewer while no endpoint was ever reached: a wrong address is told in seconds."""
+        never = all(refusal.kind is Kind.UNREACHABLE for _, refusal in item.refusals)
+        if never and not any(endpoint.traffic.bytes for endpoint in self.endpoints):
+            return FIRST_CONTACTS * len(self.endpoints)
+        return self._attempts
 
     def _untried(self, item: _Pending) -> list[Endpoint]:
         tried = {endpoint for endpoint, _ in item.refusals}
@@ -264,5 +283,12 @@ def _result(call: Call, response: Response, *, as_it_came: bool) -> Any | Refusa
         return response.result if as_it_came else call.read(response.result)
     except Refusal as refusal:
         return refusal
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Refusal(Kind.BROKEN, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Refusal(Kind.BROKEN, str(error)[:QUOTED])
+
+
+def _of_the_batch(refusal: Refusal, calls: int) -> Refusal:
+    """What a refusal of a whole request of several calls says: nothing about the methods in it, but of their number."""
+    if calls == 1 or refusal.kind not in OF_THE_BATCH:
+        return refusal
+    return Refusal(Kind.UNBATCHED if calls == 2 else Kind.TOO_LARGE, refusal.detail)

@@ -5,13 +5,9 @@ Every way it can fail becomes a ``Refusal`` of a named kind; deciding what to do
 
 import queue
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
-from email.utils import parsedate_to_datetime
-from enum import Enum
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -22,34 +18,9 @@ from websockets.sync.client import connect as websocket_connect
 
 from core.clock import Clock
 from core.errors import SettingError
-from core.secrecy import hidden, keep_uri_secret
-
-
-class Kind(Enum):
-    """Why an endpoint gave no usable answer."""
-
-    RATE_LIMITED = "rate limit"
-    SERVER_ERROR = "server error"
-    TIMEOUT = "time-out"
-    TOO_LARGE = "request or answer too large"
-    BROKEN = "broken answer"
-    BEHIND = "block or receipt not there yet"
-    MOVED = "another block by now"
-    UNPROVEN = "the header commits to something else"
-    UNSUPPORTED = "method not offered"
-    DENIED = "access denied"
-    INVALID = "request refused"
-
-
-class Refusal(Exception):
-    """An endpoint gave no usable answer.
-
-    retry_after: seconds the server asked to wait, if it did.
-    """
-
-    def __init__(self, kind: Kind, detail: str, retry_after: float | None = None):
-        self.kind, self.detail, self.retry_after = kind, hidden(detail), retry_after
-        super().__init__(f"{kind.value}: {self.detail}")
+from core.secrecy import keep_uri_secret
+from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify, classify_status
+from resources.clients.http.bounded import TooMuch, TooSlow, body_of, connection_pool, exchange, seconds_to_wait
 
 
 class Transport(Protocol):
@@ -86,79 +57,77 @@ def transport_for(uri: str, timeout: float, connections: int, clock: Clock) -> T
 # machine's own time, in which sockets wait, too.
 PATIENCE = 4
 READ_BYTES = 1 << 20
+# The largest honest answers are traces: some hundred megabytes for a few of mainnet's blocks.
+MOST_BYTES = 1 << 30
 
 
 class HttpTransport:
     """POST over keep-alive connections."""
 
     def __init__(self, uri: str, timeout: float, connections: int, clock: Clock):
-        self._uri, self._clock, self._timeout = uri, clock, timeout
+        self._uri, self._clock, self._seconds = uri, clock, PATIENCE * timeout
         auth = urllib3.util.parse_url(uri).auth
         self._login = urllib3.make_headers(basic_auth=unquote(auth)) if auth else {}
-        self._pool = urllib3.PoolManager(
-            maxsize=connections, block=False, retries=False, timeout=urllib3.Timeout(connect=10, read=timeout)
-        )
+        self._pool = connection_pool(connections, timeout)
 
     def exchange(self, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip", **self._login}
         try:
-            answer = self._pool.request(
-                "POST", self._uri, body=body, headers=headers, redirect=False, preload_content=False
-            )
-            data = self._read(answer)
-        except (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ConnectTimeoutError) as error:
-            raise Refusal(Kind.TIMEOUT, type(error).__name__) from error
+            with exchange(self._pool, "POST", self._uri, seconds=self._seconds, headers=headers, body=body) as answer:
+                data = body_of(answer, MOST_BYTES)
+        except (TooSlow, urllib3.exceptions.ReadTimeoutError) as error:
+            raise Refusal(Kind.TIMEOUT, _reason(error)) from error
+        except _NOT_REACHED as error:
+            raise Refusal(Kind.UNREACHABLE, _reason(error)) from error
+        except TooMuch as error:
+            raise Refusal(Kind.TOO_LARGE, str(error)) from error
         except urllib3.exceptions.HTTPError as error:
             raise Refusal(Kind.BROKEN, type(error).__name__) from error
-        if answer.status == 200:
+        if answer.status == OK:
             return data
-        raise self._refusal(answer.status, answer.headers.get("Retry-After"), data)
+        return self._told(answer.status, answer.headers.get("Retry-After"), data)
 
-    def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            answer.shutdown()  # which ends the reading
-
-        limit = threading.Timer(PATIENCE * self._timeout, expire)
-        limit.start()
-        try:
-            data = answer.read()
-        except (urllib3.exceptions.HTTPError, OSError):
-            if not expired.is_set():
-                raise
-        finally:
-            limit.cancel()
-        if expired.is_set():
-            raise Refusal(Kind.TIMEOUT, f"not whole after {PATIENCE * self._timeout:.0f} s")
+    def _told(self, status: int, retry_after: str | None, data: bytes) -> bytes:
+        """The body of another status, where it holds answers to calls; else what status and body amount to."""
+        wait = seconds_to_wait(retry_after, self._clock.now())
+        by_status = classify_status(status, data[:QUOTED].decode(errors="replace"), wait)
+        errors = _json_rpc_errors(data)
+        if by_status.kind in (Kind.RATE_LIMITED, Kind.TOO_LARGE) or not errors:
+            raise by_status
+        told = [classify(error, wait) for error in errors]
+        if by_status.kind is Kind.DENIED:
+            raise told[0] if told[0].kind in (Kind.UNSUPPORTED, Kind.QUOTA_SPENT, Kind.RATE_LIMITED) else by_status
         return data
 
-    def _refusal(self, status: int, retry_after: str | None, data: bytes) -> Refusal:
-        detail = f"HTTP {status} {data[:200].decode(errors='replace')}".strip()
-        if status == 429:
-            return Refusal(Kind.RATE_LIMITED, detail, _seconds(retry_after, self._clock.now()))
-        if status == 413:
-            return Refusal(Kind.TOO_LARGE, detail)
-        if status in (401, 402, 403):
-            return Refusal(Kind.DENIED, detail)
-        if status >= 500 or status == 408:
-            return Refusal(Kind.SERVER_ERROR, detail, _seconds(retry_after, self._clock.now()))
-        return Refusal(Kind.INVALID, detail)
+
+OK = 200
+# A server that was never reached: another address or scheme is wanted, not more patience.
+_NOT_REACHED = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+    urllib3.exceptions.ProxyError,
+    urllib3.exceptions.LocationValueError,
+)
 
 
-def _seconds(retry_after: str | None, now: datetime) -> float | None:
-    """Seconds of a Retry-After header, given as seconds or as a date."""
-    if not retry_after:
-        return None
+def _reason(error: Exception) -> str:
+    """What went wrong, without the address that urllib3 repeats: it may hold a key."""
+    cause = error.__cause__ or error.__context__
+    if isinstance(error, TooSlow):
+        return str(error)
+    return f"{type(error).__name__}: {cause}" if isinstance(cause, OSError) else type(error).__name__
+
+
+def _json_rpc_errors(data: bytes) -> list[Any]:
+    """The error objects of a body that is JSON-RPC; none when it is something else."""
     try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(retry_after) - now).total_seconds())
-    except ValueError:
-        return None
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    answers = found if isinstance(found, list) else [found]
+    errors = [answer.get("error") for answer in answers if isinstance(answer, dict)]
+    return [error for error in errors if isinstance(error, dict) and "code" in error]
 
 
 class _Stream(Protocol):
@@ -188,8 +157,9 @@ class StreamTransport:
                 connection = self._connect()
             yield connection
         except (OSError, WebSocketException) as error:
-            if connection:
-                connection.close()
+            if connection is None:
+                raise Refusal(Kind.UNREACHABLE, f"{type(error).__name__}: {error}") from error
+            connection.close()
             kind = Kind.TIMEOUT if isinstance(error, TimeoutError) else Kind.BROKEN
             raise Refusal(kind, type(error).__name__) from error
         self._idle.put(connection)
@@ -199,7 +169,9 @@ class _WebSocket:
     def __init__(self, uri: str, timeout: float):
         self._timeout = timeout
         self._open = ExitStack()
-        self._socket = self._open.enter_context(websocket_connect(uri, open_timeout=10, close_timeout=1, max_size=None))
+        self._socket = self._open.enter_context(
+            websocket_connect(uri, open_timeout=10, close_timeout=1, max_size=MOST_BYTES)
+        )
 
     def ask(self, body: bytes) -> bytes:
         self._socket.send(body.decode())
@@ -226,6 +198,8 @@ class _IpcSocket:
             part = self._socket.recv(READ_BYTES)
             if time.monotonic() > deadline:
                 raise TimeoutError
+            if len(answer) > MOST_BYTES:
+                raise ConnectionError("the answer is too long")
             if not part:
                 raise ConnectionError("closed by the node")
             answer += part

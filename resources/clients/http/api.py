@@ -5,11 +5,11 @@ document, raises ``Unusable`` for what may go away, and an error of ``core.error
 """
 
 import json
+import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import IO, Any
 from urllib.parse import urlencode
@@ -17,18 +17,34 @@ from urllib.parse import urlencode
 import urllib3
 
 from core.clock import Clock
-from core.errors import SourceUnavailable
+from core.errors import InvalidAnswer, SourceUnavailable
 from core.secrecy import hidden, keep_secret
+from resources.clients.http.bounded import (
+    TooMuch,
+    TooSlow,
+    body_of,
+    connection_pool,
+    exchange,
+    pieces_of,
+    seconds_to_wait,
+)
 
 # Pauses of 2 s doubling to 60 s: some two minutes until a request is given up.
 ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
 # A server that asks for a longer pause than this, in seconds, is left to the run's own retry.
 LONGEST_WAIT = 300.0
-CONNECT_SECONDS = 10.0
 OK = 200
-# Bytes of a file held at a time.
-PIECE = 1 << 16
+# An answer is to be whole within so many time-outs, a file within an hour.
+PATIENCE, FILE_SECONDS = 4, 3600.0
+# The longest honest answers are lists of all coins, some megabytes; the largest files are a day of a busy chain.
+MOST_BYTES, MOST_FILE_BYTES = 64 << 20, 4 << 30
+# The most digits of a number, and the largest power of ten: 2^256 has 78 digits. Arithmetic and formatting of more
+# would fill the memory.
+MOST_DIGITS, LARGEST_POWER = 100, 100
+SHOWN = 1000
+
+LOG = logging.getLogger("headwater.http")
 
 
 class Unusable(Exception):
@@ -68,9 +84,7 @@ class HttpApi:
         self.root = self.root.rstrip("/")
         keep_secret(*self.secret_parameters.values(), *self.headers.values())
         self._next = self.clock.monotonic()
-        self._pool = urllib3.PoolManager(
-            maxsize=2, retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self.timeout)
-        )
+        self._pool = connection_pool(2, self.timeout)
 
     def address(self, path: str, parameters: Mapping[str, Any] | None = None) -> str:
         """The URL as it may be shown: everything but the secrets."""
@@ -91,6 +105,7 @@ class HttpApi:
 
         Raises:
             SourceUnavailable: when no attempt gave a usable answer; and whatever ``judge`` raises.
+            InvalidAnswer: when the answer is longer, deeper or holds larger numbers than any honest one.
         """
         return self._tried(
             path, parameters, partial(self._exchange, path, parameters), judge, before=before, refused=refused
@@ -101,6 +116,7 @@ class HttpApi:
 
         Raises:
             SourceUnavailable: when it never came whole; and whatever ``judge`` raises.
+            InvalidAnswer: when it is longer than any honest one.
         """
         self._tried(path, None, partial(self._receive, path, file), judge)
 
@@ -122,8 +138,13 @@ class HttpApi:
             self.requests += 1
             try:
                 answer, retry_after = exchange()
-            except urllib3.exceptions.HTTPError as error:
-                reasons.append(type(error).__name__)
+            except (urllib3.exceptions.HTTPError, TooSlow) as error:
+                reasons.append(str(error) if isinstance(error, TooSlow) else type(error).__name__)
+            except (TooMuch, _Unfit) as error:
+                raise InvalidAnswer(
+                    f"{self.name}: the answer to {self.address(path, parameters)} is {error}. Check what serves that "
+                    "address; nothing of it was used."
+                ) from error
             else:
                 try:
                     return judge(answer)
@@ -133,6 +154,9 @@ class HttpApi:
                     wait = max(wait, retry_after or 0.0)
             if attempt == ATTEMPTS - 1 or wait > LONGEST_WAIT:
                 break
+            LOG.warning(
+                "%s: attempt %d of %d failed (%s); next in %.0f s", self.name, attempt + 1, ATTEMPTS, reasons[-1], wait
+            )
             self.clock.sleep(wait)
         raise SourceUnavailable(
             f"{self.name}: no usable answer to {self.address(path, parameters)} after {len(reasons)} attempts "
@@ -145,55 +169,71 @@ class HttpApi:
             self._next = self.clock.monotonic() + 60.0 / self.per_minute
 
     def _exchange(self, path: str, parameters: Mapping[str, Any]) -> tuple[Answer, float | None]:
-        response = self._pool.request(
+        with exchange(
+            self._pool,
             "GET",
             f"{self.root}/{path}",
+            seconds=PATIENCE * self.timeout,
             fields={**parameters, **self.secret_parameters},
             headers={"Accept": "application/json", **self.headers},
-            redirect=False,
-        )
-        text = hidden(response.data.decode(errors="replace"))
-        try:
-            document = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
-        except ValueError:
-            document = None
-        return Answer(response.status, document, text), _seconds(response.headers.get("Retry-After"), self.clock.now())
+        ) as response:
+            text = hidden(body_of(response, MOST_BYTES).decode(errors="replace"))
+        return Answer(response.status, _document(text), text), self._wait_asked_for(response)
 
     def _receive(self, path: str, file: IO[bytes]) -> tuple[Answer, float | None]:
         file.seek(0)
         file.truncate()
-        response = self._pool.request(
+        with exchange(
+            self._pool,
             "GET",
             f"{self.root}/{path}",
+            seconds=FILE_SECONDS,
             fields=self.secret_parameters,
             headers=self.headers,
-            redirect=False,
-            preload_content=False,
-        )
-        try:
-            # Undecoded, so that a server that declares a .gz file as compressed transfer changes nothing.
+        ) as response:
+            text = ""
             if response.status == OK:
-                for piece in response.stream(PIECE, decode_content=False):
+                # Undecoded, so that a server that declares a .gz file as compressed transfer changes nothing.
+                for piece in pieces_of(response, MOST_FILE_BYTES, decoded=False):
                     file.write(piece)
-            text = "" if response.status == OK else hidden(response.read(PIECE).decode(errors="replace"))
-        finally:
-            response.close()
-        return Answer(response.status, None, text), _seconds(response.headers.get("Retry-After"), self.clock.now())
+            else:
+                text = hidden(response.read(SHOWN).decode(errors="replace"))
+                response.close()
+        return Answer(response.status, None, text), self._wait_asked_for(response)
+
+    def _wait_asked_for(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        return seconds_to_wait(response.headers.get("Retry-After"), self.clock.now())
+
+
+class _Unfit(Exception):
+    """JSON that would take more memory or time than any honest one."""
+
+
+def _document(text: str) -> Any:
+    """The JSON of a body; None when it is none."""
+    try:
+        return json.loads(text, parse_float=_decimal, parse_int=_whole, parse_constant=_no_number)
+    except RecursionError as error:
+        raise _Unfit("nested too deep") from error
+    except ValueError:
+        return None
+
+
+_POWER = re.compile("[eE]([+-]?[0-9]+)$")
+
+
+def _decimal(text: str) -> Decimal:
+    power = _POWER.search(text)
+    if len(text) > MOST_DIGITS or (power and abs(int(power[1])) > LARGEST_POWER):
+        raise _Unfit(f"a number of {len(text)} characters, {text[:20]}...")
+    return Decimal(text)
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise _Unfit(f"a number of {len(text)} digits, {text[:20]}...")
+    return int(text)
 
 
 def _no_number(name: str) -> None:
     """NaN and Infinity are no JSON, and no value: unknown."""
-
-
-def _seconds(retry_after: str | None, now: datetime) -> float | None:
-    """Seconds of a Retry-After header, given as seconds or as a date."""
-    if not retry_after:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(retry_after) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None

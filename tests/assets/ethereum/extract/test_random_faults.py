@@ -2,6 +2,7 @@
 
 import random
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -21,11 +22,14 @@ ENOUGH = 60
 TABLES = (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, LOGS)
 
 
+A_DAY_LATER = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(days=2)
+
+
 class _Export:
     """One export of the day through some endpoints, its waiting done by hand."""
 
     def __init__(self, uris, batch_size=8):
-        self.lake, self._clock, self.said = Lake(MemoryObjectStore()), ManualClock(), []
+        self.lake, self._clock, self.said = Lake(MemoryObjectStore()), ManualClock(A_DAY_LATER), []
         self._uris, self._budget = ",".join(uris), Budget(batch_size=batch_size, in_flight=3, timeout=0.2)
 
     def run(self):

@@ -6,7 +6,7 @@ import pytest
 
 from assets.ethereum.proofs import encodings, trie
 from assets.ethereum.proofs.prover import Prover
-from resources.clients.ethereum.transports import Refusal
+from resources.clients.ethereum.refusals import Refusal
 from tests.standins.answers import rows_of_blocks, rows_of_receipts
 from tests.standins.captured import mainnet, needs_captured_data
 from tests.standins.synthetic_chain import SyntheticChain

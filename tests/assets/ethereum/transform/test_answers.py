@@ -8,7 +8,7 @@ from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import block_rows
 from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.node import Budget, EthereumNode
-from resources.clients.ethereum.transports import Refusal
+from resources.clients.ethereum.refusals import Refusal
 from tests.standins.faulty_node import FaultyNode, Reply
 from tests.standins.synthetic_chain import SyntheticChain
 

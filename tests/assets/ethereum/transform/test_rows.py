@@ -11,7 +11,7 @@ from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import batch
 from core.errors import InvalidAnswer
 from resources.clients.ethereum.endpoints import Answer
-from resources.clients.ethereum.transports import Refusal
+from resources.clients.ethereum.refusals import Refusal
 from sandbox.ethereum.node import RecordedChain
 from tests.standins.answers import block_batches, receipt_batches
 from tests.standins.captured import execution_api, mainnet, needs_captured_data

@@ -7,9 +7,9 @@ import pytest
 
 from assets.ethereum.tables import TRACES
 from assets.ethereum.transform.contracts import TRACE_COLUMNS, contracts, function_selectors
-from assets.ethereum.transform.state_changes import mainnet_state_changes
+from assets.ethereum.transform.state_changes import mainnet_state_changes, require_mainnet
 from assets.ethereum.transform.tokens import CALLS, token_batch
-from assets.ethereum.transform.traces import geth_traces, parity_traces, state_changes, trace_batch
+from assets.ethereum.transform.traces import geth_traces, parity_traces, state_changes, trace_batch, unknown_fields
 from core.errors import InvalidAnswer, SettingError
 from tests.standins.captured import mainnet, needs_captured_data
 
@@ -124,3 +124,20 @@ def test_mainnet_traces(number):
     assert rows.num_rows == len(answer)
     assert len(set(rows.column("trace_id").to_pylist())) == len(answer)
     assert rows.column("trace_type").to_pylist() == [trace["type"] for trace in answer]
+
+
+def test_fields_that_no_column_takes_are_named():
+    created = {"type": "create", "action": {"creationMethod": "create2", "from": "0x11", "init": "0x"}, "result": None}
+    called = {"type": "CALL", "from": "0x11", "to": "0x22", "input": "0x", "revertReason": "no"}
+    inner = {"txHash": "0x1", "result": called | {"calls": [called | {"logs": []}]}}
+    assert unknown_fields([created]) == {"traces.action.creationMethod"}
+    assert unknown_fields([inner]) == {"traces.revertReason", "traces.logs"}
+    assert unknown_fields([_call([]), _call([0], "Reverted")]) == set()
+
+
+@pytest.mark.parametrize("chain", [31337, 61])
+def test_mainnets_balance_changes_are_of_mainnet_only(chain):
+    with pytest.raises(SettingError, match=rf"ETHEREUM_STATE_CHANGES=genesis: .* the node is of chain id {chain}"):
+        require_mainnet(["genesis"], lambda: chain)
+    require_mainnet(["genesis", "daofork"], lambda: 1)
+    require_mainnet([], lambda: pytest.fail("nothing to add, so nothing to ask"))

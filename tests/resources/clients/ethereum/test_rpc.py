@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from core.errors import ChainReorganised, MethodUnsupported, NodeBehind, NodeRefused, NodeUnavailable
-from resources.clients.ethereum.node import TRACED_AT_ONCE, BlockRef, Budget, EthereumNode, moved, one_each
-from resources.clients.ethereum.transports import Kind, Refusal
+from resources.clients.ethereum.node import TRACED_AT_ONCE, Budget, EthereumNode
+from resources.clients.ethereum.refusals import Kind, Refusal
+from resources.clients.ethereum.shapes import BlockRef, moved, one_each
 from tests.standins.faulty_node import FaultyNode, Reply, error, first, status
 from tests.standins.synthetic_chain import SyntheticChain
 

@@ -1,0 +1,159 @@
+"""The table of what a foreign page can send, against the guard and against the real web server."""
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from commands.guard import Guard, host_of
+
+ROOT = Path(__file__).parents[2]
+OURS, JSON = "headwater.example.com", {"Content-Type": "application/json"}
+SAME = {"Origin": f"https://{OURS}", "Sec-Fetch-Site": "same-origin"}
+NAVIGATION = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+# (what, method, path, headers, answer)
+TABLE = [
+    ("curl with JSON", "POST", "/graphql", JSON, 200),
+    ("the UI itself", "POST", "/graphql", JSON | SAME, 200),
+    ("JSON with a charset", "POST", "/graphql", {"Content-Type": "application/json; charset=utf-8"}, 200),
+    ("a page typed in", "GET", "/runs", {"Sec-Fetch-Site": "none"}, 200),
+    ("a link followed", "GET", "/runs/1?logs=2", NAVIGATION, 200),
+    ("a file of the page", "GET", "/static/x.js", {"Sec-Fetch-Site": "same-origin"}, 200),
+    ("another host", "POST", "/graphql", JSON | {"Host": "evil.example"}, 421),
+    ("no host", "GET", "/", {"Host": ""}, 421),
+    ("a longer host", "GET", "/", {"Host": f"{OURS}.evil.example"}, 421),
+    ("a host with another before it", "GET", "/", {"Host": f"evil.{OURS}"}, 421),
+    ("another origin", "POST", "/graphql", JSON | {"Origin": "https://evil.example"}, 403),
+    ("origin null", "POST", "/graphql", JSON | {"Origin": "null"}, 403),
+    ("origin without TLS", "POST", "/graphql", JSON | {"Origin": f"http://{OURS}"}, 403),
+    ("origin of another port", "POST", "/graphql", JSON | {"Origin": f"https://{OURS}:8000"}, 403),
+    ("a longer origin", "POST", "/graphql", JSON | {"Origin": f"https://{OURS}.evil.example"}, 403),
+    ("cross-site", "POST", "/graphql", JSON | {"Sec-Fetch-Site": "cross-site"}, 403),
+    ("same-site", "POST", "/graphql", JSON | {"Sec-Fetch-Site": "same-site"}, 403),
+    ("an image elsewhere", "GET", "/runs", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+    ("a link to a query", "GET", "/graphql", NAVIGATION, 403),
+    ("a link that reports", "GET", "/report_asset_materialization/x", NAVIGATION, 403),
+    ("no type", "POST", "/graphql", {}, 415),
+    ("a form", "POST", "/graphql", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    ("plain text", "POST", "/graphql", {"Content-Type": "text/plain"}, 415),
+    ("plain text that says json", "POST", "/graphql", {"Content-Type": "text/plain; application/json"}, 415),
+    ("a report by form", "POST", "/report_asset_materialization/x", {"Content-Type": "text/plain"}, 415),
+    ("put", "PUT", "/anything", {}, 415),
+    ("delete", "DELETE", "/anything", {}, 415),
+    ("a query by GET", "GET", "/graphql?query=mutation", {}, 405),
+    ("graphql by GET", "GET", "/graphql", {}, 405),
+    ("graphql by HEAD", "HEAD", "/graphql", {}, 405),
+    ("a query beside a body", "POST", "/graphql?query=mutation", JSON, 405),
+    ("below a prefix", "GET", "/prefix/graphql?query=mutation", {}, 405),
+]
+
+
+def asked(guard, method, path, headers, kind="http"):
+    """The status that the guard answers with; 200 when it passes the request on."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": f"{kind}.connect"}
+
+    path, _, query = path.partition("?")
+    named = {"Host": OURS} | headers
+    scope = {"type": kind, "method": method, "path": path, "query_string": query.encode()}
+    scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in named.items()]
+    asyncio.run(guard(scope, receive, send))
+    return sent[0].get("status") or sent[0].get("code")
+
+
+@pytest.fixture
+def guard():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+
+    return Guard(app, hosts=[OURS])
+
+
+@pytest.mark.parametrize("row", TABLE, ids=[row[0] for row in TABLE])
+def test_the_table(guard, row):
+    _, method, path, headers, answer = row
+    assert asked(guard, method, path, headers) == answer
+
+
+@pytest.mark.parametrize(
+    ("headers", "answer"),
+    [
+        ({"Origin": f"https://{OURS}"}, 200),
+        ({}, 1008),
+        ({"Origin": "https://evil.example"}, 1008),
+        ({"Origin": f"https://{OURS}", "Host": "evil.example"}, 1008),
+    ],
+)
+def test_websockets(guard, headers, answer):
+    assert asked(guard, "GET", "/graphql", headers, kind="websocket") == answer
+
+
+def test_on_a_laptop_the_loopback_is_served_without_tls(guard):
+    for host in ("localhost:3000", "127.0.0.1:3000", "[::1]:3000"):
+        assert asked(guard, "POST", "/graphql", JSON | {"Host": host, "Origin": f"http://{host}"}) == 200
+        assert asked(guard, "POST", "/graphql", JSON | {"Host": host, "Origin": "http://localhost:8080"}) == 403
+
+
+def test_a_health_check_needs_no_name(guard):
+    assert asked(guard, "GET", "/server_info", {"Host": "10.0.0.7:3000"}) == 200
+    assert asked(guard, "POST", "/server_info", JSON | {"Host": "10.0.0.7:3000"}) == 421
+
+
+def test_the_host_is_that_of_the_setting():
+    assert host_of("https://headwater.example.com:8443/x") == ("headwater.example.com",)
+    assert host_of(None) == ()
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    """The real web server by its command, on a workspace without anything in it."""
+    home = tmp_path_factory.mktemp("web")
+    (home / "empty.py").write_text("import dagster as dg\n\ndefs = dg.Definitions()\n")
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "commands.web", "-h", "127.0.0.1", "-p", str(port), "-f", str(home / "empty.py")],
+        cwd=ROOT,
+        env=os.environ | {"DAGSTER_HOME": str(home), "HEADWATER_URL": f"https://{OURS}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:
+        if re.search("Uvicorn running", line):
+            break
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(60)
+
+
+def test_the_real_web_server_refuses_what_the_table_says(web):
+    body = b'{"query": "{ version }"}'
+    for what, method, path, headers, answer in TABLE:
+        named = {"Host": OURS} | headers
+        sent = body if method in ("POST", "PUT", "DELETE") else None
+        if not sent or "Content-Type" in headers:
+            found = urllib3.request(method, web + path, headers=named, body=sent, retries=False).status
+            assert found == answer or (answer == 200 and found < 400), what
+
+
+def test_the_real_web_server_serves_its_own_page(web):
+    host = web.removeprefix("http://")
+    page = {"Host": host, "Origin": web, "Sec-Fetch-Site": "same-origin"}
+    answer = urllib3.request("POST", f"{web}/graphql", headers=JSON | page, body=b'{"query": "{ version }"}')
+    assert answer.status == 200
+    assert answer.json()["data"]["version"]
