@@ -16,7 +16,7 @@ class Lake(Settings):
     )
     format: Literal["parquet", "csv"] = setting(
         "LAKE_FORMAT",
-        "parquet, or csv for the files and names of the old export (ethereum-etl's csv and json).",
+        "parquet, or csv for the files and names of the old export (csv and JSON), where a table has them.",
         "csv",
         "parquet",
     )

@@ -137,14 +137,9 @@ class HttpApi:
             wait = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
             self.requests += 1
             try:
-                answer, retry_after = exchange()
+                answer, retry_after = self._fit(path, parameters, exchange)
             except (urllib3.exceptions.HTTPError, TooSlow) as error:
                 reasons.append(str(error) if isinstance(error, TooSlow) else type(error).__name__)
-            except (TooMuch, _Unfit) as error:
-                raise InvalidAnswer(
-                    f"{self.name}: the answer to {self.address(path, parameters)} is {error}. Check what serves that "
-                    "address; nothing of it was used."
-                ) from error
             else:
                 try:
                     return judge(answer)
@@ -162,6 +157,18 @@ class HttpApi:
             f"{self.name}: no usable answer to {self.address(path, parameters)} after {len(reasons)} attempts "
             f"({'; '.join(dict.fromkeys(reasons))}). Check that the API is up and reachable, then run again."
         )
+
+    def _fit(
+        self, path: str, parameters: Mapping[str, Any] | None, exchange: Callable[[], tuple[Answer, float | None]]
+    ) -> tuple[Answer, float | None]:
+        """The exchange's answer, unless it is more than any honest one."""
+        try:
+            return exchange()
+        except (TooMuch, _Unfit) as error:
+            raise InvalidAnswer(
+                f"{self.name}: the answer to {self.address(path, parameters)} is {error}. Check what serves that "
+                "address; nothing of it was used."
+            ) from error
 
     def _pace(self) -> None:
         if self.per_minute:

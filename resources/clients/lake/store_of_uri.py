@@ -21,5 +21,5 @@ def store_for(uri: str, kms_key: str | None = None) -> ObjectStore:
     if parts.scheme in ("", "file") and parts.path:
         return LocalObjectStore(Path(parts.path))
     raise SettingError(
-        f"LAKE_URI={uri!r}: expected a directory or s3://bucket/prefix, for example s3://my-lake/ethereum"
+        f"LAKE_URI={uri!r}: expected a directory or s3://bucket/prefix, for example s3://my-lake/headwater"
     )

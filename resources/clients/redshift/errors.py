@@ -85,7 +85,7 @@ def _denied(address: str, code: str, said: str) -> HeadwaterError:
         )
     if code == REFUSED_RIGHT:
         return PermanentError(
-            f"Redshift at {address}: {said}. Run ethereum_migration_job as the owner of the tables, with "
+            f"Redshift at {address}: {said}. Run the room's migration_job as the owner of the tables, with "
             "WAREHOUSE_LOADER_ROLE naming a role of this user."
         )
     return PermanentError(f"Redshift at {address} refuses a statement: {said}.")

@@ -537,6 +537,6 @@ def test_roles_get_what_their_work_takes_and_no_more(warehouse, redshift, store,
         (dbt, "DELETE FROM test.items"),
         (loader, "DROP TABLE test.items"),
     ):
-        with pytest.raises(PermanentError, match="ethereum_migration_job as the owner"):
+        with pytest.raises(PermanentError, match="migration_job as the owner"):
             with client.transaction() as session:
                 session.run(statement)
