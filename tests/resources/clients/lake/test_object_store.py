@@ -67,3 +67,19 @@ def test_deleted_is_gone(store):
 def test_an_unusable_uri_is_named(uri):
     with pytest.raises(SettingError, match="LAKE_URI="):
         store_for(uri)
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b=c", "50%", "a b", "ü", "%20", "a:b", "[a]*"])
+def test_a_directory_is_taken_as_it_stands(tmp_path, name):
+    store = store_for(str(tmp_path / name / "lake"))
+    store.write("key", b"1")
+    assert (tmp_path / name / "lake" / "key").read_bytes() == b"1"
+    assert store_for((tmp_path / name / "lake").as_uri()).read("key") == b"1"
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://host/lake", "s3://", "s3://UPPER/x", "file://host/lake", "s3:/bucket", "gs://b/x"]
+)
+def test_what_is_not_understood_is_refused(uri):
+    with pytest.raises(SettingError, match="LAKE_URI"):
+        store_for(uri)
