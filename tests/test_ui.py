@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ui")]
 def ui(tmp_path_factory):
     """Dagster's web server and daemon over a home with 30 days run through."""
     home = tmp_path_factory.mktemp("ui")
-    command = [sys.executable, "-m", "jobs", DAYS[0], DAYS[-1]]
+    command = [sys.executable, "-m", "commands", "run", ROOM, "--from", DAYS[0], "--to", DAYS[-1]]
     subprocess.run(command, cwd=ROOT, env=prepared(home), check=True, capture_output=True, timeout=300)
     with serving(home) as dagster:
         yield dagster
@@ -50,8 +50,10 @@ def page(ui):
 
 @pytest.mark.browser
 def test_the_graph_shows_the_flow_from_node_to_metrics(ui, page, tmp_path):
-    page.goto(f"{ui.url}/locations/headwater/asset-groups/ethereum")
-    for name in ("chain", "traces", "token_transfers"):
+    page.goto(f"{ui.url}/locations/headwater/asset-groups/ethereum_node")
+    page.get_by_text("chain", exact=True).first.wait_for()
+    page.goto(f"{ui.url}/locations/headwater/asset-groups/ethereum_lake")
+    for name in ("traces", "token_transfers"):
         page.get_by_text(name, exact=True).first.wait_for()
     page.screenshot(path=str(tmp_path / "graph.png"))
     assert (tmp_path / "graph.png").stat().st_size > 20_000
