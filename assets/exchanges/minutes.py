@@ -1,0 +1,163 @@
+"""Every minute of a symbol's day, explained by one of seven words, and the gaps that the missing ones make.
+
+What is known decides, in this order: a bar is there; the second vendor has it; the bar lies off the minute; the symbol
+did not trade yet, or no more; nobody looked twice; the exchange sends nothing for a minute without a trade; and what
+is left, looked for twice and found nowhere, was an outage.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Literal, get_args
+
+from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES, Bar
+from resources.clients.exchanges.profiles import EmptyMinute
+
+Status = Literal["traded", "no_trade", "outage", "unavailable", "before_listing", "after_delisting", "revised"]
+GapClass = Literal["source_gap", "unfetched", "no_trade", "before_listing", "after_delisting", "off_grid"]
+STATUSES, GAP_CLASSES = get_args(Status), get_args(GapClass)
+# Missing minutes of these are explained by the exchange itself, and complete a day.
+KNOWN: Set[str] = {"source_gap", "no_trade", "before_listing", "after_delisting", "off_grid"}
+# With fewer others than this, their silence says nothing about the exchange.
+NEIGHBOURS = 3
+
+
+@dataclass(frozen=True)
+class SymbolFacts:
+    """What is known of a symbol's day beside its bars.
+
+    confirmed: a second look found no more. listed_ms, delisted_ms: it trades from and until then; None when unknown.
+    other_vendor: minutes of which the second vendor has a bar. revised: minutes whose bar was another one once.
+    """
+
+    confirmed: bool = False
+    listed_ms: int | None = None
+    delisted_ms: int | None = None
+    other_vendor: Set[int] = frozenset()
+    revised: Set[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A run of missing minutes of one class. first_ms, last_ms: open times of the first and the last one."""
+
+    first_ms: int
+    last_ms: int
+    gap_class: GapClass
+    status: Status
+    reason: str
+
+    @property
+    def minutes(self) -> int:
+        return (self.last_ms - self.first_ms) // MINUTE_MS + 1
+
+
+@dataclass(frozen=True)
+class DayAccount:
+    """A symbol's day: how many minutes have each status, which sum up to 1,440, and the gaps."""
+
+    minutes: Mapping[Status, int]
+    gaps: tuple[Gap, ...]
+    off_grid: int = 0
+    present: int = 0
+
+    @property
+    def completeness(self) -> float:
+        """The share of minutes that are there, or missing for a known reason."""
+        return 1 - sum(gap.minutes for gap in self.gaps if gap.gap_class not in KNOWN) / MINUTES
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The other symbols of the same exchange: how many of them have a bar of a minute."""
+
+    present: Mapping[int, int] = field(default_factory=dict)
+    symbols: int = 0
+
+    @staticmethod
+    def of(days: Iterable[Iterable[Bar]]) -> "Neighbours":
+        """Of all symbols' bars. A symbol that lacks a minute itself does not count there, so one serves all."""
+        counts: dict[int, int] = {}
+        symbols = 0
+        for bars in days:
+            symbols += 1
+            for bar in bars:
+                counts[bar.minute_ms] = counts.get(bar.minute_ms, 0) + 1
+        return Neighbours(counts, symbols)
+
+    def silent(self, minute: int) -> bool:
+        """Whether nobody has the minute, where there are enough others to tell."""
+        return self.symbols > NEIGHBOURS and not self.present.get(minute)
+
+
+def account(
+    start_ms: int, bars: Iterable[Bar], facts: SymbolFacts, empty_minute: EmptyMinute, neighbours: Neighbours
+) -> DayAccount:
+    """The day from ``start_ms`` on. bars: those on the minute are there, the others explain the minute they lie in."""
+    grid = range(start_ms, start_ms + DAY_MS, MINUTE_MS)
+    rows = list(bars)
+    present = {bar.open_ms: bar for bar in rows if bar.on_grid and bar.open_ms in grid}
+    off_grid = {bar.minute_ms for bar in rows if not bar.on_grid}
+    missing = _explainer(facts, empty_minute, neighbours, off_grid)
+    counts: dict[Status, int] = dict.fromkeys(STATUSES, 0)
+    explained: list[tuple[int, tuple[GapClass, Status, str]]] = []
+    for minute in grid:
+        if bar := present.get(minute):
+            counts[_status(bar, minute in facts.revised)] += 1
+        else:
+            found = missing(minute)
+            counts[found[1]] += 1
+            explained.append((minute, found))
+    return DayAccount(counts, tuple(_gaps(explained)), sum(not bar.on_grid for bar in rows), len(present))
+
+
+def _status(bar: Bar, revised: bool) -> Status:
+    if revised:
+        return "revised"
+    return "traded" if bar.volume or bar.trades else "no_trade"
+
+
+def _explainer(
+    facts: SymbolFacts, empty_minute: EmptyMinute, neighbours: Neighbours, off_grid: Set[int]
+) -> Callable[[int], tuple[GapClass, Status, str]]:
+    def explain(minute: int) -> tuple[GapClass, Status, str]:
+        if minute in facts.other_vendor:
+            kind: GapClass = "source_gap" if facts.confirmed else "unfetched"
+            return kind, "unavailable", "the second vendor has it"
+        if minute in off_grid:
+            return "off_grid", "unavailable", "its bar opens off the minute"
+        if facts.listed_ms is not None and minute + MINUTE_MS <= facts.listed_ms:
+            return "before_listing", "before_listing", "the symbol was not listed yet"
+        if facts.delisted_ms is not None and minute >= facts.delisted_ms:
+            return "after_delisting", "after_delisting", "the symbol does not trade any more"
+        if not facts.confirmed:
+            return "unfetched", "unavailable", "it was not asked for twice"
+        if neighbours.silent(minute):
+            return "source_gap", "outage", "no symbol of the exchange has it"
+        if empty_minute == "absent":
+            return "no_trade", "no_trade", "the exchange sends no bar for a minute without a trade"
+        return "source_gap", "outage", "this symbol lacks it, others of the exchange do not"
+
+    return explain
+
+
+def _gaps(explained: list[tuple[int, tuple[GapClass, Status, str]]]) -> Iterable[Gap]:
+    # Runs of one explanation have one difference between place and minute.
+    numbered = [(minute - at * MINUTE_MS, minute, why) for at, (minute, why) in enumerate(explained)]
+    for (_, why), run in groupby(numbered, key=lambda item: (item[0], item[2])):
+        minutes = [minute for _, minute, _ in run]
+        yield Gap(minutes[0], minutes[-1], *why)
+
+
+def floored(bars: Iterable[Bar]) -> tuple[list[Bar], int]:
+    """Bars with those off the minute moved to it, and how many were. A minute that has a bar already keeps it, and
+    the other one stays where it is."""
+    rows = sorted(bars, key=lambda bar: bar.open_ms)
+    taken, found, moved = {bar.open_ms for bar in rows if bar.on_grid}, [], 0
+    for bar in rows:
+        if not bar.on_grid and bar.minute_ms not in taken:
+            taken.add(bar.minute_ms)
+            moved += 1
+            bar = Bar(bar.minute_ms, *bar.values, close_ms=bar.close_ms)  # type: ignore[arg-type]
+        found.append(bar)
+    return sorted(found, key=lambda bar: bar.open_ms), moved

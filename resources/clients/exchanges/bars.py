@@ -1,0 +1,152 @@
+"""One bar, read from what vendors send: exact decimals, times in milliseconds of Unix time, UTC."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import Any
+
+from core.errors import InvalidAnswer
+
+MINUTE_MS = 60_000
+DAY_MS = 1_440 * MINUTE_MS
+MINUTES = 1_440
+# What a stored decimal holds, DECIMAL(38,18): the prices and amounts of every exchange with room to spare.
+LONGEST_NUMBER, WHOLE_DIGITS, DECIMALS = 60, 20, 18
+# Milliseconds of the years 2009 to 2100; microseconds, as dumps have them since 2025, lie a thousand times higher.
+FIRST_MS, LAST_MS = 1_230_768_000_000, 4_102_444_800_000
+MOST_TRADES = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of one symbol.
+
+    open_ms: its open time. volume: of the base. quote_volume, trades, close_ms (the last millisecond): None where the
+    vendor does not tell.
+    """
+
+    open_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    quote_volume: Decimal | None = None
+    trades: int | None = None
+    close_ms: int | None = None
+
+    @property
+    def on_grid(self) -> bool:
+        return self.open_ms % MINUTE_MS == 0
+
+    @property
+    def minute_ms(self) -> int:
+        """The start of the minute that it opens in."""
+        return self.open_ms - self.open_ms % MINUTE_MS
+
+    @property
+    def problem(self) -> str | None:
+        """What no bar can be; None for a sound one."""
+        if min(self.open, self.high, self.low, self.close) <= 0:
+            return "a price that is not above zero"
+        if self.high < max(self.open, self.close) or self.low > min(self.open, self.close):
+            return "a high or low that its open or close lies beyond"
+        if self.volume < 0 or (self.quote_volume or 0) < 0 or (self.trades or 0) < 0:
+            return "a negative volume or number of trades"
+        return None
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """What two vendors or two fetches have to agree on: all but the close time."""
+        return (self.open, self.high, self.low, self.close, self.volume, self.quote_volume, self.trades)
+
+
+def bar_of_row(row: object, source: str) -> Bar:
+    """The bar of a row as Binance sends it, [open time, o, h, l, c, v, close time, quote volume, trades, ...], or as
+    ccxt does, [open time, o, h, l, c, v].
+
+    Raises:
+        InvalidAnswer: naming the source and what is wrong with the row.
+    """
+    try:
+        return _bar(row)
+    except (ValueError, TypeError, InvalidOperation, ArithmeticError) as error:
+        raise InvalidAnswer(
+            f"{source}: the bar {str(row)[:160]} cannot be read ({error or type(error).__name__}). Nothing of this "
+            "symbol was stored; run again, and report it to the exchange if it stays."
+        ) from None
+
+
+def _bar(row: Any) -> Bar:
+    if not isinstance(row, Sequence) or isinstance(row, str) or not 6 <= len(row) <= 16:
+        raise ValueError("it is no list of 6 to 16 fields")
+    prices = [number(value) for value in row[1:6]]
+    if len(row) < 9:
+        bar = Bar(moment(row[0]), *prices)
+    else:
+        bar = Bar(moment(row[0]), *prices, number(row[7]), _count(row[8]), moment(row[6]))
+    if bar.problem:
+        raise ValueError(f"it has {bar.problem}")
+    return bar
+
+
+def moment(value: object) -> int:
+    """Milliseconds of Unix time.
+
+    Raises:
+        ValueError: when it is no whole number of them, or far from the years exchanges exist in.
+    """
+    found = _count(value, LAST_MS)
+    if found < FIRST_MS:
+        raise ValueError(f"the time {found} lies before 2009; milliseconds were expected")
+    return found
+
+
+def number(value: object) -> Decimal:
+    """A number, exactly; a float as it is printed.
+
+    Raises:
+        ValueError: when it is none, or does not fit a stored decimal.
+    """
+    text = str(value)
+    if isinstance(value, bool) or len(text) > LONGEST_NUMBER:
+        raise ValueError(f"{text[:40]!r} is no number")
+    found = Decimal(text)
+    if not found.is_finite() or not -400 < found.adjusted() < WHOLE_DIGITS:
+        raise ValueError(f"{text!r} is no number of at most {WHOLE_DIGITS} whole digits")
+    exponent = found.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -DECIMALS:
+        with localcontext(prec=80):
+            kept = found.quantize(Decimal(1).scaleb(-DECIMALS))
+            if kept != found:
+                raise ValueError(f"{text!r} has more than {DECIMALS} decimals")
+            return kept
+    return found
+
+
+def _count(value: object, most: int = MOST_TRADES) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > 16 or int(text) > most:
+        raise ValueError(f"{text[:40]!r} is no whole number of at most {most:,}")
+    return int(text)
+
+
+def distinct(bars: Sequence[Bar], source: str) -> tuple[list[Bar], int]:
+    """Bars by open time, each once, and how many were repeated.
+
+    Raises:
+        InvalidAnswer: when two of the same open time differ. Neither is chosen: which is right, nobody can tell.
+    """
+    found: dict[int, Bar] = {}
+    for bar in bars:
+        known = found.setdefault(bar.open_ms, bar)
+        if known.values != bar.values:
+            raise InvalidAnswer(
+                f"{source}: two different bars open at {bar.open_ms}: {_shown(known)} and {_shown(bar)}. Nothing of "
+                "this symbol was stored; run again."
+            )
+    return [found[at] for at in sorted(found)], len(bars) - len(found)
+
+
+def _shown(bar: Bar) -> str:
+    return "/".join(str(value) for value in bar.values[:5])

@@ -1,0 +1,140 @@
+"""Any exchange that ccxt knows, as a source of exact bars.
+
+Prices are never floats: of Binance the rows are its own, which hold text, and of the others ccxt makes text instead of
+floats (its ``number``). ccxt's own rate limiting stays on as it is.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from core.clock import Clock
+from core.errors import HeadwaterError, InvalidAnswer, SourceRefused
+from resources.clients.exchanges.bars import Bar, bar_of_row
+from resources.clients.exchanges.bounded import BoundedAdapter
+from resources.clients.exchanges.markets import Market, markets_of
+from resources.clients.exchanges.profiles import profile_of
+from resources.clients.exchanges.retrying import MayPass, Patience, seconds
+
+T = TypeVar("T")
+# ccxt counts all of these as trouble of the network; asking again changes nothing.
+REFUSALS = {400, 401, 403, 404, 451}
+CONNECT_MS = 20_000
+
+
+class CcxtSource:
+    """One exchange and contract, ``spot`` or ``futures``. root: where it answers instead of its own addresses."""
+
+    def __init__(self, exchange_id: str, contract: str, clock: Clock | None = None, root: str | None = None):
+        self.profile, self.contract, self.clock = profile_of(exchange_id), contract, clock or Clock()
+        self.name, self.patience = f"{exchange_id} {contract}", Patience(self.clock)
+        self._ccxt: Any = importlib.import_module("ccxt")
+        self._http = BoundedAdapter()
+        self._exchange = self._opened(exchange_id, root)
+        self.requests = 0
+
+    def _opened(self, exchange_id: str, root: str | None) -> Any:
+        kinds = self.profile.market_types.get(self.contract)
+        options: dict[str, Any] = {"fetchCurrencies": False}
+        if kinds:
+            options |= {"fetchMarkets": {"types": [kinds]}, "defaultType": "spot" if kinds == "spot" else "swap"}
+        exchange = getattr(self._ccxt, exchange_id)({"timeout": CONNECT_MS, "options": options})
+        exchange.number = str
+        exchange.has["fetchCurrencies"] = False
+        exchange.session.trust_env = False
+        for scheme in ("https://", "http://"):
+            exchange.session.mount(scheme, self._http)
+        if root:
+            exchange.urls["api"] = _moved(exchange.urls["api"], root)
+            exchange.hostname = urlsplit(root).netloc
+        return exchange
+
+    def markets(self) -> dict[str, Market]:
+        """What the exchange lists, by pair.
+
+        Raises:
+            SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
+        """
+        loaded = self._asked("list of markets", lambda: self._exchange.load_markets())
+        return self._decoded("list of markets", lambda: markets_of(loaded.values(), self.contract))
+
+    def now_ms(self) -> int:
+        """The exchange's own time, or this machine's where it does not tell.
+
+        Raises:
+            SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
+        """
+        if not self._exchange.has.get("fetchTime"):
+            return int(self.clock.now().timestamp() * 1000)
+        return self._decoded("time", lambda: int(self._asked("time", self._exchange.fetch_time)))
+
+    def bars(self, market: Market, first_ms: int, last_ms: int, most: int, timeframe: str = "1m") -> list[Bar]:
+        """Bars that open from ``first_ms`` to ``last_ms``, both included, as far as one answer holds them.
+
+        Raises:
+            SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
+        """
+        method = self.profile.klines.get(self.contract)
+        if method:
+            limits = {"startTime": first_ms, "endTime": last_ms, "limit": most}
+            query = {"symbol": market.id, "interval": timeframe, **limits}
+            ask = lambda: getattr(self._exchange, method)(query)  # noqa: E731
+        else:
+            # An end that an exchange leaves out is asked for, too: rows beyond it are not taken.
+            until = {"until": last_ms + 1}
+            ask = lambda: self._exchange.fetch_ohlcv(market.symbol, timeframe, first_ms, most, until)  # noqa: E731
+        subject = f"{self.name} {market.pair}"
+        rows = self._asked(f"{market.pair} bars", ask)
+        if not isinstance(rows, list) or len(rows) > most + 1:
+            raise InvalidAnswer(f"{subject}: {str(rows)[:160]!r} is no list of at most {most} bars. Run again.")
+        return [bar_of_row(row, subject) for row in rows]
+
+    def _asked(self, what: str, ask: Callable[[], T]) -> T:
+        return self.patience.call(f"{self.name}: {what}", lambda: self._once(what, ask))
+
+    def _once(self, what: str, ask: Callable[[], T]) -> T:
+        self.requests += 1
+        errors = self._ccxt
+        try:
+            return ask()
+        except (errors.BadSymbol, errors.BadRequest, errors.AuthenticationError, errors.PermissionDenied) as error:
+            raise self._refused(what, error) from None
+        except (errors.NetworkError, errors.OperationFailed) as error:
+            status = self._http.status
+            if status in REFUSALS:
+                raise self._refused(what, error) from None
+            wait = seconds(self._http.retry_after, self.clock.now()) if status else None
+            raise MayPass(f"{type(error).__name__}{f', status {status}' if status else ''}", status, wait) from None
+        except errors.BaseError as error:
+            if (self._http.status or 0) >= 500:
+                raise MayPass(f"{type(error).__name__}, status {self._http.status}", self._http.status) from None
+            raise self._refused(what, error) from None
+        except HeadwaterError:
+            raise
+        except Exception as error:  # noqa: BLE001 - ccxt looks into answers without checking them first
+            # A cut answer is no JSON, and ccxt goes on with its text; the next one may be whole.
+            raise MayPass(f"an answer that ccxt cannot read ({type(error).__name__})") from None
+
+    def _decoded(self, what: str, decode: Callable[[], T]) -> T:
+        try:
+            return decode()
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise InvalidAnswer(f"{self.name}: its {what} cannot be read ({type(error).__name__}: {str(error)[:120]})") from None
+
+    def _refused(self, what: str, error: Exception) -> SourceRefused:
+        status = f", status {self._http.status}" if self._http.status else ""
+        remedy = "This address may not ask from where it is" if self._http.status in (403, 451) else "Check the symbol and the universe"
+        return SourceRefused(f"{self.name}: {what} refused ({type(error).__name__}{status}: {str(error)[:200]}). {remedy}.")
+
+    def close(self) -> None:
+        """Let its connections go."""
+        self._exchange.session.close()
+
+
+def _moved(addresses: Any, root: str) -> Any:
+    """ccxt's addresses with another scheme and host: each keeps its path."""
+    if isinstance(addresses, dict):
+        return {name: _moved(address, root) for name, address in addresses.items()}
+    parts, to = urlsplit(addresses.replace("{hostname}", "host")), urlsplit(root)
+    return parts._replace(scheme=to.scheme, netloc=to.netloc).geturl()

@@ -1,0 +1,202 @@
+"""A symbol's day as one Parquet object: rows by open time, when each value was first known, and what a fetch found.
+
+The object is replaced as a whole by one write, which the store makes atomic, and only when a row or a fact in it
+changed. A bar that was stored stays until another one of the same minute comes; then it moves to the revisions.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import LakeDamaged
+from resources.clients.exchanges.bars import DECIMALS, MINUTES, Bar
+from resources.clients.lake.object_store import ObjectStore
+
+# A day with all its minutes takes some 60 KB; bars off the minute make it a little more.
+MOST_BYTES, MOST_ROWS = 16 << 20, 4 * MINUTES
+PRICE = pa.decimal128(38, DECIMALS)
+KNOWN = pa.timestamp("us", tz="UTC")
+SCHEMA = pa.schema(
+    [
+        pa.field("timestamp", pa.int64(), nullable=False),
+        *(pa.field(name, PRICE, nullable=False) for name in ("open", "high", "low", "close", "volume")),
+        pa.field("quote_volume", PRICE),
+        pa.field("trades", pa.int64()),
+        pa.field("close_time", pa.int64()),
+        pa.field("currency_pair", pa.string(), nullable=False),
+        pa.field("exchange_id", pa.string(), nullable=False),
+        pa.field("knowledge_timestamp", KNOWN, nullable=False),
+        *(pa.field(name, pa.int32(), nullable=False) for name in ("year", "month", "day")),
+    ]
+)
+_VALUES = [field.name for field in SCHEMA][:9]
+_FACTS = b"headwater"
+
+
+@dataclass
+class SymbolDay:
+    """One symbol's day as it is stored. known: when each bar's values were first known, in the order of the bars.
+
+    facts: what the fetch found, as JSON holds it: its outcome, source, times.
+    """
+
+    exchange_id: str
+    pair: str
+    day: date
+    bars: list[Bar] = field(default_factory=list)
+    known: list[datetime] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """Of the rows in canonical form: it depends on no library, and on nothing but the bars."""
+        return hashlib.sha256("".join(map(canonical, self.bars)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a day's object. changed: bars with other values than before. added: bars that are new.
+    withdrawn: stored bars that the source did not send again, which stay."""
+
+    key: str
+    written: bool
+    sha256: str
+    rows: int
+    changed: int = 0
+    added: int = 0
+    withdrawn: int = 0
+
+
+def canonical(bar: Bar) -> str:
+    """A bar as a line of text, numbers without trailing zeros, nothing for what is not told."""
+    values = [str(bar.open_ms)]
+    for value in bar.values:
+        number = value.normalize() if isinstance(value, Decimal) else value
+        values.append("" if number is None else format(number, "f") if isinstance(number, Decimal) else str(number))
+    return ",".join(values) + "\n"
+
+
+def merged(old: SymbolDay | None, new: SymbolDay, now: datetime) -> tuple[SymbolDay, SymbolDay, Written]:
+    """What to store, the rows it replaces, and the counts. Unchanged bars keep the time they were known at."""
+    before = {bar.open_ms: (bar, known) for bar, known in zip(old.bars, old.known, strict=True)} if old else {}
+    rows, former = dict(before), []
+    changed = added = 0
+    for bar in new.bars:
+        known = before.get(bar.open_ms)
+        if known and known[0].values == bar.values:
+            continue
+        rows[bar.open_ms] = (bar, now)
+        changed, added = changed + (known is not None), added + (known is None)
+        former += [known] if known else []
+    ordered = [rows[at] for at in sorted(rows)]
+    day = SymbolDay(new.exchange_id, new.pair, new.day, [bar for bar, _ in ordered], [at for _, at in ordered], new.facts)
+    replaced = SymbolDay(new.exchange_id, new.pair, new.day, [bar for bar, _ in former], [at for _, at in former])
+    withdrawn = len(before.keys() - {bar.open_ms for bar in new.bars})
+    return day, replaced, Written("", True, day.sha256, len(ordered), changed, added, withdrawn)
+
+
+def encode(day: SymbolDay) -> bytes:
+    """The object's bytes. Its metadata holds the facts, the number of rows and the hash of the canonical rows."""
+    bars, rows = day.bars, len(day.bars)
+    columns: list[Any] = [[bar.open_ms for bar in bars]]
+    columns += [[getattr(bar, name) for bar in bars] for name in _VALUES[1:8]]
+    columns += [[bar.close_ms for bar in bars], [day.pair] * rows, [day.exchange_id] * rows, day.known]
+    columns += [[part] * rows for part in (day.day.year, day.day.month, day.day.day)]
+    facts = day.facts | {"rows": rows, "sha256": day.sha256, "pair": day.pair, "exchange_id": day.exchange_id, "day": f"{day.day}"}
+    schema = SCHEMA.with_metadata({_FACTS: json.dumps(facts, sort_keys=True).encode()})
+    table = pa.table([pa.array(column, item.type) for column, item in zip(columns, schema, strict=True)], schema=schema)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", row_group_size=MOST_ROWS)
+    return sink.getvalue().to_pybytes()
+
+
+def decode(data: bytes, uri: str) -> SymbolDay:
+    """The day that an object's bytes hold.
+
+    Raises:
+        LakeDamaged: when they are no such object, or its rows are not what its hash says.
+    """
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        if not file.schema_arrow.equals(SCHEMA) or not 0 <= file.metadata.num_rows <= MOST_ROWS:
+            raise ValueError("its columns or number of rows are others")
+        facts = json.loads(file.schema_arrow.metadata[_FACTS])
+        columns = file.read().to_pydict()
+        values = zip(*(columns[name] for name in _VALUES), strict=True)
+        bars = [Bar(*row) for row in values]
+        day = date.fromisoformat(facts["day"])
+        found = SymbolDay(facts["exchange_id"], facts["pair"], day, bars, columns["knowledge_timestamp"], facts)
+        if found.sha256 != facts["sha256"]:
+            raise ValueError("its rows are not those that its hash is of")
+    except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, AttributeError, RecursionError) as error:
+        raise LakeDamaged(f"Lake: {uri} is no day of bars ({str(error)[:200]}). Materialize the day again.") from None
+    return found
+
+
+class BarObjects:
+    """Symbol days in an object store, under keys that their callers know."""
+
+    def __init__(self, store: ObjectStore):
+        self.store = store
+
+    def read(self, key: str) -> SymbolDay | None:
+        """A day; None when it is not there.
+
+        Raises:
+            LakeDamaged: when it is something else.
+        """
+        data = self.store.read(key, MOST_BYTES)
+        return None if data is None else decode(data, self.store.uri(key))
+
+    def put(self, key: str, new: SymbolDay, now: datetime) -> Written:
+        """Bring a day up to date. Replaced rows are kept first, so that a kill between the two writes loses none."""
+        try:
+            old = self.read(key)
+        except LakeDamaged:
+            old = None  # nothing of it can be kept, and this write mends it
+        day, replaced, written = merged(old, new, now)
+        if old and not (written.changed or written.added) and _lasting(old.facts) == _lasting(new.facts):
+            return Written(key, False, written.sha256, written.rows, withdrawn=written.withdrawn)
+        if replaced.bars:
+            self._keep(revisions_key(key), replaced)
+        self.store.write(key, encode(day))
+        return Written(key, True, written.sha256, written.rows, written.changed, written.added, written.withdrawn)
+
+    def _keep(self, key: str, replaced: SymbolDay) -> None:
+        earlier = self.read(key)
+        rows = {} if earlier is None else dict(_by_time(earlier))
+        rows |= dict(_by_time(replaced))
+        known = sorted(rows)
+        whole = SymbolDay(replaced.exchange_id, replaced.pair, replaced.day, [rows[at] for at in known], [at for _, at in known])
+        self.store.write(key, encode(whole))
+
+    def revised(self, key: str) -> set[int]:
+        """The open times of a day's bars that had other values once."""
+        kept = self.read(revisions_key(key))
+        return {bar.open_ms for bar in kept.bars} if kept else set()
+
+
+def revisions_key(key: str) -> str:
+    """Where the former rows of an object are kept: outside the dataset, whose readers take every file in it."""
+    return f"revisions/{key}"
+
+
+def utc(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def _by_time(day: SymbolDay) -> list[tuple[tuple[int, datetime], Bar]]:
+    return [((bar.open_ms, known), bar) for bar, known in zip(day.bars, day.known, strict=True)]
+
+
+def _lasting(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts that are the same whenever the same is fetched again."""
+    passing = {"fetch_started", "fetch_ended", "rows", "sha256", "pair", "exchange_id", "day", "requests", "run_id"}
+    return {name: value for name, value in facts.items() if name not in passing}
