@@ -1,0 +1,129 @@
+"""Our bars beside others': the exchange's own hours and days, the second vendor's minutes, the perpetual, CoinGecko."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from assets.exchanges.resample import LongBar
+from resources.clients.exchanges.bars import Bar
+
+Severity = Literal["ok", "info", "warn", "error"]
+Kind = Literal["exchange_1h", "exchange_1d", "second_vendor", "spot_perpetual", "market_close"]
+# Volumes are sums; exchanges round them on the way.
+VOLUME_TOLERANCE = Decimal("1e-8")
+_ORDER: Sequence[Severity] = ("ok", "info", "warn", "error")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From which relative difference on something is a warning or an error."""
+
+    warn: Decimal
+    error: Decimal
+
+    def severity(self, difference: Decimal) -> Severity:
+        return "error" if difference >= self.error else "warn" if difference >= self.warn else "ok"
+
+
+PERPETUAL = Limits(Decimal("0.02"), Decimal("0.10"))
+MARKET_CLOSE = Limits(Decimal("0.01"), Decimal("0.05"))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison. ours, theirs: of what ``field`` names; difference: relative to theirs, None where there is none."""
+
+    kind: Kind
+    pair: str
+    at_ms: int
+    field: str
+    severity: Severity
+    ours: Decimal | None = None
+    theirs: Decimal | None = None
+    difference: Decimal | None = None
+    note: str = ""
+
+
+def against_exchange(pair: str, ours: Iterable[LongBar], theirs: Iterable[Bar], step_ms: int) -> list[Finding]:
+    """Our complete bars beside the exchange's regular ones: prices equal, volumes nearly.
+
+    Its bars can be cut short by an outage, or be placeholders: those are reported, and not compared.
+    """
+    kind: Kind = "exchange_1d" if step_ms > 3_600_000 else "exchange_1h"
+    known, found = {bar.open_ms: bar for bar in ours}, []
+    for bar in theirs:
+        mine = known.pop(bar.open_ms, None)
+        if bar.close_ms is not None and bar.close_ms != bar.open_ms + step_ms - 1:
+            note = "placeholder" if bar.close_ms <= bar.open_ms else "cut short"
+            found.append(Finding(kind, pair, bar.open_ms, "close_time", "info", note=f"the exchange's bar is {note}"))
+        elif mine is None:
+            severity: Severity = "error" if bar.volume else "info"
+            found.append(Finding(kind, pair, bar.open_ms, "bar", severity, note="we have none"))
+        elif not mine.is_complete:
+            note = f"not compared: ours has {mine.n_minutes} minutes"
+            found.append(Finding(kind, pair, bar.open_ms, "n_minutes", "info", note=note))
+        else:
+            found += _compared(kind, pair, mine, bar)
+    left = (Finding(kind, pair, at, "bar", "warn", note="the exchange has none") for at in known)
+    return [*found, *left]
+
+
+def _compared(kind: Kind, pair: str, mine: LongBar, bar: Bar) -> list[Finding]:
+    found = []
+    for name in ("open", "high", "low", "close", "volume"):
+        ours, theirs = getattr(mine, name), getattr(bar, name)
+        apart = relative(ours, theirs)
+        wrong = apart > VOLUME_TOLERANCE if name == "volume" else ours != theirs
+        if wrong:
+            found.append(Finding(kind, pair, bar.open_ms, name, "error", ours, theirs, apart))
+    return found or [Finding(kind, pair, bar.open_ms, "all", "ok")]
+
+
+def reconciled(pair: str, ours: Iterable[Bar], theirs: Iterable[Bar]) -> list[Finding]:
+    """The same minutes of two vendors: what differs, and what only one of them has. Nothing is listed that agrees."""
+    mine, other = {bar.open_ms: bar for bar in ours}, {bar.open_ms: bar for bar in theirs}
+    found = []
+    for at in sorted(mine.keys() | other.keys()):
+        if at not in other:
+            found.append(Finding("second_vendor", pair, at, "bar", "warn", note="the second vendor has none"))
+        elif at not in mine:
+            found.append(Finding("second_vendor", pair, at, "bar", "warn", note="only the second vendor has it"))
+        else:
+            found += _differing(pair, mine[at], other[at])
+    return found
+
+
+def _differing(pair: str, mine: Bar, other: Bar) -> Iterable[Finding]:
+    for name in ("open", "high", "low", "close", "volume", "quote_volume", "trades"):
+        ours, theirs = getattr(mine, name), getattr(other, name)
+        # What one of them does not tell is no difference.
+        if ours is not None and theirs is not None and ours != theirs:
+            one, two = Decimal(ours), Decimal(theirs)
+            yield Finding("second_vendor", pair, mine.open_ms, name, "error", one, two, relative(one, two))
+
+
+def closes(
+    kind: Kind, ours: Mapping[str, LongBar], theirs: Mapping[str, Decimal | None], limits: Limits
+) -> list[Finding]:
+    """Closes of a day by pair, beside others' of the same. A pair that they do not have is listed as unknown."""
+    found = []
+    for pair, bar in ours.items():
+        other = theirs.get(pair)
+        if other is None or other <= 0:
+            found.append(Finding(kind, pair, bar.open_ms, "close", "info", bar.close, note="nothing to compare with"))
+        else:
+            apart = relative(bar.close, other)
+            found.append(Finding(kind, pair, bar.open_ms, "close", limits.severity(apart), bar.close, other, apart))
+    return found
+
+
+def relative(ours: Decimal, theirs: Decimal) -> Decimal:
+    """The difference as a share of theirs, to 18 decimals; of nothing, 0 or 1."""
+    if not theirs:
+        return Decimal(int(ours != theirs))
+    return (abs(ours - theirs) / abs(theirs)).quantize(Decimal("1e-18"))
+
+
+def worst(findings: Iterable[Finding]) -> Severity:
+    return max((finding.severity for finding in findings), key=_ORDER.index, default="ok")

@@ -1,0 +1,223 @@
+"""A job's day, symbol by symbol: each one is tried, what is good is stored, and then there is one verdict."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any, Literal, Protocol
+
+from assets.exchanges.minutes import Neighbours, SymbolFacts, account
+from core.errors import HeadwaterError, SourceUnavailable
+from core.windows import start_of
+from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES, Bar
+from resources.clients.exchanges.ccxt_source import CcxtSource
+from resources.clients.exchanges.dumps import BinanceDumps
+from resources.clients.exchanges.fetching import Fetched, fetch_day
+from resources.clients.exchanges.markets import Market
+from resources.clients.exchanges.objects import SymbolDay, Written
+from resources.clients.exchanges.profiles import EmptyMinute
+
+log = logging.getLogger("headwater.exchanges")
+Outcome = Literal["complete", "partial", "empty", "delisted", "failed"]
+BAD = {"empty", "failed"}
+# How many symbols an error names.
+SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a vendor has of a symbol's day. market: None where the vendor does not know the symbol any more."""
+
+    fetched: Fetched
+    market: Market | None
+
+
+class Vendor(Protocol):
+    """Where a job's bars come from."""
+
+    name: str
+
+    @property
+    def empty_minute(self) -> EmptyMinute: ...
+
+    @property
+    def locked_out(self) -> bool:
+        """Whether nothing more may be asked of it in this run."""
+        ...
+
+    def day(self, pair: str, day: date) -> Found: ...
+
+
+class CcxtVendor:
+    """An exchange by ccxt. Its markets and its time are asked for once."""
+
+    def __init__(self, source: CcxtSource):
+        self._source, self.name = source, f"ccxt {source.name}"
+        self.empty_minute: EmptyMinute = source.profile.empty_minute
+        self.markets, self._now_ms = source.markets(), source.now_ms()
+
+    @property
+    def locked_out(self) -> bool:
+        return self._source.patience.banned
+
+    def day(self, pair: str, day: date) -> Found:
+        market = self.markets.get(pair)
+        if market is None:
+            return Found(Fetched(), None)
+        profile, start_ms = self._source.profile, start_of(day) * 1000
+        subject = f"{self.name} {pair}"
+        fetched = fetch_day(partial(self._source.bars, market), start_ms, self._now_ms, profile.page, subject)
+        if profile.recent and start_ms < self._now_ms - profile.recent * MINUTE_MS:
+            fetched.confirmed = False  # what it no longer serves may well have been there
+        return Found(fetched, market)
+
+
+class DumpVendor:
+    """Binance's public dumps. A file that matches its checksum needs no second look."""
+
+    empty_minute: EmptyMinute = "zero_bar"
+
+    def __init__(self, dumps: BinanceDumps):
+        self._dumps, self.name = dumps, dumps.name
+
+    @property
+    def locked_out(self) -> bool:
+        return self._dumps.patience.banned
+
+    def day(self, pair: str, day: date) -> Found:
+        bars = self._dumps.day(pair, day)
+        market = Market(pair, pair, pair.replace("_", ""), True, "dumped")
+        return Found(Fetched(bars or [], confirmed=bars is not None, requests=2), market)
+
+
+@dataclass(frozen=True)
+class SymbolResult:
+    """What became of one symbol. completeness: the share of its minutes that are there or explained."""
+
+    pair: str
+    outcome: Outcome
+    bars: int = 0
+    completeness: float = 0.0
+    reason: str = ""
+    requests: int = 0
+    unfinished_dropped: int = 0
+    off_grid: int = 0
+    written: Written | None = None
+
+    def __str__(self) -> str:
+        shown = f"{self.outcome}({self.bars})" if self.outcome == "partial" else self.outcome
+        return f"{self.pair} {shown}{f': {self.reason}' if self.reason else ''}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When a day fails. on_missing: ``fail`` or ``warn``. required: pairs that may not be delisted."""
+
+    on_missing: Literal["fail", "warn"] = "fail"
+    min_completeness: float = 1.0
+    required: frozenset[str] = frozenset()
+
+    def bad(self, results: Iterable[SymbolResult]) -> list[SymbolResult]:
+        """The symbols that a day may not end with."""
+        return [
+            result
+            for result in results
+            if result.outcome in BAD
+            or (result.outcome == "delisted" and result.pair in self.required)
+            or (result.outcome != "delisted" and result.completeness < self.min_completeness)
+        ]
+
+
+@dataclass
+class JobDay:
+    """A job's day. results: of every symbol of the universe."""
+
+    results: list[SymbolResult] = field(default_factory=list)
+
+    def check(self, policy: Policy, subject: str) -> str | None:
+        """A warning that lists what is bad; None when nothing is.
+
+        Raises:
+            SourceUnavailable: instead of the warning, when the policy says so. What was good is stored by then.
+        """
+        bad = policy.bad(self.results)
+        if not bad:
+            return None
+        named = "; ".join(str(result) for result in bad[:SHOWN]) + (" and more" if len(bad) > SHOWN else "")
+        text = (
+            f"{subject}: {len(bad)} of {len(self.results)} symbols are not complete: {named}. What was good is stored; "
+            "run again to try the others."
+        )
+        if policy.on_missing == "fail":
+            raise SourceUnavailable(text)
+        return text
+
+
+Store = Callable[[SymbolDay], Written]
+
+
+def fetch_job_day(
+    vendor: Vendor, exchange_id: str, pairs: Sequence[str], day: date, facts: dict[str, Any], store: Store,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> JobDay:
+    """Every symbol's day, each stored as soon as it is there. facts: what all objects' metadata tell."""
+    done = JobDay()
+    for pair in pairs:
+        started = now()
+        try:
+            if vendor.locked_out:
+                raise SourceUnavailable(f"{vendor.name} has locked this address out (418)")
+            found = vendor.day(pair, day)
+            result, known = _judged(vendor, pair, day, found)
+            times = {"fetch_started": started.isoformat(), "fetch_ended": now().isoformat()}
+            stored = SymbolDay(exchange_id, pair, day, found.fetched.bars, facts=facts | known | times)
+            result = SymbolResult(**{**vars(result), "written": store(stored)})
+        except HeadwaterError as error:
+            result = SymbolResult(pair, "failed", reason=str(error)[:500])
+        log.log(logging.WARNING if result.outcome != "complete" else logging.INFO, "%s %s: %s", vendor.name, day, result)
+        done.results.append(result)
+    return done
+
+
+def _judged(vendor: Vendor, pair: str, day: date, found: Found) -> tuple[SymbolResult, dict[str, Any]]:
+    start_ms, fetched, market = start_of(day) * 1000, found.fetched, found.market
+    listed_ms = market.listed_ms if market else None
+    delisted_ms = _delisted(start_ms, fetched.bars, market)
+    facts = SymbolFacts(fetched.confirmed, listed_ms, delisted_ms)
+    counted = account(start_ms, fetched.bars, facts, vendor.empty_minute, Neighbours())
+    outcome, reason = _outcome(start_ms, fetched, market)
+    known = {
+        "source": vendor.name,
+        "outcome": outcome,
+        "confirmed": fetched.confirmed,
+        "listed_ms": listed_ms,
+        "delisted_ms": delisted_ms,
+        "repeated": fetched.repeated,
+        "outside": fetched.outside,
+        "unfinished_dropped": fetched.unfinished_dropped,
+        "requests": fetched.requests,
+    }
+    figures = (counted.present, counted.completeness, reason, fetched.requests, fetched.unfinished_dropped)
+    return SymbolResult(pair, outcome, *figures, off_grid=counted.off_grid), known
+
+
+def _outcome(start_ms: int, fetched: Fetched, market: Market | None) -> tuple[Outcome, str]:
+    if market is None:
+        return "delisted", "the exchange does not list it"
+    if not market.trading:
+        return "delisted", f"its status is {market.status}"
+    if market.listed_ms is not None and market.listed_ms >= start_ms + DAY_MS:
+        return "complete", "it was not listed yet"
+    if not fetched.bars:
+        return "empty", "no bar at all"
+    return ("complete" if sum(bar.on_grid for bar in fetched.bars) == MINUTES else "partial"), ""
+
+
+def _delisted(start_ms: int, bars: Sequence[Bar], market: Market | None) -> int | None:
+    """When the symbol stopped trading: as the exchange says, or else after its last bar of the day."""
+    if market and market.trading:
+        return None
+    if market and market.delisted_ms:
+        return market.delisted_ms
+    return bars[-1].minute_ms + MINUTE_MS if bars else start_ms
