@@ -57,7 +57,7 @@ def fetch_day(ask: Ask, start_ms: int, now_ms: int, page: int = PAGE, subject: s
         look.closed(first, min(first + page * MINUTE_MS, start_ms + DAY_MS) - 1)
     if len(_minutes(look.bars, start_ms, end_ms)) < (end_ms - start_ms) // MINUTE_MS:
         look.again(start_ms, start_ms + DAY_MS)
-    bars, repeated = distinct(look.bars, subject)
+    bars, repeated = distinct([bar for bar in look.bars if 0 <= bar.open_ms - start_ms < DAY_MS], subject)
     over = [bar for bar in bars if bar.open_ms + MINUTE_MS <= now_ms]
     return Fetched(over, whole, repeated, look.outside, len(bars) - len(over), look.requests)
 
@@ -94,13 +94,11 @@ class _Look:
         """The day once more, with pages half a page away from the first ones and edges beyond the day's."""
         first, step = start_ms - BEYOND * MINUTE_MS, self._page * MINUTE_MS
         edges = [first, *range(first + max(MINUTE_MS, step // 2 // MINUTE_MS * MINUTE_MS), end_ms + step, step)]
-        before = self.outside
         for left, right in zip(edges, edges[1:], strict=False):
             if left < end_ms:
-                self._rows(left, min(right, end_ms + BEYOND * MINUTE_MS) - 1, start_ms, end_ms - 1)
-        self.outside = before
+                self.closed(left, min(right, end_ms + BEYOND * MINUTE_MS) - 1)
 
-    def _rows(self, first: int, last: int, keep_from: int | None = None, keep_to: int | None = None) -> list[int]:
+    def _rows(self, first: int, last: int) -> list[int]:
         """Ask once; the open times of the rows that were taken."""
         if self.requests >= MOST_REQUESTS + MINUTES * 4 // self._page:
             raise InvalidAnswer(
@@ -109,8 +107,7 @@ class _Look:
             )
         self.requests += 1
         rows = self._ask(first, last, self._page)
-        low, high = keep_from if keep_from is not None else first, keep_to if keep_to is not None else last
-        taken = [bar for bar in rows if low <= bar.open_ms <= high and first <= bar.open_ms <= last]
+        taken = [bar for bar in rows if first <= bar.open_ms <= last]
         self.outside += len(rows) - len(taken)
         self.bars += taken
         return [bar.open_ms for bar in taken]
