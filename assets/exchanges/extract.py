@@ -158,7 +158,12 @@ Store = Callable[[SymbolDay], Written]
 
 
 def fetch_job_day(
-    vendor: Vendor, exchange_id: str, pairs: Sequence[str], day: date, facts: dict[str, Any], store: Store,
+    vendor: Vendor,
+    exchange_id: str,
+    pairs: Sequence[str],
+    day: date,
+    facts: dict[str, Any],
+    store: Store,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> JobDay:
     """Every symbol's day, each stored as soon as it is there. facts: what all objects' metadata tell."""
@@ -175,7 +180,9 @@ def fetch_job_day(
             result = SymbolResult(**{**vars(result), "written": store(stored)})
         except HeadwaterError as error:
             result = SymbolResult(pair, "failed", reason=str(error)[:500])
-        log.log(logging.WARNING if result.outcome != "complete" else logging.INFO, "%s %s: %s", vendor.name, day, result)
+        log.log(
+            logging.WARNING if result.outcome != "complete" else logging.INFO, "%s %s: %s", vendor.name, day, result
+        )
         done.results.append(result)
     return done
 

@@ -149,6 +149,8 @@ def check_username(stage: str, username: str) -> None:
         ValueError: saying which rule is broken.
     """
     if stage == "test" and not _USERNAME.fullmatch(username):
-        raise ValueError(f"user {username!r}: stage test needs one, of small letters, digits and _, such as EXCHANGES_USER=ann")
+        raise ValueError(
+            f"user {username!r}: stage test needs one, of small letters, digits and _, such as EXCHANGES_USER=ann"
+        )
     if stage != "test" and username:
         raise ValueError(f"user {username!r}: only stage test has users; leave EXCHANGES_USER unset in {stage}")

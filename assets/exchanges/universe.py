@@ -36,7 +36,9 @@ class Universe:
         found = self.pairs.get((job.vendor, job.exchange_id))
         if not found:
             known = ", ".join(f"{vendor} {exchange}" for vendor, exchange in sorted(self.pairs))
-            raise SettingError(f"universe {self.version} has no pairs of {job.vendor} {job.exchange_id}; it has {known}")
+            raise SettingError(
+                f"universe {self.version} has no pairs of {job.vendor} {job.exchange_id}; it has {known}"
+            )
         return found
 
 
@@ -59,7 +61,9 @@ def load(version: str, folder: Path = FOLDER) -> Universe:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise SettingError(f"universe {version}: {path.name} cannot be read ({error.strerror}); there are {versions(folder)}") from None
+        raise SettingError(
+            f"universe {version}: {path.name} cannot be read ({error.strerror}); there are {versions(folder)}"
+        ) from None
     if len(data) > MOST_BYTES:
         raise SettingError(f"universe file {path.name} has more than {MOST_BYTES:,} bytes")
     return decode(version, data)

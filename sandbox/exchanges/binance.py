@@ -16,10 +16,10 @@ PARAMETERS = {"symbol", "interval", "startTime", "endTime", "limit"}
 DEFAULT_ROWS, MOST_ROWS = 500, 1000
 # Spot dumps count in microseconds since then.
 MICROSECONDS_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
-DUMP = re.compile(r"data/(spot|futures/um)/(daily|monthly)/klines/(\w+)/1m/\3-1m-(\d{4}-\d\d(?:-\d\d)?)\.zip(\.CHECKSUM)?")
-HEADER = (
-    "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n"
+DUMP = re.compile(
+    r"data/(spot|futures/um)/(daily|monthly)/klines/(\w+)/1m/\3-1m-(\d{4}-\d\d(?:-\d\d)?)\.zip(\.CHECKSUM)?"
 )
+HEADER = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n"
 
 
 def answer(world: World, path: str, parameters: Mapping[str, str], *, short: int = 0) -> Reply:
@@ -130,7 +130,12 @@ def dump(world: World, path: str) -> tuple[int, bytes]:
     if not rows or end > world.now_ms:
         return 404, b"<Error><Code>NoSuchKey</Code></Error>"
     name = path.rsplit("/", 1)[1].removesuffix(".CHECKSUM")
-    data = packed(rows, name.replace(".zip", ".csv"), header=market != "spot", micro=market == "spot" and begin >= MICROSECONDS_SINCE)
+    data = packed(
+        rows,
+        name.replace(".zip", ".csv"),
+        header=market != "spot",
+        micro=market == "spot" and begin >= MICROSECONDS_SINCE,
+    )
     return 200, f"{hashlib.sha256(data).hexdigest()}  {name}\n".encode() if checksum else data
 
 

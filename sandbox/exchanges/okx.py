@@ -34,7 +34,9 @@ def _candles(world: World, parameters: Mapping[str, str]) -> Reply:
     rows = world.rows(listing, newer_than + 1, older_than - 1)
     newest = rows[::-1][: min(int(parameters.get("limit", 100)), MOST_ROWS)]
     over = [str(int(row[0] + 60_000 <= world.now_ms)) for row in newest]
-    return 200, _envelope([[str(row[0]), *row[1:6], row[7], row[7], state] for row, state in zip(newest, over, strict=True)])
+    return 200, _envelope(
+        [[str(row[0]), *row[1:6], row[7], row[7], state] for row, state in zip(newest, over, strict=True)]
+    )
 
 
 def _id(one: Listing) -> str:

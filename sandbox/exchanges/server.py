@@ -118,7 +118,9 @@ def _handler(server: ExchangeServer) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            status, document, headers = server.answer(parts.path.strip("/"), dict(parse_qsl(parts.query)), _milliseconds())
+            status, document, headers = server.answer(
+                parts.path.strip("/"), dict(parse_qsl(parts.query)), _milliseconds()
+            )
             if status is None:
                 self.close_connection = True
                 return

@@ -68,7 +68,9 @@ class World:
     def listing(self, id: str) -> Listing | None:
         return next((one for one in self.listings.values() if one.id == id and not one.gone), None)
 
-    def rows(self, listing: Listing, first_ms: int, last_ms: int, *, step: int = MINUTE_MS, api: bool = True) -> list[list]:
+    def rows(
+        self, listing: Listing, first_ms: int, last_ms: int, *, step: int = MINUTE_MS, api: bool = True
+    ) -> list[list]:
         """Bars that open from ``first_ms`` to ``last_ms``, both included, as Binance's klines. api: what the API has."""
         if step > MINUTE_MS:
             return self._longer(listing, first_ms, last_ms, step)
@@ -116,13 +118,33 @@ def kline(listing: Listing, at: int) -> list:
     trades = 0 if chance % 97 == 0 else chance % 900 + 1
     if not trades:
         close_text = str(open_ * TICK)
-        return [at, *[close_text] * 4, "0.00000000", at + MINUTE_MS - 1, "0.00000000", 0, "0.00000000", "0.00000000", "0"]
+        return [
+            at,
+            *[close_text] * 4,
+            "0.00000000",
+            at + MINUTE_MS - 1,
+            "0.00000000",
+            0,
+            "0.00000000",
+            "0.00000000",
+            "0",
+        ]
     high = max(open_, close) + open_ * (chance >> 12) % 7 // 10_000 * 1 + (chance >> 20) % 3
     low = max(1, min(open_, close) - (chance >> 24) % 3)
     volume = Decimal(chance % 9_999_991 + 1).scaleb(-5)
     quote = (volume * (open_ + close) / 2 * TICK).quantize(Decimal("0.00000001"))
     prices = [str(price * TICK) for price in (open_, high, low, close)]
-    return [at, *prices, f"{volume:.8f}", at + MINUTE_MS - 1, str(quote), trades, f"{volume / 2:.8f}", str(quote / 2), "0"]
+    return [
+        at,
+        *prices,
+        f"{volume:.8f}",
+        at + MINUTE_MS - 1,
+        str(quote),
+        trades,
+        f"{volume / 2:.8f}",
+        str(quote / 2),
+        "0",
+    ]
 
 
 def joined(rows: list[list], at: int, step: int) -> list:

@@ -22,7 +22,10 @@ def recorded(name):
 def series(name):
     """A recorded series' bars and what is expected of them, by day."""
     with gzip.open(_there(f"{name}.csv.gz"), "rt") as file:
-        rows = [[int(row[0]), *row[1:6], *([int(row[6]), row[7], row[8]] if len(row) > 6 else [])] for row in list(csv.reader(file))[1:]]
+        rows = [
+            [int(row[0]), *row[1:6], *([int(row[6]), row[7], row[8]] if len(row) > 6 else [])]
+            for row in list(csv.reader(file))[1:]
+        ]
     days = defaultdict(list)
     for row in rows:
         days[row[0] // DAY_MS * DAY_MS].append(bar_of_row(row, name))

@@ -85,9 +85,9 @@ class CcxtSource:
             until = {"until": last_ms + 1}
             ask = lambda: self._exchange.fetch_ohlcv(market.symbol, timeframe, first_ms, most, until)  # noqa: E731
         subject = f"{self.name} {market.pair}"
-        rows = self._asked(f"{market.pair} bars", ask)
-        if not isinstance(rows, list) or len(rows) > most + 1:
-            raise InvalidAnswer(f"{subject}: {str(rows)[:160]!r} is no list of at most {most} bars. Run again.")
+        rows = self._asked(f"{market.pair} bars", lambda: _listed(ask()))
+        if len(rows) > most + 1:
+            raise InvalidAnswer(f"{subject}: {len(rows):,} bars came, at most {most:,} were asked for. Run again.")
         return [bar_of_row(row, subject) for row in rows]
 
     def _asked(self, what: str, ask: Callable[[], T]) -> T:
@@ -110,26 +110,40 @@ class CcxtSource:
             if (self._http.status or 0) >= 500:
                 raise MayPass(f"{type(error).__name__}, status {self._http.status}", self._http.status) from None
             raise self._refused(what, error) from None
-        except HeadwaterError:
+        except (HeadwaterError, MayPass):
             raise
         except Exception as error:  # noqa: BLE001 - ccxt looks into answers without checking them first
-            # A cut answer is no JSON, and ccxt goes on with its text; the next one may be whole.
             raise MayPass(f"an answer that ccxt cannot read ({type(error).__name__})") from None
 
     def _decoded(self, what: str, decode: Callable[[], T]) -> T:
         try:
             return decode()
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise InvalidAnswer(f"{self.name}: its {what} cannot be read ({type(error).__name__}: {str(error)[:120]})") from None
+            raise InvalidAnswer(
+                f"{self.name}: its {what} cannot be read ({type(error).__name__}: {str(error)[:120]})"
+            ) from None
 
     def _refused(self, what: str, error: Exception) -> SourceRefused:
         status = f", status {self._http.status}" if self._http.status else ""
-        remedy = "This address may not ask from where it is" if self._http.status in (403, 451) else "Check the symbol and the universe"
-        return SourceRefused(f"{self.name}: {what} refused ({type(error).__name__}{status}: {str(error)[:200]}). {remedy}.")
+        remedy = (
+            "This address may not ask from where it is"
+            if self._http.status in (403, 451)
+            else "Check the symbol and the universe"
+        )
+        return SourceRefused(
+            f"{self.name}: {what} refused ({type(error).__name__}{status}: {str(error)[:200]}). {remedy}."
+        )
 
     def close(self) -> None:
         """Let its connections go."""
         self._exchange.session.close()
+
+
+def _listed(answer: Any) -> list[Any]:
+    """The rows of an answer. A cut one is no JSON, and ccxt hands its text on; the next one may be whole."""
+    if not isinstance(answer, list):
+        raise MayPass(f"{str(answer)[:60]!r} is no list of bars")
+    return answer
 
 
 def _moved(addresses: Any, root: str) -> Any:

@@ -84,7 +84,9 @@ class BinanceDumps:
             if at == 0 and row and row[0] == "open_time":
                 continue
             if len(row) != COLUMNS:
-                raise InvalidAnswer(f"{self.name}: line {at + 1} of {name} has {len(row)} fields; {COLUMNS} were expected")
+                raise InvalidAnswer(
+                    f"{self.name}: line {at + 1} of {name} has {len(row)} fields; {COLUMNS} were expected"
+                )
             yield bar_of_row([_milliseconds(row[0]), *row[1:6], _milliseconds(row[6]), *row[7:]], f"{self.name} {name}")
 
     def _file(self, path: str) -> bytes | None:
@@ -101,7 +103,9 @@ class BinanceDumps:
             if response.status_code in TRY_AGAIN or response.status_code >= 500:
                 wait = seconds(self._http.retry_after, self.clock.now())
                 raise MayPass(f"status {response.status_code}", response.status_code, wait)
-            raise SourceRefused(f"{self.name}: {path} was refused with status {response.status_code}. Check EXCHANGES_DUMPS_URL.")
+            raise SourceRefused(
+                f"{self.name}: {path} was refused with status {response.status_code}. Check EXCHANGES_DUMPS_URL."
+            )
 
         return self.patience.call(f"{self.name}: {path}", ask)
 
@@ -130,4 +134,6 @@ def _unzipped(name: str, data: bytes, source: str) -> str:
             raise ValueError(f"it unfolds to more than {MOST_CSV:,} bytes")
         return text.decode("ascii")
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise InvalidAnswer(f"{source}: {name} is no zip of {expected} ({error}). Nothing of it was taken; run again.") from None
+        raise InvalidAnswer(
+            f"{source}: {name} is no zip of {expected} ({error}). Nothing of it was taken; run again."
+        ) from None

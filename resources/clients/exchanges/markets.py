@@ -45,7 +45,9 @@ def _market(document: Mapping[str, Any], pair: str) -> Market:
     status = str(info.get("status") or info.get("contractStatus") or info.get("state") or "")[:40]
     trading = document.get("active") is not False
     ends = _moment(info.get("deliveryDate")) if not trading else None
-    return Market(pair, document["symbol"], str(document["id"]), trading, status, _moment(document.get("created")), ends)
+    return Market(
+        pair, document["symbol"], str(document["id"]), trading, status, _moment(document.get("created")), ends
+    )
 
 
 def _moment(value: object) -> int | None:

@@ -96,7 +96,9 @@ def merged(old: SymbolDay | None, new: SymbolDay, now: datetime) -> tuple[Symbol
         changed, added = changed + (known is not None), added + (known is None)
         former += [known] if known else []
     ordered = [rows[at] for at in sorted(rows)]
-    day = SymbolDay(new.exchange_id, new.pair, new.day, [bar for bar, _ in ordered], [at for _, at in ordered], new.facts)
+    day = SymbolDay(
+        new.exchange_id, new.pair, new.day, [bar for bar, _ in ordered], [at for _, at in ordered], new.facts
+    )
     replaced = SymbolDay(new.exchange_id, new.pair, new.day, [bar for bar, _ in former], [at for _, at in former])
     withdrawn = len(before.keys() - {bar.open_ms for bar in new.bars})
     return day, replaced, Written("", True, day.sha256, len(ordered), changed, added, withdrawn)
@@ -109,7 +111,13 @@ def encode(day: SymbolDay) -> bytes:
     columns += [[getattr(bar, name) for bar in bars] for name in _VALUES[1:8]]
     columns += [[bar.close_ms for bar in bars], [day.pair] * rows, [day.exchange_id] * rows, day.known]
     columns += [[part] * rows for part in (day.day.year, day.day.month, day.day.day)]
-    facts = day.facts | {"rows": rows, "sha256": day.sha256, "pair": day.pair, "exchange_id": day.exchange_id, "day": f"{day.day}"}
+    facts = day.facts | {
+        "rows": rows,
+        "sha256": day.sha256,
+        "pair": day.pair,
+        "exchange_id": day.exchange_id,
+        "day": f"{day.day}",
+    }
     schema = SCHEMA.with_metadata({_FACTS: json.dumps(facts, sort_keys=True).encode()})
     table = pa.table([pa.array(column, item.type) for column, item in zip(columns, schema, strict=True)], schema=schema)
     sink = pa.BufferOutputStream()
@@ -174,7 +182,9 @@ class BarObjects:
         rows = {} if earlier is None else dict(_by_time(earlier))
         rows |= dict(_by_time(replaced))
         known = sorted(rows)
-        whole = SymbolDay(replaced.exchange_id, replaced.pair, replaced.day, [rows[at] for at in known], [at for _, at in known])
+        whole = SymbolDay(
+            replaced.exchange_id, replaced.pair, replaced.day, [rows[at] for at in known], [at for _, at in known]
+        )
         self.store.write(key, encode(whole))
 
     def revised(self, key: str) -> set[int]:

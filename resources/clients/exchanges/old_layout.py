@@ -65,7 +65,9 @@ def _rows(store: ObjectStore, key: str, start: int, end: int) -> Iterator[tuple[
         found = [row for batch in file.iter_batches(columns=COLUMNS) for row in _of_day(batch, start, end)]
         yield from [(_known(row), bar_of_row([row[name] for name in COLUMNS[:6]], key)) for row in found]
     except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, InvalidAnswer) as error:
-        raise LakeDamaged(f"Lake: {store.uri(key)} is no file of the old layout ({str(error)[:200]}). Move it away.") from None
+        raise LakeDamaged(
+            f"Lake: {store.uri(key)} is no file of the old layout ({str(error)[:200]}). Move it away."
+        ) from None
 
 
 def _of_day(batch: pa.RecordBatch, start: int, end: int) -> list[dict[str, Any]]:

@@ -74,14 +74,24 @@ def test_each_explanation():
     assert only(told(bars(hole), replace(facts, confirmed=False))) == ("unfetched", "unavailable", 10)
     vendor = replace(facts, other_vendor=frozenset(map(at, DAY)))
     assert only(told(bars(hole), vendor)) == ("source_gap", "unavailable", 10)
-    assert only(told(bars(range(720)), replace(facts, delisted_ms=at(720)))) == ("after_delisting", "after_delisting", 720)
-    assert only(told(bars(range(720, 1440)), replace(facts, listed_ms=at(720)))) == ("before_listing", "before_listing", 720)
+    assert only(told(bars(range(720)), replace(facts, delisted_ms=at(720)))) == (
+        "after_delisting",
+        "after_delisting",
+        720,
+    )
+    assert only(told(bars(range(720, 1440)), replace(facts, listed_ms=at(720)))) == (
+        "before_listing",
+        "before_listing",
+        720,
+    )
     late = bars(range(600, 610), offset=20_799)
     assert only(told([*bars(hole), *late], facts)) == ("off_grid", "unavailable", 10)
 
 
 def test_present_minutes_are_traded_quiet_or_revised():
-    found = told([*bars(range(1000)), *bars(range(1000, 1440), Decimal(0))], SymbolFacts(True, revised=frozenset({at(3)})))
+    found = told(
+        [*bars(range(1000)), *bars(range(1000, 1440), Decimal(0))], SymbolFacts(True, revised=frozenset({at(3)}))
+    )
 
     assert (found.minutes["traded"], found.minutes["no_trade"], found.minutes["revised"]) == (999, 440, 1)
     assert not found.gaps and found.completeness == 1
@@ -99,7 +109,11 @@ def test_bars_off_the_minute_are_moved_only_when_asked_and_never_onto_another():
 
     found, moved = floored(rows)
 
-    assert [bar.open_ms - START for bar in found] == [5 * MINUTE_MS, 5 * MINUTE_MS + 20_799, 6 * MINUTE_MS] and moved == 1
+    assert [bar.open_ms - START for bar in found] == [
+        5 * MINUTE_MS,
+        5 * MINUTE_MS + 20_799,
+        6 * MINUTE_MS,
+    ] and moved == 1
 
 
 @pytest.mark.parametrize("name", ["binance_usdm_LINKUSDT_1m", "binanceus_spot_BTCUSDT_1m", "thin_pair_BTC_1m"])

@@ -55,7 +55,9 @@ def test_a_pair_is_no_way_out_of_the_dataset(pair):
         dataset_path(parse_job("ccxt.binance.spot.v7").signature(), pair, date(2024, 1, 2))
 
 
-@pytest.mark.parametrize("key", ["", "ccxt", "ccxt.binance.spot", "ccxt.nowhere.spot.v7", "ccxt.binance.margin.v7", "a/b.c.d.v7"])
+@pytest.mark.parametrize(
+    "key", ["", "ccxt", "ccxt.binance.spot", "ccxt.nowhere.spot.v7", "ccxt.binance.margin.v7", "a/b.c.d.v7"]
+)
 def test_a_job_that_no_signature_has_is_refused(key):
     with pytest.raises(ValueError, match="expected|none of|no version"):
         parse_job(key)

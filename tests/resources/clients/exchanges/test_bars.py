@@ -10,7 +10,17 @@ from core.errors import InvalidAnswer
 from resources.clients.exchanges.bars import bar_of_row
 from tests.standins.exchanges import recorded
 
-ROW = [1634943780000, "60685.22000000", "60729.84", "60670.9", "60719.27", "21.63272", 1634943839999, "1313200.0134", 617]
+ROW = [
+    1634943780000,
+    "60685.22000000",
+    "60729.84",
+    "60670.9",
+    "60719.27",
+    "21.63272",
+    1634943839999,
+    "1313200.0134",
+    617,
+]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),

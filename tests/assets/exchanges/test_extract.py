@@ -1,0 +1,150 @@
+"""A job's day with the real ccxt: all symbols are tried, what is good is stored, and one verdict names the rest."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from assets.exchanges.extract import CcxtVendor, DumpVendor, Policy, fetch_job_day
+from core.errors import SourceUnavailable
+from resources.clients.exchanges.ccxt_source import CcxtSource
+from resources.clients.exchanges.dumps import BinanceDumps
+from resources.clients.exchanges.objects import BarObjects
+from resources.clients.lake.object_store import MemoryObjectStore
+from sandbox.exchanges.server import ExchangeServer, Fault
+from sandbox.exchanges.world import MINUTE_MS, SAMPLE_START_MS, Listing, World, listings
+from tests.standins.clock import ManualClock
+
+PAIRS = ["BTC_USDT", "ETH_USDT", "BNB_USDT"]
+FIRST = date(2024, 1, 1)
+NOW = datetime(2024, 1, 4, 1, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def server():
+    with ExchangeServer(World(listings(PAIRS))) as server:
+        yield server
+
+
+@pytest.fixture
+def objects():
+    return BarObjects(MemoryObjectStore())
+
+
+@pytest.fixture
+def fetch(server, objects):
+    def run(pairs=PAIRS, contract="spot", day=FIRST, dumps=False):
+        vendor = (
+            DumpVendor(BinanceDumps(contract, ManualClock(), server.root))
+            if dumps
+            else CcxtVendor(CcxtSource("binance", contract, ManualClock(), server.root))
+        )
+        return fetch_job_day(
+            vendor, "binance", pairs, day, {}, lambda one: objects.put(one.pair, one, NOW), lambda: NOW
+        )
+
+    return run
+
+
+def outcomes(done):
+    return {result.pair: result.outcome for result in done.results}
+
+
+@pytest.mark.parametrize("contract", ["spot", "futures"])
+def test_a_happy_day(fetch, objects, contract):
+    done = fetch(contract=contract)
+
+    assert outcomes(done) == dict.fromkeys(PAIRS, "complete") and done.check(Policy(), "job") is None
+    assert all(len(objects.read(pair).bars) == 1440 for pair in PAIRS)
+
+
+def test_a_gap_of_ten_is_no_whole_day_and_passes_once_it_is_confirmed(server, fetch, objects):
+    server.world.missing["ETH_USDT"] = {SAMPLE_START_MS + minute * MINUTE_MS for minute in range(995, 1005)}
+    # The second look fails: nobody knows yet whether the minutes are there.
+    first = f"startTime={SAMPLE_START_MS - 30 * MINUTE_MS}"
+    server.faults.append(Fault(first, 451, "no"))
+    done = fetch()
+    assert outcomes(done)["ETH_USDT"] == "failed" and outcomes(done)["BNB_USDT"] == "complete"
+    with pytest.raises(SourceUnavailable, match=r"1 of 3 symbols.*ETH_USDT failed.*451"):
+        done.check(Policy(), "job")
+
+    done = fetch()
+    found = objects.read("ETH_USDT")
+    assert outcomes(done)["ETH_USDT"] == "partial" and done.check(Policy(), "job") is None
+    assert len(found.bars) == len({bar.open_ms for bar in found.bars}) == 1430 and found.facts["confirmed"]
+
+
+def test_a_delisted_pair_stops_nobody_and_fails_only_where_it_is_required(server, fetch, objects):
+    noon = SAMPLE_START_MS + 720 * MINUTE_MS
+    server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, "BREAK", delisted_ms=noon)
+    done = fetch([*PAIRS, "ETH_BUSD"])
+
+    assert outcomes(done) == {
+        "BTC_USDT": "complete",
+        "ETH_USDT": "delisted",
+        "BNB_USDT": "complete",
+        "ETH_BUSD": "delisted",
+    }
+    assert len(objects.read("ETH_USDT").bars) == 720 and objects.read("ETH_USDT").facts["delisted_ms"] == noon
+    assert done.check(Policy(), "job") is None
+    with pytest.raises(SourceUnavailable, match="ETH_BUSD delisted"):
+        done.check(Policy(required=frozenset({"ETH_BUSD"})), "job")
+
+
+def test_a_pair_that_is_not_listed_any_more_keeps_what_was_stored(server, fetch, objects):
+    fetch()
+    server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, gone=True)
+
+    assert outcomes(fetch())["ETH_USDT"] == "delisted" and len(objects.read("ETH_USDT").bars) == 1440
+
+
+def test_partial_failure_writes_the_good_and_names_every_bad_one(server, fetch, objects):
+    server.world.missing["BTC_USDT"] = {SAMPLE_START_MS + minute * MINUTE_MS for minute in range(1440)}
+    server.faults.append(Fault("symbol=ETHUSDT", 451, {"code": 0, "msg": "not from here"}, times=9))
+    done = fetch()
+
+    assert outcomes(done) == {"BTC_USDT": "empty", "ETH_USDT": "failed", "BNB_USDT": "complete"}
+    with pytest.raises(SourceUnavailable, match="2 of 3.*BTC_USDT empty.*ETH_USDT failed.*451"):
+        done.check(Policy(), "job")
+    assert "BTC_USDT empty" in done.check(Policy(on_missing="warn"), "job")
+    assert objects.read("ETH_USDT") is None and len(objects.read("BNB_USDT").bars) == 1440
+
+
+def test_a_ban_stops_the_other_symbols(server, fetch):
+    server.faults.append(Fault("symbol=BTCUSDT", 418, "banned", {"Retry-After": "86400"}, times=9))
+    done = fetch()
+
+    assert outcomes(done) == dict.fromkeys(PAIRS, "failed") and len(server.asked("klines")) == 1
+
+
+def test_an_unfinished_day_has_only_what_is_over(server, fetch, objects):
+    server.world.now_ms = SAMPLE_START_MS + 10 * MINUTE_MS + 30_000
+    done = fetch()
+
+    assert [bar.open_ms for bar in objects.read("BTC_USDT").bars][-1] == SAMPLE_START_MS + 9 * MINUTE_MS
+    assert done.results[0].unfinished_dropped == 1
+    with pytest.raises(SourceUnavailable, match=r"BTC_USDT partial\(10\)"):
+        done.check(Policy(), "job")
+
+
+def test_not_listed_yet_is_no_fault(server, fetch):
+    server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, listed_ms=SAMPLE_START_MS + 9 * 1440 * MINUTE_MS)
+    done = fetch(contract="futures")
+
+    assert outcomes(done)["ETH_USDT"] == "complete" and done.check(Policy(), "job") is None
+
+
+def test_dumps_that_are_missing_or_wrong_fail_their_symbol_only(server, fetch, objects):
+    server.faults += [Fault("ETHUSDT-1m-2024-01-01.zip.CHECKSUM", 200, b"0" * 64 + b"  ETHUSDT-1m-2024-01-01.zip\n")]
+    done = fetch([*PAIRS, "ETH_BUSD"], dumps=True)
+
+    assert outcomes(done) == {"BTC_USDT": "complete", "ETH_USDT": "failed", "BNB_USDT": "complete", "ETH_BUSD": "empty"}
+    assert "sha256" in done.results[1].reason and len(objects.read("BNB_USDT").bars) == 1440
+
+
+def test_a_second_fetch_of_an_unchanged_day_writes_nothing_and_days_come_in_any_order(server, objects, fetch):
+    for day in (date(2024, 1, 2), FIRST):
+        fetch(day=day)
+    hashes = {pair: objects.read(pair).sha256 for pair in PAIRS}
+    done = fetch()
+    assert not any(result.written.written for result in done.results)
+    assert hashes == {pair: objects.read(pair).sha256 for pair in PAIRS}

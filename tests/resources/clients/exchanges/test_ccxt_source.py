@@ -1,0 +1,190 @@
+"""The real ccxt against the sample exchange: exact rows, closed pages, and each kind of failure met as it should be."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+
+import pytest
+import requests
+
+from core.errors import InvalidAnswer, SourceRefused, SourceUnavailable
+from resources.clients.exchanges.bounded import BoundedAdapter
+from resources.clients.exchanges.ccxt_source import CcxtSource
+from resources.clients.exchanges.fetching import fetch_day
+from sandbox.exchanges.server import ExchangeServer, Fault
+from sandbox.exchanges.world import MINUTE_MS, SAMPLE_START_MS, Listing, World, listings, sample
+from tests.standins.clock import ManualClock
+from tests.standins.exchanges import recorded
+
+LAST = SAMPLE_START_MS + 10 * MINUTE_MS - 1
+
+
+@pytest.fixture
+def server():
+    with ExchangeServer(World(listings(["BTC_USDT", "ETH_USDT"]))) as server:
+        yield server
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def source(server, clock):
+    source = CcxtSource("binance", "spot", clock, root=server.root)
+    yield source
+    source.close()
+
+
+def ten(source, pair="BTC_USDT"):
+    return source.bars(source.markets()[pair], SAMPLE_START_MS, LAST, 1000)
+
+
+@pytest.mark.parametrize(("exchange", "contract"), [("binance", "spot"), ("binance", "futures"), ("okx", "spot")])
+def test_a_day_is_whole_and_exact_on_exchanges_with_other_habits(server, exchange, contract):
+    source = CcxtSource(exchange, contract, root=server.root)
+    market = source.markets()["BTC_USDT"]
+
+    day = fetch_day(partial(source.bars, market), SAMPLE_START_MS, source.now_ms(), source.profile.page)
+
+    rows = server.world.rows(server.world.listings["BTC_USDT"], SAMPLE_START_MS, SAMPLE_START_MS + 1440 * MINUTE_MS - 1)
+    assert [(bar.open_ms, bar.close, bar.volume) for bar in day.bars] == [
+        (r[0], Decimal(r[4]), Decimal(r[5])) for r in rows
+    ]
+    assert len(rows) == 1440 and day.confirmed
+    assert day.requests == -(-1440 // source.profile.page)
+
+
+def test_one_list_of_markets_and_two_pages_closed_at_both_ends(server, source):
+    fetch_day(partial(source.bars, source.markets()["BTC_USDT"]), SAMPLE_START_MS, source.now_ms())
+
+    assert len(server.asked("exchangeInfo")) == 1 and len(server.asked("time")) == 1
+    pages = [request.parameters for request in server.asked("klines")]
+    assert [(int(page["startTime"]), int(page["endTime"]), page["limit"]) for page in pages] == [
+        (SAMPLE_START_MS, SAMPLE_START_MS + 1000 * MINUTE_MS - 1, "1000"),
+        (SAMPLE_START_MS + 1000 * MINUTE_MS, SAMPLE_START_MS + 1440 * MINUTE_MS - 1, "1000"),
+    ]
+
+
+def test_perpetuals_only_and_what_is_told_of_them(server):
+    world = server.world
+    world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, "SETTLING", 1_567_965_420_000, SAMPLE_START_MS)
+    markets = CcxtSource("binance", "futures", root=server.root).markets()
+
+    assert set(markets) == {"BTC_USDT", "ETH_USDT"} and markets["BTC_USDT"].symbol == "BTC/USDT:USDT"
+    assert markets["BTC_USDT"].listed_ms == 1_567_965_420_000 and markets["BTC_USDT"].trading
+    assert not markets["ETH_USDT"].trading and markets["ETH_USDT"].delisted_ms == SAMPLE_START_MS
+
+
+@pytest.mark.parametrize("name", ["exchange_info_spot.json", "exchange_info_usdm.json"])
+def test_recorded_lists_of_markets_are_read(server, name):
+    document = recorded(name)
+    server.faults.append(Fault("exchangeInfo", 200, document))
+
+    markets = CcxtSource("binance", "futures" if "usdm" in name else "spot", root=server.root).markets()
+
+    assert set(markets) == {"BTC_USDT", "ETH_USDT"}
+    assert not any("220325" in market.id for market in markets.values())
+
+
+def test_a_429_is_waited_for_as_long_as_it_says(server, source, clock):
+    source.markets()
+    server.faults.append(Fault("klines", 429, {"code": -1003, "msg": "slow"}, {"Retry-After": "7"}, times=2))
+
+    assert len(ten(source)) == 10 and clock.slept == [7, 7]
+    assert not source.patience.banned and source.patience.retries == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("klines", 503, "maintenance"),
+        Fault("klines", 500, {"code": -1001, "msg": "internal"}),
+        Fault("klines", None),
+        Fault("klines", 200, "[[170406720000"),
+        Fault("klines", 429, {"code": -1003, "msg": "slow"}),
+    ],
+    ids=lambda fault: str(fault.status or "dropped") + str(fault.body)[:4],
+)
+def test_what_may_pass_is_asked_again(server, source, clock, fault):
+    source.markets()
+    server.faults.append(fault)
+
+    assert len(ten(source)) == 10 and 0 < sum(clock.slept) <= 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(400, {"code": -1121, "msg": "Invalid symbol."}), (403, "no"), (451, {"code": 0, "msg": "restricted location"})],
+)
+def test_a_refusal_is_asked_once(server, source, clock, status, body):
+    source.markets()
+    before = len(server.requests)
+    server.faults.append(Fault("klines", status, body, times=9))
+
+    with pytest.raises(SourceRefused, match=str(status)):
+        ten(source)
+    assert len(server.requests) == before + 1 and not clock.slept
+
+
+def test_a_ban_ends_it_after_five_attempts_and_is_remembered(server, source, clock):
+    source.markets()
+    server.faults.append(Fault("klines", 418, {"code": -1003, "msg": "banned"}, {"Retry-After": "20"}, times=9))
+
+    with pytest.raises(SourceUnavailable, match="5 attempts.*418"):
+        ten(source)
+    assert source.patience.banned and clock.slept == [20] * 4
+
+
+def test_a_wait_beyond_ten_minutes_is_left_to_the_runs_retry(server, source, clock):
+    source.markets()
+    server.faults.append(Fault("klines", 418, "banned", {"Retry-After": "86400"}, times=9))
+
+    with pytest.raises(SourceUnavailable, match="1 attempts"):
+        ten(source)
+    assert source.patience.banned and not clock.slept
+
+
+@pytest.mark.parametrize(
+    "rows", [{"a": 1}, [[1]], [["x"] * 12], [[SAMPLE_START_MS, *["1"] * 5]] * 1002, [None]], ids=repr
+)
+def test_rows_that_are_none_are_our_error(server, source, rows):
+    source.markets()
+    server.faults.append(Fault("klines", 200, rows, times=9))
+
+    with pytest.raises((InvalidAnswer, SourceUnavailable)):
+        ten(source)
+
+
+@pytest.mark.parametrize(
+    "document", [[], {"symbols": [7]}, {"symbols": [{"symbol": None}]}, "deep" * 3, {"symbols": "x"}]
+)
+def test_a_list_of_markets_that_is_none_is_our_error(server, source, document):
+    server.faults.append(Fault("exchangeInfo", 200, document, times=9))
+
+    try:
+        assert source.markets() == {}
+    except (InvalidAnswer, SourceUnavailable, SourceRefused):
+        pass
+
+
+def test_an_answer_too_long_or_too_slow_is_given_up(server):
+    for adapter in (BoundedAdapter(most_bytes=100), BoundedAdapter(longest=-1.0)):
+        session = requests.Session()
+        session.mount("http://", adapter)
+        with pytest.raises(requests.RequestException, match="more than"):
+            session.get(f"{server.root}/api/v3/exchangeInfo", timeout=5)
+
+
+def test_the_whole_universe_stays_inside_the_exchanges_own_limits():
+    world = sample()
+    world.listings = listings([f"C{number}_USDT" for number in range(27)])
+    with ExchangeServer(world) as server:
+        source = CcxtSource("binance", "spot", root=server.root)
+        markets = source.markets()
+        days = [fetch_day(partial(source.bars, one), SAMPLE_START_MS, source.now_ms()) for one in markets.values()]
+
+    assert [len(day.bars) for day in days] == [1440] * 27
+    assert len(server.asked("klines")) == 54 and server.heaviest_minute <= 1_200
+    assert datetime.fromtimestamp(days[0].bars[-1].open_ms / 1000, UTC).strftime("%H:%M") == "23:59"
