@@ -103,7 +103,7 @@ def account(
     explained: list[tuple[int, tuple[GapClass, Status, str]]] = []
     for minute in grid:
         if bar := present.get(minute):
-            counts[_status(bar, minute in facts.revised)] += 1
+            counts[status_of(bar, revised=minute in facts.revised)] += 1
         else:
             found = missing(minute)
             counts[found[1]] += 1
@@ -111,7 +111,8 @@ def account(
     return DayAccount(counts, tuple(_gaps(explained)), sum(not bar.on_grid for bar in rows), len(present))
 
 
-def _status(bar: Bar, revised: bool) -> Status:
+def status_of(bar: Bar, *, revised: bool) -> Status:
+    """What a minute with a bar counts as."""
     if revised:
         return "revised"
     return "traded" if bar.volume or bar.trades else "no_trade"

@@ -89,7 +89,7 @@ class JobName:
 
     @property
     def key(self) -> str:
-        return ".".join((self.vendor, self.exchange_id, self.contract, self.universe))
+        return f"{self.vendor}.{self.exchange_id}.{self.contract}.{self.universe}"
 
     def signature(self, action_tag: str = "downloaded_1min") -> Signature:
         """The dataset that the job's bars belong to."""

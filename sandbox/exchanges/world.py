@@ -170,4 +170,4 @@ def sample(pairs: Iterable[str] = SAMPLE_PAIRS) -> World:
     lost = {third + 3 * HOUR_MS + minute * MINUTE_MS for minute in range(4)}
     last = list(known)[-1]
     known[last] = Listing(last, known[last].start, "BREAK", delisted_ms=third + 12 * HOUR_MS)
-    return World(known, missing={pair: outage for pair in known}, hidden={next(iter(known)): lost})
+    return World(known, missing=dict.fromkeys(known, outage), hidden={next(iter(known)): lost})

@@ -42,7 +42,7 @@ class BoundedAdapter(HTTPAdapter):
             raise requests.ConnectionError(f"the answer broke off ({type(error).__name__})") from error
         finally:
             response.close()
-        response._content, response._content_consumed = content, True  # noqa: SLF001 - as requests itself does
+        response._content, response._content_consumed = content, True
         self.status, self.retry_after = response.status_code, response.headers.get("Retry-After")
         return response
 

@@ -56,7 +56,7 @@ class CcxtSource:
         Raises:
             SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
         """
-        loaded = self._asked("list of markets", lambda: self._exchange.load_markets())
+        loaded = self._asked("list of markets", self._exchange.load_markets)
         return self._decoded("list of markets", lambda: markets_of(loaded.values(), self.contract))
 
     def now_ms(self) -> int:

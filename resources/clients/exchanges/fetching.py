@@ -5,6 +5,7 @@ some the last rows instead of the first. So an answer counts for nothing but the
 again until nothing new comes, and minutes missing after that are looked for once more with pages that lie otherwise.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -94,7 +95,7 @@ class _Look:
         """The day once more, with pages half a page away from the first ones and edges beyond the day's."""
         first, step = start_ms - BEYOND * MINUTE_MS, self._page * MINUTE_MS
         edges = [first, *range(first + max(MINUTE_MS, step // 2 // MINUTE_MS * MINUTE_MS), end_ms + step, step)]
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in itertools.pairwise(edges):
             if left < end_ms:
                 self.closed(left, min(right, end_ms + BEYOND * MINUTE_MS) - 1)
 

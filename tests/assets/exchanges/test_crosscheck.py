@@ -60,7 +60,8 @@ def test_recorded_irregular_bars_are_never_compared():
     bars = [bar_of_row(one["kline"], "recorded") for one in irregular]
     found = against_exchange("BTC_USDT", [], bars, HOUR_MS)
     regular = [bar.open_ms for bar in bars if bar.close_ms == bar.open_ms + HOUR_MS - 1]
-    assert irregular and {f.at_ms for f in found if f.field == "close_time"} == {b.open_ms for b in bars} - set(regular)
+    assert irregular
+    assert {f.at_ms for f in found if f.field == "close_time"} == {b.open_ms for b in bars} - set(regular)
 
 
 def test_two_vendors_minutes_are_reconciled():
@@ -91,4 +92,6 @@ def test_closes_warn_and_alarm_by_their_limits():
 
 
 def test_the_worst_of_nothing_is_well():
-    assert worst([]) == "ok" and relative(Decimal(1), Decimal(0)) == 1 and relative(Decimal(0), Decimal(0)) == 0
+    assert worst([]) == "ok"
+    assert relative(Decimal(1), Decimal(0)) == 1
+    assert relative(Decimal(0), Decimal(0)) == 0

@@ -53,7 +53,8 @@ def outcomes(done):
 def test_a_happy_day(fetch, objects, contract):
     done = fetch(contract=contract)
 
-    assert outcomes(done) == dict.fromkeys(PAIRS, "complete") and done.check(Policy(), "job") is None
+    assert outcomes(done) == dict.fromkeys(PAIRS, "complete")
+    assert done.check(Policy(), "job") is None
     assert all(len(objects.read(pair).bars) == 1440 for pair in PAIRS)
 
 
@@ -63,14 +64,17 @@ def test_a_gap_of_ten_is_no_whole_day_and_passes_once_it_is_confirmed(server, fe
     first = f"startTime={SAMPLE_START_MS - 30 * MINUTE_MS}"
     server.faults.append(Fault(first, 451, "no"))
     done = fetch()
-    assert outcomes(done)["ETH_USDT"] == "failed" and outcomes(done)["BNB_USDT"] == "complete"
+    assert outcomes(done)["ETH_USDT"] == "failed"
+    assert outcomes(done)["BNB_USDT"] == "complete"
     with pytest.raises(SourceUnavailable, match=r"1 of 3 symbols.*ETH_USDT failed.*451"):
         done.check(Policy(), "job")
 
     done = fetch()
     found = objects.read("ETH_USDT")
-    assert outcomes(done)["ETH_USDT"] == "partial" and done.check(Policy(), "job") is None
-    assert len(found.bars) == len({bar.open_ms for bar in found.bars}) == 1430 and found.facts["confirmed"]
+    assert outcomes(done)["ETH_USDT"] == "partial"
+    assert done.check(Policy(), "job") is None
+    assert len(found.bars) == len({bar.open_ms for bar in found.bars}) == 1430
+    assert found.facts["confirmed"]
 
 
 def test_a_delisted_pair_stops_nobody_and_fails_only_where_it_is_required(server, fetch, objects):
@@ -84,7 +88,8 @@ def test_a_delisted_pair_stops_nobody_and_fails_only_where_it_is_required(server
         "BNB_USDT": "complete",
         "ETH_BUSD": "delisted",
     }
-    assert len(objects.read("ETH_USDT").bars) == 720 and objects.read("ETH_USDT").facts["delisted_ms"] == noon
+    assert len(objects.read("ETH_USDT").bars) == 720
+    assert objects.read("ETH_USDT").facts["delisted_ms"] == noon
     assert done.check(Policy(), "job") is None
     with pytest.raises(SourceUnavailable, match="ETH_BUSD delisted"):
         done.check(Policy(required=frozenset({"ETH_BUSD"})), "job")
@@ -94,7 +99,8 @@ def test_a_pair_that_is_not_listed_any_more_keeps_what_was_stored(server, fetch,
     fetch()
     server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, gone=True)
 
-    assert outcomes(fetch())["ETH_USDT"] == "delisted" and len(objects.read("ETH_USDT").bars) == 1440
+    assert outcomes(fetch())["ETH_USDT"] == "delisted"
+    assert len(objects.read("ETH_USDT").bars) == 1440
 
 
 def test_partial_failure_writes_the_good_and_names_every_bad_one(server, fetch, objects):
@@ -106,14 +112,16 @@ def test_partial_failure_writes_the_good_and_names_every_bad_one(server, fetch, 
     with pytest.raises(SourceUnavailable, match="2 of 3.*BTC_USDT empty.*ETH_USDT failed.*451"):
         done.check(Policy(), "job")
     assert "BTC_USDT empty" in done.check(Policy(on_missing="warn"), "job")
-    assert objects.read("ETH_USDT") is None and len(objects.read("BNB_USDT").bars) == 1440
+    assert objects.read("ETH_USDT") is None
+    assert len(objects.read("BNB_USDT").bars) == 1440
 
 
 def test_a_ban_stops_the_other_symbols(server, fetch):
     server.faults.append(Fault("symbol=BTCUSDT", 418, "banned", {"Retry-After": "86400"}, times=9))
     done = fetch()
 
-    assert outcomes(done) == dict.fromkeys(PAIRS, "failed") and len(server.asked("klines")) == 1
+    assert outcomes(done) == dict.fromkeys(PAIRS, "failed")
+    assert len(server.asked("klines")) == 1
 
 
 def test_an_unfinished_day_has_only_what_is_over(server, fetch, objects):
@@ -130,7 +138,8 @@ def test_not_listed_yet_is_no_fault(server, fetch):
     server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, listed_ms=SAMPLE_START_MS + 9 * 1440 * MINUTE_MS)
     done = fetch(contract="futures")
 
-    assert outcomes(done)["ETH_USDT"] == "complete" and done.check(Policy(), "job") is None
+    assert outcomes(done)["ETH_USDT"] == "complete"
+    assert done.check(Policy(), "job") is None
 
 
 def test_dumps_that_are_missing_or_wrong_fail_their_symbol_only(server, fetch, objects):
@@ -138,7 +147,8 @@ def test_dumps_that_are_missing_or_wrong_fail_their_symbol_only(server, fetch, o
     done = fetch([*PAIRS, "ETH_BUSD"], dumps=True)
 
     assert outcomes(done) == {"BTC_USDT": "complete", "ETH_USDT": "failed", "BNB_USDT": "complete", "ETH_BUSD": "empty"}
-    assert "sha256" in done.results[1].reason and len(objects.read("BNB_USDT").bars) == 1440
+    assert "sha256" in done.results[1].reason
+    assert len(objects.read("BNB_USDT").bars) == 1440
 
 
 def test_a_second_fetch_of_an_unchanged_day_writes_nothing_and_days_come_in_any_order(server, objects, fetch):

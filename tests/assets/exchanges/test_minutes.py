@@ -52,8 +52,10 @@ def test_minutes_and_gaps_make_up_the_day(present, confirmed, listed, delisted, 
     found = account(START, bars(present), facts, empty, Neighbours.of([bars(neighbours)] * 4))
 
     missing = [minute for gap in found.gaps for minute in range(gap.first_ms, gap.last_ms + 1, MINUTE_MS)]
-    assert sum(found.minutes.values()) == 1440 and set(found.minutes) == set(STATUSES)
-    assert sorted(missing) == [at(minute) for minute in DAY if minute not in present] and found.present == len(present)
+    assert sum(found.minutes.values()) == 1440
+    assert set(found.minutes) == set(STATUSES)
+    assert sorted(missing) == [at(minute) for minute in DAY if minute not in present]
+    assert found.present == len(present)
     assert all(gap.gap_class in GAP_CLASSES and gap.status in STATUSES and gap.reason for gap in found.gaps)
     assert all(one.last_ms < two.first_ms for one, two in zip(found.gaps, found.gaps[1:], strict=False))
 
@@ -94,7 +96,8 @@ def test_present_minutes_are_traded_quiet_or_revised():
     )
 
     assert (found.minutes["traded"], found.minutes["no_trade"], found.minutes["revised"]) == (999, 440, 1)
-    assert not found.gaps and found.completeness == 1
+    assert not found.gaps
+    assert found.completeness == 1
 
 
 def test_a_gap_counts_against_the_day_until_it_was_looked_for_twice():
@@ -113,7 +116,8 @@ def test_bars_off_the_minute_are_moved_only_when_asked_and_never_onto_another():
         5 * MINUTE_MS,
         5 * MINUTE_MS + 20_799,
         6 * MINUTE_MS,
-    ] and moved == 1
+    ]
+    assert moved == 1
 
 
 @pytest.mark.parametrize("name", ["binance_usdm_LINKUSDT_1m", "binanceus_spot_BTCUSDT_1m", "thin_pair_BTC_1m"])
@@ -124,4 +128,5 @@ def test_recorded_days_have_the_gaps_that_were_counted_by_hand(name):
         assert [(gap.first_ms, gap.last_ms, gap.minutes) for gap in done.gaps] == [
             (gap["first_missing"], gap["last_missing"], gap["minutes"]) for gap in expected[day]["gaps"]
         ]
-        assert done.present == expected[day]["present_minutes"] and done.completeness == 1
+        assert done.present == expected[day]["present_minutes"]
+        assert done.completeness == 1

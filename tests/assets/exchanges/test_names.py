@@ -28,7 +28,8 @@ def test_signature_and_path_lead_back_to_each_other(words):
     signature = Signature(**words)
 
     assert parse_signature(str(signature)) == parse_signature(signature.path) == signature
-    assert signature.path.startswith("v3/") and len(signature.path.split("/")) == 11
+    assert signature.path.startswith("v3/")
+    assert len(signature.path.split("/")) == 11
 
 
 @given(WORDS, st.sampled_from(ORDER), st.text(min_size=1, max_size=8))
@@ -42,7 +43,8 @@ def test_an_unknown_word_is_refused(words, name, other):
 def test_a_path_as_the_old_system_has_it():
     job = parse_job("ccxt.binance.futures.v7.3")
 
-    assert job.key == "ccxt.binance.futures.v7.3" and job.task == "download.periodic_daily.ccxt.binance.futures.v7.3"
+    assert job.key == "ccxt.binance.futures.v7.3"
+    assert job.task == "download.periodic_daily.ccxt.binance.futures.v7.3"
     assert dataset_path(job.signature(), "BTC_USDT", date(2024, 1, 2)) == (
         "v3/periodic_daily/airflow/downloaded_1min/parquet/ohlcv/futures/v7_3/ccxt/binance/v1_0_0/"
         "currency_pair=BTC_USDT/year=2024/month=1/day=2/data.parquet"

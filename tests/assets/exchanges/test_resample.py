@@ -29,19 +29,26 @@ def bars(draw):
 def test_days_of_hours_are_days_of_minutes_and_nothing_is_lost(minutes):
     hours, days = resampled(minutes, HOUR_MS), resampled(minutes, DAY_MS)
 
-    assert coarser(hours, DAY_MS) == days and len(days) == bool(minutes)
+    assert coarser(hours, DAY_MS) == days
+    assert len(days) == bool(minutes)
     assert sum(bar.volume for bar in hours) == sum(bar.volume for bar in minutes)
-    assert sum(bar.n_minutes for bar in hours) == len(minutes) and all(bar.n_minutes for bar in hours)
+    assert sum(bar.n_minutes for bar in hours) == len(minutes)
+    assert all(bar.n_minutes for bar in hours)
     for day in days:
-        assert day.high == max(bar.high for bar in minutes) and day.low == min(bar.low for bar in minutes)
-        assert day.open == minutes[0].open and day.close == minutes[-1].close
+        assert day.high == max(bar.high for bar in minutes)
+        assert day.low == min(bar.low for bar in minutes)
+        assert day.open == minutes[0].open
+        assert day.close == minutes[-1].close
 
 
 def test_what_a_minute_does_not_tell_is_unknown_and_never_zero():
     one = Bar(START, *[Decimal(1)] * 5)
     (bar,) = resampled([one, Bar(START + MINUTE_MS, *[Decimal(1)] * 5, Decimal(1), 1)], HOUR_MS)
 
-    assert bar.quote_volume is None and bar.trades is None and bar.vwap is None and not bar.is_complete
+    assert bar.quote_volume is None
+    assert bar.trades is None
+    assert bar.vwap is None
+    assert not bar.is_complete
 
 
 def test_a_minute_off_the_grid_belongs_to_no_longer_bar():
@@ -60,5 +67,6 @@ def test_recorded_days_resample_as_counted_by_hand(name):
                 for column in ("open", "high", "low", "close", "volume"):
                     assert getattr(bar, column) == Decimal(row[column])
                 if "vwap" in row:
-                    assert bar.quote_volume == Decimal(row["quote_volume"]) and bar.trades == row["trades"]
+                    assert bar.quote_volume == Decimal(row["quote_volume"])
+                    assert bar.trades == row["trades"]
                     assert float(bar.vwap) == pytest.approx(row["vwap"], rel=1e-12)

@@ -31,8 +31,12 @@ JSON = st.recursive(
 def test_a_row_of_either_kind_is_read_exactly():
     long, short = bar_of_row(ROW, "test"), bar_of_row(ROW[:6], "test")
 
-    assert long.open == Decimal("60685.22") and long.quote_volume == Decimal("1313200.0134") and long.trades == 617
-    assert short.values[:5] == long.values[:5] and short.quote_volume is None and short.trades is None
+    assert long.open == Decimal("60685.22")
+    assert long.quote_volume == Decimal("1313200.0134")
+    assert long.trades == 617
+    assert short.values[:5] == long.values[:5]
+    assert short.quote_volume is None
+    assert short.trades is None
 
 
 @given(st.integers(0, 8), JSON)
@@ -65,4 +69,5 @@ def test_a_high_below_the_close_is_refused():
 def test_recorded_klines_are_read():
     bars = [bar_of_row(row, "recorded") for row in recorded("klines_spot_BTCUSDT_10rows.json")]
 
-    assert len(bars) == 10 and all(bar.on_grid and bar.close_ms == bar.open_ms + 59_999 for bar in bars)
+    assert len(bars) == 10
+    assert all(bar.on_grid and bar.close_ms == bar.open_ms + 59_999 for bar in bars)

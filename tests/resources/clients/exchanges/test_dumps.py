@@ -48,7 +48,9 @@ def test_microseconds_since_2025_are_the_same_times(server, clock):
     server.world.now_ms += 400 * 1440 * MINUTE_MS
     bars = BinanceDumps("spot", clock, server.root).day("BTC_USDT", date(2025, 1, 2))
 
-    assert len(bars) == 1440 and bars[0].open_ms == 1_735_776_000_000 and bars[0].close_ms == 1_735_776_059_999
+    assert len(bars) == 1440
+    assert bars[0].open_ms == 1_735_776_000_000
+    assert bars[0].close_ms == 1_735_776_059_999
 
 
 def test_a_missing_day_is_looked_for_in_its_month_and_else_is_none(server, dumps):
@@ -58,7 +60,8 @@ def test_a_missing_day_is_looked_for_in_its_month_and_else_is_none(server, dumps
 
     bars = dumps.day("BTC_USDT", date(2024, 1, 2))
 
-    assert len(bars) == 1440 and bars[0].open_ms == SAMPLE_START_MS + 1440 * MINUTE_MS
+    assert len(bars) == 1440
+    assert bars[0].open_ms == SAMPLE_START_MS + 1440 * MINUTE_MS
 
 
 @pytest.mark.parametrize("told", ["0" * 64 + "  BTCUSDT-1m-2024-01-01.zip", "nothing", "", "0" * 64 + "  other.zip"])
@@ -111,7 +114,8 @@ def test_a_file_that_is_no_dump_is_our_error(server, dumps, data, monkeypatch):
 
 def test_a_refusal_is_asked_once_and_maintenance_again(server, dumps, clock):
     server.faults.append(Fault(".zip", 503, b"later"))
-    assert len(dumps.day("BTC_USDT", FIRST)) == 1440 and clock.slept
+    assert len(dumps.day("BTC_USDT", FIRST)) == 1440
+    assert clock.slept
     server.faults.append(Fault(".zip", 403, b"no"))
     with pytest.raises(SourceRefused, match="403"):
         dumps.day("BTC_USDT", FIRST)

@@ -51,7 +51,8 @@ def minutes(found):
 def test_no_habit_at_the_edges_loses_or_repeats_a_minute(habit):
     found = fetch_day(server(**habit), START, LATER, 1000)
 
-    assert minutes(found) == list(range(1440)) and found.confirmed
+    assert minutes(found) == list(range(1440))
+    assert found.confirmed
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,7 +62,8 @@ def test_any_page_size_and_any_gaps_give_the_same(page, missing, hole):
 
     found = fetch_day(server(missing), START, LATER, page)
 
-    assert minutes(found) == [minute for minute in range(1440) if minute not in missing] and found.confirmed
+    assert minutes(found) == [minute for minute in range(1440) if minute not in missing]
+    assert found.confirmed
 
 
 def test_a_gap_of_ten_never_looks_like_a_whole_day():
@@ -85,7 +87,9 @@ def test_unfinished_bars_are_dropped_whether_the_exchange_sends_them_or_not():
 
     found = fetch_day(ask, START, now)
 
-    assert minutes(found) == list(range(10)) and found.unfinished_dropped == 1 and not found.confirmed
+    assert minutes(found) == list(range(10))
+    assert found.unfinished_dropped == 1
+    assert not found.confirmed
 
 
 def test_rows_out_of_order_or_twice_count_once_and_conflicting_ones_fail():
@@ -94,7 +98,8 @@ def test_rows_out_of_order_or_twice_count_once_and_conflicting_ones_fail():
         return [*rows[::-1], *rows[:5]]
 
     found = fetch_day(shuffled, START, LATER)
-    assert minutes(found) == list(range(1440)) and found.repeated == 10
+    assert minutes(found) == list(range(1440))
+    assert found.repeated == 10
 
     with pytest.raises(InvalidAnswer, match="two different bars"):
         fetch_day(lambda *a: [*server()(*a), bar(START, close="2")], START, LATER)
@@ -103,7 +108,8 @@ def test_rows_out_of_order_or_twice_count_once_and_conflicting_ones_fail():
 def test_rows_beyond_a_page_are_counted_and_not_taken():
     found = fetch_day(lambda *a: [*server()(*a), bar(START + 5 * DAY_MS)], START, LATER)
 
-    assert minutes(found) == list(range(1440)) and found.outside == 2
+    assert minutes(found) == list(range(1440))
+    assert found.outside == 2
 
 
 def test_an_answer_without_an_end_ends():
@@ -123,4 +129,5 @@ def test_bars_off_the_minute_are_kept_as_they_came():
 
     found = fetch_day(moved, START, LATER)
 
-    assert len(found.bars) == 1440 and sum(not bar.on_grid for bar in found.bars) == 30
+    assert len(found.bars) == 1440
+    assert sum(not bar.on_grid for bar in found.bars) == 30

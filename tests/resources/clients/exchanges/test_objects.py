@@ -57,10 +57,15 @@ def test_what_is_written_is_read_again_with_its_facts(objects):
     written = objects.put(KEY, day(bars(), source="test"), EARLY)
     found = objects.read(KEY)
 
-    assert found.bars == bars() and found.known == [EARLY] * 10 and found.sha256 == written.sha256
-    assert found.facts["source"] == "test" and found.facts["rows"] == 10 and found.facts["sha256"] == written.sha256
+    assert found.bars == bars()
+    assert found.known == [EARLY] * 10
+    assert found.sha256 == written.sha256
+    assert found.facts["source"] == "test"
+    assert found.facts["rows"] == 10
+    assert found.facts["sha256"] == written.sha256
     file = pq.ParquetFile(pa.BufferReader(objects.store.read(KEY)))
-    assert file.num_row_groups == 1 and file.schema_arrow.names[:6] == [
+    assert file.num_row_groups == 1
+    assert file.schema_arrow.names[:6] == [
         "timestamp",
         "open",
         "high",
@@ -89,14 +94,17 @@ def test_only_what_changed_gets_a_new_time_and_the_former_row_is_kept(objects):
     assert (written.changed, written.added, written.withdrawn) == (1, 1, 0)
     assert found.known == [EARLY, EARLY, EARLY, LATE, *[EARLY] * 6, LATE]
     kept = objects.read(revisions_key(KEY))
-    assert kept.bars == [bars()[3]] and kept.known == [EARLY] and objects.revised(KEY) == {START + 3 * MINUTE_MS}
+    assert kept.bars == [bars()[3]]
+    assert kept.known == [EARLY]
+    assert objects.revised(KEY) == {START + 3 * MINUTE_MS}
 
 
 def test_a_bar_that_does_not_come_again_stays(objects):
     objects.put(KEY, day(bars()), EARLY)
     written = objects.put(KEY, day(bars(4)), LATE)
 
-    assert written.withdrawn == 6 and objects.read(KEY).bars == bars()
+    assert written.withdrawn == 6
+    assert objects.read(KEY).bars == bars()
 
 
 @pytest.mark.parametrize("left", [0, 1])
@@ -197,7 +205,8 @@ def test_the_old_layout_is_read_by_latest_knowledge_then_greatest_volume():
         (START, Decimal("1.7")),
         (START + MINUTE_MS, Decimal("1.5")),
     ]
-    assert found.known == [LATE, LATE] and found.bars[0].open == Decimal("1.1")
+    assert found.known == [LATE, LATE]
+    assert found.bars[0].open == Decimal("1.1")
 
 
 def test_an_old_file_that_is_none_is_named():
