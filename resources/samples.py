@@ -10,6 +10,8 @@ from typing import NamedTuple
 from core.clock import Clock
 from core.settings.stage import Stage
 from sandbox.ethereum.node import SandboxNode
+from sandbox.exchanges.server import ExchangeServer
+from sandbox.exchanges.world import sample_world
 from sandbox.markets.sample import NOW, sample
 from sandbox.markets.server import MarketServer
 
@@ -49,3 +51,9 @@ def sample_markets() -> MarketRoots:
     """Where the embedded sample of the markets is, served from this process, once."""
     server = MarketServer(sample()).start()
     return MarketRoots(server.coingecko_root, server.blockchair_root, server.dumps_pattern)
+
+
+@cache
+def sample_exchange() -> str:
+    """Where the embedded sample of the exchanges is, served from this process, once."""
+    return ExchangeServer(sample_world()).start().root

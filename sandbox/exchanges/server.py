@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from sandbox.exchanges import binance, okx
-from sandbox.exchanges.world import MINUTE_MS, World, sample
+from sandbox.exchanges.world import MINUTE_MS, World, sample_world
 
 WEIGHT_A_MINUTE = 1_200
 
@@ -151,7 +151,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Serve the sample until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8610)
-    server = ExchangeServer(sample(), parser.parse_args(arguments and list(arguments)).port)
+    server = ExchangeServer(sample_world(), parser.parse_args(arguments and list(arguments)).port)
     print(f"The sample exchange answers at {server.root}", flush=True)
     server.start()
     threading.Event().wait()

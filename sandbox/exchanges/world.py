@@ -14,7 +14,15 @@ TICK = Decimal("0.01")
 # 2024-01-01, 00:00 UTC, the first of the sample's three days; its present is 2024-01-04, 01:20 UTC.
 SAMPLE_START_MS = 1_704_067_200_000
 SAMPLE_NOW_MS = SAMPLE_START_MS + 3 * 24 * HOUR_MS + 80 * MINUTE_MS
-SAMPLE_PAIRS = {"BTC_USDT": 4_300_000, "ETH_USDT": 230_000, "BNB_USDT": 31_000, "SOL_USDT": 10_400, "XRP_USDT": 6_200}
+# Of universe v7, with the prices that some begin at, in ticks; the others have prices of their own making.
+STARTS = {"BTC_USDT": 4_300_000, "ETH_USDT": 230_000, "BNB_USDT": 31_000, "SOL_USDT": 10_400}
+SAMPLE_PAIRS = tuple(
+    f"{base}_USDT"
+    for base in (
+        *("BTC", "ETH", "APE", "AVAX", "AXS", "BAKE", "BNB", "CRV", "CTK", "DOGE", "DOT", "DYDX", "FTM", "GMT", "LINK"),
+        *("MATIC", "NEAR", "OGN", "RUNE", "SAND", "SOL", "STORJ", "UNFI", "WAVES", "XRP"),
+    )
+)
 
 
 def mixed(*numbers: int) -> int:
@@ -158,12 +166,12 @@ def joined(rows: list[list], at: int, step: int) -> list:
 
 def listings(pairs: Iterable[str]) -> dict[str, Listing]:
     """Listings with some start price each."""
-    return {pair: Listing(pair, SAMPLE_PAIRS.get(pair) or 1_000 + mixed(*pair.encode()) % 90_000) for pair in pairs}
+    return {pair: Listing(pair, STARTS.get(pair) or 1_000 + mixed(*pair.encode()) % 90_000) for pair in pairs}
 
 
-def sample(pairs: Iterable[str] = SAMPLE_PAIRS) -> World:
+def sample_world(pairs: Iterable[str] = SAMPLE_PAIRS) -> World:
     """The sample's exchange: three days with an outage of ten minutes for all, minutes that only the API lost, and a
-    symbol that is delisted at noon of the last day."""
+    symbol that is delisted at noon of the last day. The pairs in BUSD of universe v7 are gone already."""
     known = listings(pairs)
     second, third = SAMPLE_START_MS + 24 * HOUR_MS, SAMPLE_START_MS + 48 * HOUR_MS
     outage = {second + 10 * HOUR_MS + minute * MINUTE_MS for minute in range(10)}

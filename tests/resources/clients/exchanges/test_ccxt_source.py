@@ -13,7 +13,7 @@ from resources.clients.exchanges.bounded import BoundedAdapter
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.fetching import fetch_day
 from sandbox.exchanges.server import ExchangeServer, Fault
-from sandbox.exchanges.world import MINUTE_MS, SAMPLE_START_MS, Listing, World, listings, sample
+from sandbox.exchanges.world import MINUTE_MS, SAMPLE_START_MS, Listing, World, listings, sample_world
 from tests.standins.clock import ManualClock
 from tests.standins.exchanges import recorded
 
@@ -188,7 +188,7 @@ def test_an_answer_too_long_or_too_slow_is_given_up(server):
 
 
 def test_the_whole_universe_stays_inside_the_exchanges_own_limits():
-    world = sample()
+    world = sample_world()
     world.listings = listings([f"C{number}_USDT" for number in range(27)])
     with ExchangeServer(world) as server:
         source = CcxtSource("binance", "spot", root=server.root)

@@ -1,0 +1,206 @@
+"""The room's assets: a job's day of minutes, what is missing of it and why, and what follows from it."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from assets.conventions import OWNERS, RANGES, group_of, lake_table, tags_of, warehouse_table
+from assets.exchanges import universe as universes
+from assets.exchanges.comparing import compared
+from assets.exchanges.download import Exchange, command, download, figures
+from assets.exchanges.minutes import STATUSES
+from assets.exchanges.names import JobName, parse_job, task_definition_name
+from assets.exchanges.partitions import JOB_DAYS, JOBS
+from assets.exchanges.plot import closes_plot, recent_closes
+from assets.exchanges.resample import DAY_MS, HOUR_MS
+from assets.exchanges.stored import stored_days
+from assets.exchanges.tables import OHLCV_1D, OHLCV_1H, OHLCV_1M, OHLCV_GAPS, TABLES, VENDOR_CROSSCHECK
+from assets.exchanges.transform import (
+    Explained,
+    explained,
+    finding_rows,
+    gap_rows,
+    long_bars,
+    long_rows,
+    minute_rows,
+)
+from core.tables import Table
+from core.windows import parse_day
+from resources.clients.exchanges.profiles import profile_of
+from resources.clients.lake.reading import LakeObject
+from resources.exchanges import ExchangesResource, tags_of_task
+
+ROOM = "exchanges"
+UNIVERSE_KEY = dg.AssetKey(["lake", ROOM, "universe"])
+RAW_KEY = dg.AssetKey(["lake", ROOM, "ohlcv_1m_raw"])
+RAW_DESCRIPTION = (
+    "A job's minutes as the vendor sends them, one object for each symbol and day, with the time that each value was "
+    "first known; bars off the minute as well. Grain: one row per symbol and bar."
+)
+# One caller at a time for each exchange: it counts requests by address.
+POOL = "exchanges"
+
+
+@dg.asset(
+    key=UNIVERSE_KEY,
+    description="The pairs of each job, by version. Grain: one version per file.",
+    group_name=group_of(ROOM, "lake"),
+    tags=tags_of(ROOM, "lake"),
+    kinds={"python", "json"},
+    owners=OWNERS,
+)
+def universe() -> dg.MaterializeResult:
+    """Every version, checked, with its hash."""
+    found = [universes.load(version) for version in universes.versions()]
+    told: dict[str, Any] = {"rows": sum(len(pairs) for one in found for pairs in one.pairs.values())}
+    for one in found:
+        counts = ", ".join(f"{vendor} {exchange} {len(pairs)}" for (vendor, exchange), pairs in one.pairs.items())
+        told |= {f"{one.version}": counts, f"{one.version} sha256": one.sha256}
+    return dg.MaterializeResult(metadata=told)
+
+
+@dg.asset(
+    key=RAW_KEY,
+    description=RAW_DESCRIPTION,
+    group_name=group_of(ROOM, "lake"),
+    tags=tags_of(ROOM, "lake"),
+    kinds={"python", "s3"},
+    owners=OWNERS,
+    deps=[universe],
+    partitions_def=JOB_DAYS,
+    pool=POOL,
+)
+def ohlcv_1m_raw(context: dg.AssetExecutionContext, exchanges: ExchangesResource) -> dg.MaterializeResult:
+    """Fetch every symbol of the job's day, here or on ECS."""
+    job, day = _job_day(context)
+    with exchanges.failures_explained():
+        exchange = Exchange.of(exchanges.environ(), exchanges.stage)
+        if exchange.given.execution == "ecs":
+            return _on_ecs(context, exchanges, exchange, job, day)
+        source = "the sample of this repository" if exchange.is_sample else "the exchange"
+        context.log.info(f"{job.key} {day}: from {source} to {exchange.objects.store.uri(exchange.prefix)}")
+        done = download(exchange, job, day)
+        told = figures(done) | {"results": dg.MetadataValue.text("\n".join(map(str, done.results)))}
+        context.add_output_metadata(told)
+        if warning := done.check(exchange.policy, f"{job.key} {day}"):
+            context.log.warning(warning)
+        return dg.MaterializeResult()
+
+
+def _on_ecs(
+    context: dg.AssetExecutionContext, exchanges: ExchangesResource, exchange: Exchange, job: JobName, day: date
+) -> dg.MaterializeResult:
+    stage, user = exchange.stage.stage, exchange.given.user
+    definition = task_definition_name(stage, user)
+    environ = {"HEADWATER_STAGE": stage} | ({"EXCHANGES_USER": user} if user else {})
+    tags = tags_of_task(environ, job.key, f"{day}")
+    done = exchanges.ecs().run(
+        context=context,
+        definition=definition,
+        command=command(job, day),
+        environment=environ,
+        place=exchanges.place(),
+        tags=tags,
+    )
+    return done.get_materialize_result()
+
+
+def _lake(table: Table, deps: list[Any]) -> Any:
+    return dg.asset(**lake_table(table), deps=deps, io_manager_key="lake", partitions_def=JOB_DAYS)
+
+
+@_lake(OHLCV_1M, [ohlcv_1m_raw])
+def ohlcv_1m(context: dg.AssetExecutionContext, exchanges: ExchangesResource) -> pa.Table:
+    """The bars on the minute, of every symbol that has any."""
+    with exchanges.failures_explained():
+        job, day = _job_day(context)
+        days = list(_explained(exchanges, job, day))
+        context.add_output_metadata(
+            {
+                "off_grid": sum(one.account.off_grid for one in days),
+                "off_grid_moved": sum(one.moved for one in days),
+                **{f"minutes_{status}": sum(one.account.minutes[status] for one in days) for status in STATUSES},
+            }
+        )
+        return minute_rows(job.key, day, days)
+
+
+@_lake(OHLCV_GAPS, [ohlcv_1m_raw])
+def ohlcv_gaps(context: dg.AssetExecutionContext, exchanges: ExchangesResource) -> pa.Table:
+    """What is missing of the day, and why."""
+    with exchanges.failures_explained():
+        job, day = _job_day(context)
+        return gap_rows(job.key, day, _explained(exchanges, job, day))
+
+
+@_lake(OHLCV_1H, [])
+def ohlcv_1h(context: dg.AssetExecutionContext, ohlcv_1m: pa.Table) -> pa.Table:
+    """Hours of the minutes."""
+    job, day = _job_day(context)
+    return long_rows(OHLCV_1H, job.key, day, ohlcv_1m, HOUR_MS)
+
+
+@_lake(OHLCV_1D, [])
+def ohlcv_1d(context: dg.AssetExecutionContext, exchanges: ExchangesResource, ohlcv_1m: pa.Table) -> pa.Table:
+    """The day of the minutes, and a picture of the last 90 of them."""
+    job, day = _job_day(context)
+    rows = long_rows(OHLCV_1D, job.key, day, ohlcv_1m, DAY_MS)
+    with exchanges.failures_explained():
+        closes = recent_closes(Exchange.of(exchanges.environ(), exchanges.stage), job, day, rows)
+    if closes:
+        context.add_output_metadata({"closes": dg.MetadataValue.md(closes_plot(closes))})
+    return rows
+
+
+@_lake(VENDOR_CROSSCHECK, [ohlcv_1m_raw])
+def vendor_crosscheck(
+    context: dg.AssetExecutionContext, exchanges: ExchangesResource, ohlcv_1h: pa.Table, ohlcv_1d: pa.Table
+) -> pa.Table:
+    """Our bars beside what others have of the same."""
+    job, day = _job_day(context)
+    with exchanges.failures_explained():
+        exchange = Exchange.of(exchanges.environ(), exchanges.stage)
+        jobs = [parse_job(key) for key in JOBS]
+        hours, days = long_bars(ohlcv_1h, HOUR_MS), long_bars(ohlcv_1d, DAY_MS)
+        found = compared(exchange, job, jobs, day, hours, days)
+    severities = [one.severity for one in found]
+    context.add_output_metadata({f"findings_{name}": severities.count(name) for name in ("ok", "info", "warn", "error")})
+    return finding_rows(job.key, day, found)
+
+
+def _explained(exchanges: ExchangesResource, job: JobName, day: date) -> Iterator[Explained]:
+    exchange = Exchange.of(exchanges.environ(), exchanges.stage)
+    days = stored_days(exchange, job, day)
+    return explained(days, day, profile_of(job.exchange_id).empty_minute, exchange.given.off_grid)
+
+
+def _job_day(context: dg.AssetExecutionContext) -> tuple[JobName, date]:
+    """The job and the day of the run's partition."""
+    key = JOB_DAYS.get_partition_key_from_str(context.partition_key).keys_by_dimension
+    return parse_job(key["job"]), parse_day(key["day"])
+
+
+def _loaded(table: Table) -> dg.AssetsDefinition:
+    """The asset that loads a table's partitions into the warehouse."""
+
+    @dg.asset(
+        **warehouse_table(table),
+        ins={"days": dg.AssetIn(key=table.lake_key, input_manager_key="lake")},
+        io_manager_key="warehouse",
+        partitions_def=JOB_DAYS,
+        backfill_policy=RANGES,
+        pool="warehouse",
+    )
+    def load(days: LakeObject) -> LakeObject:
+        return days
+
+    load.__doc__ = f"Load {table.name}."
+    return load
+
+
+LAKE_ASSETS = (universe, ohlcv_1m_raw, ohlcv_1m, ohlcv_gaps, ohlcv_1h, ohlcv_1d, vendor_crosscheck)
+WAREHOUSE_ASSETS = tuple(map(_loaded, TABLES))
+EXCHANGES_ASSETS = (*LAKE_ASSETS, *WAREHOUSE_ASSETS)

@@ -1,0 +1,61 @@
+"""What a job's day is held against, gathered: the exchange's own hours and days, the second vendor, the perpetual."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from assets.exchanges.crosscheck import PERPETUAL, Finding, against_exchange, closes, reconciled
+from assets.exchanges.download import Exchange
+from assets.exchanges.names import JobName
+from assets.exchanges.resample import DAY_MS, HOUR_MS, LongBar
+from assets.exchanges.stored import bars_of, other_contract, other_vendor
+from core.windows import start_of
+from resources.clients.exchanges.bars import Bar
+
+LongBars = Mapping[str, Sequence[LongBar]]
+
+
+def compared(
+    exchange: Exchange, job: JobName, jobs: Sequence[JobName], day: date, hours: LongBars, days: LongBars
+) -> list[Finding]:
+    """All comparisons of a job's day. hours, days: ours, by pair.
+
+    Raises:
+        SourceUnavailable, SourceRefused, InvalidAnswer: when the exchange does not answer.
+        LakeDamaged: when another job's object is none.
+    """
+    found = _with_exchange(exchange, job, day, hours, days) if job.vendor == "ccxt" else []
+    for pair in days:
+        theirs = [bar for bar in bars_of(exchange, other_vendor(job), pair, day) if bar.on_grid]
+        if theirs:
+            ours = [bar for bar in bars_of(exchange, job, pair, day) if bar.on_grid]
+            found += reconciled(pair, ours, theirs)
+    contract = other_contract(job, jobs)
+    if contract:
+        last = {pair: bars_of(exchange, contract, pair, day) for pair in days}
+        others: dict[str, Decimal | None] = {pair: bars[-1].close for pair, bars in last.items() if bars}
+        ours = {pair: bars[-1] for pair, bars in days.items() if pair in others}
+        found += closes("spot_perpetual", ours, others, PERPETUAL)
+    return found
+
+
+def _with_exchange(
+    exchange: Exchange, job: JobName, day: date, hours: LongBars, days: LongBars
+) -> list[Finding]:
+    source, first = exchange.ccxt(job), start_of(day) * 1000
+    try:
+        markets, found = source.markets(), []
+        for pair in days:
+            market = markets.get(pair)
+            if market is None:
+                continue
+            for ours, step, label in ((hours, HOUR_MS, "1h"), (days, DAY_MS, "1d")):
+                theirs = _of_day(source.bars(market, first, first + DAY_MS - 1, DAY_MS // step, label), first)
+                found += against_exchange(pair, ours.get(pair, ()), theirs, step)
+        return found
+    finally:
+        source.close()
+
+
+def _of_day(bars: Sequence[Bar], first: int) -> list[Bar]:
+    return [bar for bar in bars if first <= bar.open_ms < first + DAY_MS]

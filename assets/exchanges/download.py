@@ -1,0 +1,172 @@
+"""``python -m assets.exchanges.download JOB DAY``: one job's day, as the run itself or a task on ECS fetches it.
+
+Settings come from the environment. In a task of Dagster's the outcome is reported through Pipes as well.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR, open_dagster_pipes
+
+from assets.exchanges.extract import CcxtVendor, DumpVendor, JobDay, Policy, Vendor, fetch_job_day
+from assets.exchanges.names import JobName, check_username, dataset_path, parse_job
+from assets.exchanges.universe import load
+from core.errors import HeadwaterError, SettingError
+from core.settings.base import environment
+from core.settings.exchanges import Exchanges, words
+from core.settings.lake import Lake
+from core.settings.stage import Stage
+from core.windows import parse_day
+from resources.clients.exchanges.ccxt_source import CcxtSource
+from resources.clients.exchanges.dumps import BinanceDumps
+from resources.clients.exchanges.objects import BarObjects, SymbolDay, Written
+from resources.clients.lake.store_of_uri import store_for
+from resources.samples import SAMPLE, sample_exchange, sample_for
+
+# Raised when what is stored of the same answers changes.
+CODE_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Where a job's bars come from and go to, of the settings in force."""
+
+    given: Exchanges
+    stage: Stage
+    objects: BarObjects
+
+    @staticmethod
+    def of(environ: Mapping[str, str], stage: str | None = None) -> "Exchange":
+        """Of an environment's settings.
+
+        Raises:
+            SettingError: naming what is missing or wrong.
+        """
+        given, lake, of_stage = Exchanges.read(environ), Lake.read(environ), Stage.read(environ, stage=stage)
+        return Exchange(given, of_stage, BarObjects(store_for(lake.root(of_stage), lake.kms_key)))
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the sample serves the bars, as it does locally unless something else is set.
+
+        Raises:
+            SettingError: when nothing is set elsewhere.
+        """
+        chosen = self.given.source or (None if not self.given.url else "live")
+        if sample_for(chosen, self.stage):
+            return True
+        if chosen is None:
+            self.given.require("source")
+        return chosen == SAMPLE
+
+    @property
+    def prefix(self) -> str:
+        """The folder under the lake's root: the user's own in stage test.
+
+        Raises:
+            SettingError: when test has no user, or another stage has one.
+        """
+        try:
+            check_username(self.stage.stage, self.given.user)
+        except ValueError as error:
+            raise SettingError(str(error)) from None
+        return f"{self.given.user}/" if self.given.user else ""
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(self.given.on_missing, self.given.min_completeness, frozenset(words(self.given.required)))
+
+    def key(self, job: JobName, pair: str, day: date) -> str:
+        """The key of a symbol's object."""
+        return self.prefix + dataset_path(job.signature(), pair, day)
+
+    def ccxt(self, job: JobName) -> CcxtSource:
+        """The job's exchange by ccxt."""
+        root = sample_exchange() if self.is_sample else self.given.url
+        return CcxtSource(job.exchange_id, job.contract, root=root)
+
+    def vendor(self, job: JobName) -> Vendor:
+        """Where the job's bars come from.
+
+        Raises:
+            SettingError: when the job's vendor cannot be asked.
+        """
+        if job.vendor == "ccxt":
+            return CcxtVendor(self.ccxt(job))
+        if (job.vendor, job.exchange_id) == ("binance", "binance"):
+            return DumpVendor(BinanceDumps(job.contract, root=sample_exchange() if self.is_sample else self.given.dumps_url))
+        raise SettingError(f"job {job.key}: vendor {job.vendor} of {job.exchange_id} is not one of ccxt and binance's own dumps")
+
+
+def download(exchange: Exchange, job: JobName, day: date) -> JobDay:
+    """Fetch and store every symbol of a job's day.
+
+    Raises:
+        HeadwaterError: when the exchange tells nothing at all, or a setting is wrong. A symbol's failure is in the result.
+    """
+    universe, now = load(job.universe), lambda: datetime.now(UTC)
+    facts = {"signature": str(job.signature()), "universe_sha256": universe.sha256, "code_version": CODE_VERSION}
+    pairs, prefix = universe.of(job), exchange.prefix
+
+    def store(one: SymbolDay) -> Written:
+        return exchange.objects.put(prefix + dataset_path(job.signature(), one.pair, day), one, now())
+
+    return fetch_job_day(exchange.vendor(job), job.exchange_id, pairs, day, facts, store, now)
+
+
+def figures(done: JobDay) -> dict[str, Any]:
+    """What a day's run tells in numbers."""
+    written = [result.written for result in done.results if result.written]
+    outcomes = [result.outcome for result in done.results]
+    return {
+        "rows": sum(one.rows for one in written),
+        "symbols": len(outcomes),
+        **{f"symbols_{name}": outcomes.count(name) for name in ("complete", "partial", "empty", "delisted", "failed")},
+        "objects_written": sum(one.written for one in written),
+        "changed_bars": sum(one.changed for one in written),
+        "withdrawn_bars": sum(one.withdrawn for one in written),
+        "off_grid": sum(result.off_grid for result in done.results),
+        "unfinished_dropped": sum(result.unfinished_dropped for result in done.results),
+        "run_requests": sum(result.requests for result in done.results),
+    }
+
+
+def command(job: JobName, day: date) -> list[str]:
+    """This program, for a task."""
+    return ["python", "-m", "assets.exchanges.download", job.key, f"{day}"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fetch a job's day; 0 when it is complete."""
+    parser = argparse.ArgumentParser(prog="python -m assets.exchanges.download", description=main.__doc__)
+    parser.add_argument("job", help="vendor.exchange.contract.universe")
+    parser.add_argument("day", help="UTC day, YYYY-MM-DD")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    environ = environment()
+    try:
+        job, day = parse_job(given.job), parse_day(given.day)
+        exchange = Exchange.of(environ)
+        done = download(exchange, job, day)
+        if DAGSTER_PIPES_CONTEXT_ENV_VAR in environ:
+            with open_dagster_pipes() as pipes:
+                pipes.report_asset_materialization(metadata=figures(done))
+        else:
+            print(json.dumps(figures(done)))
+        warning = done.check(exchange.policy, f"{job.key} {day}")
+    except (HeadwaterError, ValueError) as error:
+        print(f"Failed: {error}", file=sys.stderr)
+        return 1
+    if warning:
+        print(f"Warning: {warning}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

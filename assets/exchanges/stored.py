@@ -1,0 +1,52 @@
+"""A job's day out of the lake, with what its neighbours in the dataset and the other vendor know of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+from assets.exchanges.download import Exchange
+from assets.exchanges.names import JobName
+from assets.exchanges.transform import Stored
+from assets.exchanges.universe import load
+from resources.clients.exchanges.bars import Bar
+
+# Which vendor's bars of the same symbols a job's are held against.
+OTHER_VENDOR = {"ccxt": "binance", "binance": "ccxt"}
+
+
+def stored_days(exchange: Exchange, job: JobName, day: date) -> list[Stored]:
+    """Every symbol of the job's universe, also those that nothing is stored of.
+
+    Raises:
+        LakeDamaged: naming an object that is no day of bars.
+    """
+    return [_stored(exchange, job, pair, day) for pair in load(job.universe).of(job)]
+
+
+def _stored(exchange: Exchange, job: JobName, pair: str, day: date) -> Stored:
+    key = exchange.key(job, pair, day)
+    found = exchange.objects.read(key)
+    other = frozenset(bar.open_ms for bar in bars_of(exchange, other_vendor(job), pair, day))
+    return Stored(pair, found, frozenset(exchange.objects.revised(key)) if found else frozenset(), other)
+
+
+def other_vendor(job: JobName) -> JobName:
+    """The job that fetches the same from the second vendor."""
+    return replace(job, vendor=OTHER_VENDOR[job.vendor])
+
+
+def other_contract(job: JobName, jobs: Sequence[JobName]) -> JobName | None:
+    """The job of the same vendor and exchange that fetches perpetuals instead of spot, or the other way round."""
+    found = (one for one in jobs if one.contract != job.contract)
+    return next((one for one in found if (one.vendor, one.exchange_id) == (job.vendor, job.exchange_id)), None)
+
+
+def bars_of(exchange: Exchange, job: JobName, pair: str, day: date) -> list[Bar]:
+    """Bars that another job has stored of a pair's day; none where it has not."""
+    found = exchange.objects.read(exchange.key(job, pair, day))
+    return found.bars if found else []
+
+
+def with_bars(days: Sequence[Stored]) -> Iterator[Stored]:
+    """Those that have any bar."""
+    return (one for one in days if one.bars)

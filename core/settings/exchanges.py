@@ -1,0 +1,90 @@
+"""The exchanges."""
+
+from typing import Annotated, Literal
+
+from core.settings.base import Between, Settings, Text, setting
+
+
+class Exchanges(Settings):
+    """The exchanges."""
+
+    source: Literal["sample", "live"] | None = setting(
+        "EXCHANGES_SOURCE",
+        "Where bars come from: the sample of this repository, or the exchanges themselves. Locally sample when not "
+        "set; elsewhere it has to be set.",
+        "live",
+    )
+    url: Text | None = setting(
+        "EXCHANGES_URL",
+        "Scheme and host that answer instead of the exchanges' own (a proxy); each path stays.",
+        "http://proxy.internal:8080",
+    )
+    dumps_url: Text = setting(
+        "EXCHANGES_DUMPS_URL",
+        "Root of Binance's public dumps.",
+        "https://data.binance.vision",
+        "https://data.binance.vision",
+    )
+    jobs: Text = setting(
+        "EXCHANGES_JOBS",
+        "Jobs that are fetched every day, vendor.exchange.contract.universe, with commas between them.",
+        "ccxt.binance.spot.v7",
+        "ccxt.binance.spot.v7,ccxt.binance.futures.v7.3",
+    )
+    user: Text = setting(
+        "EXCHANGES_USER",
+        "Whose data and task definition it is: in stage test each user has their own, elsewhere there is none.",
+        "ann",
+        "",
+    )
+    on_missing: Literal["fail", "warn"] = setting(
+        "EXCHANGES_ON_MISSING",
+        "What a day with symbols that are empty, failed or not complete ends with.",
+        "warn",
+        "fail",
+    )
+    min_completeness: Annotated[float, Between(0, 1)] = setting(
+        "EXCHANGES_MIN_COMPLETENESS",
+        "Share of a symbol's minutes that have to be there, or explained by the exchange.",
+        "0.99",
+        1.0,
+    )
+    required: Text = setting(
+        "EXCHANGES_REQUIRED",
+        "Pairs that may not be delisted, with commas between them.",
+        "BTC_USDT,ETH_USDT",
+        "",
+    )
+    off_grid: Literal["leave", "floor"] = setting(
+        "EXCHANGES_OFF_GRID",
+        "Whether bars that open off the minute are left out of ohlcv_1m, or moved to it where it has none.",
+        "floor",
+        "leave",
+    )
+    lookback_days: Annotated[int, Between(1, 30)] = setting(
+        "EXCHANGES_LOOKBACK_DAYS",
+        "Days that are looked at again every day for bars that changed, yesterday among them.",
+        "1",
+        3,
+    )
+    execution: Literal["inline", "ecs"] = setting(
+        "EXCHANGES_EXECUTION",
+        "Where bars are fetched: in the run's own process, or as a task on ECS.",
+        "ecs",
+        "inline",
+    )
+    ecs_cluster: Text | None = setting("EXCHANGES_ECS_CLUSTER", "ECS cluster of the tasks.", "preprod-cluster")
+    ecs_launch_type: Literal["FARGATE", "EC2"] = setting(
+        "EXCHANGES_ECS_LAUNCH_TYPE", "What the tasks run on.", "EC2", "FARGATE"
+    )
+    ecs_subnets: Text | None = setting(
+        "EXCHANGES_ECS_SUBNETS", "Subnets of the tasks, with commas between them.", "subnet-0a1b,subnet-2c3d"
+    )
+    ecs_security_groups: Text | None = setting(
+        "EXCHANGES_ECS_SECURITY_GROUPS", "Security groups of the tasks, with commas between them.", "sg-0a1b2c3d"
+    )
+
+
+def words(text: str | None) -> tuple[str, ...]:
+    """The words of a setting that holds some, with commas between them."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())

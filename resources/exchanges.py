@@ -1,0 +1,67 @@
+"""The exchanges as a resource: settings in, what a job's day is fetched with out; and how often a day is tried."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from core.errors import PermanentError, TransientError
+from core.settings.base import environment
+from core.settings.exchanges import Exchanges, words
+from resources.configured import ReadsSettings
+from resources.ecs import EcsPlace, PipesEcsTasks
+from resources.retries import Retries
+
+# As the old DAG had it: once more where mail is sent of what fails after that.
+RETRIES = {"local": Retries(0, 0), "test": Retries(0, 0), "preprod": Retries(1, 300), "prod": Retries(1, 300)}
+
+
+class ExchangesResource(ReadsSettings, dg.ConfigurableResource):
+    """The settings of the exchanges as they were when the run set them up."""
+
+    def environ(self) -> dict[str, str]:
+        """The variables in force, for what is made of them."""
+        self.of_stage()
+        return dict(self._environ or environment())
+
+    def given(self) -> Exchanges:
+        return self.settings(Exchanges)
+
+    def in_force(self) -> dict[str, str]:
+        """Which exchanges are asked, and where their bars are fetched."""
+        given = self.given()
+        return {"Exchanges": f"{given.source or 'sample'}, {given.execution}"}
+
+    def ecs(self) -> PipesEcsTasks:
+        """What starts tasks, with AWS's own settings."""
+        return PipesEcsTasks()
+
+    def place(self) -> EcsPlace:
+        """Where tasks run.
+
+        Raises:
+            SettingError: naming what is not set.
+        """
+        given = self.given()
+        cluster, subnets, groups = given.require("ecs_cluster", "ecs_subnets", "ecs_security_groups")
+        return EcsPlace(cluster, given.ecs_launch_type, words(subnets), words(groups))
+
+    @contextmanager
+    def failures_explained(self) -> Iterator[None]:
+        """Our errors as Dagster's: a transient one is tried again as the stage has it, a permanent one never."""
+        try:
+            yield
+        except TransientError as error:
+            retries = RETRIES[self.of_stage().stage]
+            if not retries.times:
+                raise dg.Failure(description=str(error), allow_retries=False) from error
+            raise dg.RetryRequested(max_retries=retries.times, seconds_to_wait=retries.seconds) from error
+        except PermanentError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def tags_of_task(environ: dict[str, str], job: str, day: str) -> dict[str, Any]:
+    """What a task is found by in AWS."""
+    user = environ.get("EXCHANGES_USER", "")
+    return {"room": "exchanges", "job": job, "day": day} | ({"user": user} if user else {})
