@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.exchanges.assets import LAKE_ASSETS, WAREHOUSE_ASSETS, universe
+from assets.exchanges.models import exchanges_views
 
 exchanges_daily_job = dg.define_asset_job(
     "exchanges_daily_job",
@@ -16,4 +17,10 @@ exchanges_universe_job = dg.define_asset_job(
     description="Check the universe files and tell what is in them.",
 )
 
-JOBS = (exchanges_daily_job, exchanges_universe_job)
+exchanges_views_job = dg.define_asset_job(
+    "exchanges_views_job",
+    selection=dg.AssetSelection.assets(exchanges_views),
+    description="Make the views of days and gaps anew and test what they show.",
+)
+
+JOBS = (exchanges_daily_job, exchanges_universe_job, exchanges_views_job)

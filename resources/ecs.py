@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import dagster as dg
-from dagster_pipes import PIPES_PROTOCOL_VERSION_FIELD, PipesDefaultMessageWriter
+from dagster_pipes import PIPES_PROTOCOL_VERSION_FIELD, PipesDefaultMessageWriter, PipesMessage
 
 from core.clock import Clock
 from core.errors import HeadwaterError
@@ -47,7 +47,7 @@ class _LogMessages(dg.PipesMessageReader):
             except (ValueError, RecursionError):
                 continue
             if self._handler and isinstance(found, dict) and PIPES_PROTOCOL_VERSION_FIELD in found:
-                self._handler.handle_message(found)
+                self._handler.handle_message(cast("PipesMessage", found))
 
     def no_messages_debug_text(self) -> str:
         return "Attempted to read messages from the ECS task's log in CloudWatch."
@@ -56,7 +56,9 @@ class _LogMessages(dg.PipesMessageReader):
 class PipesEcsTasks(dg.PipesClient):
     """Runs an asset's program as a task on ECS. client, logs_client: boto3's."""
 
-    def __init__(self, client: Any = None, logs_client: Any = None, clock: Clock | None = None, pause: float | None = None):
+    def __init__(
+        self, client: Any = None, logs_client: Any = None, clock: Clock | None = None, pause: float | None = None
+    ):
         more = {} if pause is None else {"pause": pause}
         self._tasks = EcsTasks(client or boto3.client("ecs"), logs_client or boto3.client("logs"), clock, **more)
 

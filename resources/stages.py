@@ -5,6 +5,7 @@ from typing import Any
 from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.ethereum_etl import EthereumEtlResource
+from resources.exchanges import ExchangesResource
 from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.objects import ObjectIOManager
 from resources.io_managers.postgres import PostgresIOManager
@@ -23,5 +24,6 @@ def resources_for(stage: str) -> dict[str, Any]:
         "postgres": PostgresIOManager(stage=stage),
         "coingecko": CoinGeckoResource(stage=stage),
         "blockchair": BlockchairResource(stage=stage),
+        "exchanges": ExchangesResource(stage=stage),
         "dbt": dbt_resource(),
     }

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 import pyarrow as pa
 
-from assets.conventions import OWNERS, RANGES, group_of, lake_table, tags_of, warehouse_table
+from assets.conventions import OWNERS, group_of, lake_table, tags_of, warehouse_table
 from assets.exchanges import universe as universes
 from assets.exchanges.comparing import compared
+from assets.exchanges.crosscheck import Severity
 from assets.exchanges.download import Exchange, command, download, figures
 from assets.exchanges.minutes import STATUSES
 from assets.exchanges.names import JobName, parse_job, task_definition_name
@@ -165,9 +166,9 @@ def vendor_crosscheck(
         exchange = Exchange.of(exchanges.environ(), exchanges.stage)
         jobs = [parse_job(key) for key in JOBS]
         hours, days = long_bars(ohlcv_1h, HOUR_MS), long_bars(ohlcv_1d, DAY_MS)
-        found = compared(exchange, job, jobs, day, hours, days)
+        found = compared(exchange, job, jobs, day, hours=hours, days=days)
     severities = [one.severity for one in found]
-    context.add_output_metadata({f"findings_{name}": severities.count(name) for name in ("ok", "info", "warn", "error")})
+    context.add_output_metadata({f"findings_{name}": severities.count(name) for name in get_args(Severity)})
     return finding_rows(job.key, day, found)
 
 
@@ -178,8 +179,9 @@ def _explained(exchanges: ExchangesResource, job: JobName, day: date) -> Iterato
 
 
 def _job_day(context: dg.AssetExecutionContext) -> tuple[JobName, date]:
-    """The job and the day of the run's partition."""
-    key = JOB_DAYS.get_partition_key_from_str(context.partition_key).keys_by_dimension
+    """The job and the day of the run's partition: each has a run of its own."""
+    (only,) = context.partition_keys
+    key = JOB_DAYS.get_partition_key_from_str(only).keys_by_dimension
     return parse_job(key["job"]), parse_day(key["day"])
 
 
@@ -191,7 +193,6 @@ def _loaded(table: Table) -> dg.AssetsDefinition:
         ins={"days": dg.AssetIn(key=table.lake_key, input_manager_key="lake")},
         io_manager_key="warehouse",
         partitions_def=JOB_DAYS,
-        backfill_policy=RANGES,
         pool="warehouse",
     )
     def load(days: LakeObject) -> LakeObject:

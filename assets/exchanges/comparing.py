@@ -16,7 +16,7 @@ LongBars = Mapping[str, Sequence[LongBar]]
 
 
 def compared(
-    exchange: Exchange, job: JobName, jobs: Sequence[JobName], day: date, hours: LongBars, days: LongBars
+    exchange: Exchange, job: JobName, jobs: Sequence[JobName], day: date, *, hours: LongBars, days: LongBars
 ) -> list[Finding]:
     """All comparisons of a job's day. hours, days: ours, by pair.
 
@@ -28,8 +28,8 @@ def compared(
     for pair in days:
         theirs = [bar for bar in bars_of(exchange, other_vendor(job), pair, day) if bar.on_grid]
         if theirs:
-            ours = [bar for bar in bars_of(exchange, job, pair, day) if bar.on_grid]
-            found += reconciled(pair, ours, theirs)
+            mine = [bar for bar in bars_of(exchange, job, pair, day) if bar.on_grid]
+            found += reconciled(pair, mine, theirs)
     contract = other_contract(job, jobs)
     if contract:
         last = {pair: bars_of(exchange, contract, pair, day) for pair in days}
@@ -39,9 +39,7 @@ def compared(
     return found
 
 
-def _with_exchange(
-    exchange: Exchange, job: JobName, day: date, hours: LongBars, days: LongBars
-) -> list[Finding]:
+def _with_exchange(exchange: Exchange, job: JobName, day: date, hours: LongBars, days: LongBars) -> list[Finding]:
     source, first = exchange.ccxt(job), start_of(day) * 1000
     try:
         markets, found = source.markets(), []

@@ -32,7 +32,7 @@ MARKET_CLOSE = Limits(Decimal("0.01"), Decimal("0.05"))
 
 @dataclass(frozen=True)
 class Finding:
-    """One comparison. ours, theirs: of what ``field`` names; difference: relative to theirs, None where there is none."""
+    """One comparison. ours, theirs: of what ``field`` names. difference: relative to theirs; None without either."""
 
     kind: Kind
     pair: str

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, get_args
 
 from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR, open_dagster_pipes
 
-from assets.exchanges.extract import CcxtVendor, DumpVendor, JobDay, Policy, Vendor, fetch_job_day
+from assets.exchanges.extract import CcxtVendor, DumpVendor, JobDay, Outcome, Policy, Vendor, fetch_job_day
 from assets.exchanges.names import JobName, check_username, dataset_path, parse_job
 from assets.exchanges.universe import load
 from core.errors import HeadwaterError, SettingError
@@ -100,15 +100,19 @@ class Exchange:
         if job.vendor == "ccxt":
             return CcxtVendor(self.ccxt(job))
         if (job.vendor, job.exchange_id) == ("binance", "binance"):
-            return DumpVendor(BinanceDumps(job.contract, root=sample_exchange() if self.is_sample else self.given.dumps_url))
-        raise SettingError(f"job {job.key}: vendor {job.vendor} of {job.exchange_id} is not one of ccxt and binance's own dumps")
+            return DumpVendor(
+                BinanceDumps(job.contract, root=sample_exchange() if self.is_sample else self.given.dumps_url)
+            )
+        raise SettingError(
+            f"job {job.key}: vendor {job.vendor} of {job.exchange_id} is not one of ccxt and binance's own dumps"
+        )
 
 
 def download(exchange: Exchange, job: JobName, day: date) -> JobDay:
     """Fetch and store every symbol of a job's day.
 
     Raises:
-        HeadwaterError: when the exchange tells nothing at all, or a setting is wrong. A symbol's failure is in the result.
+        HeadwaterError: when the exchange tells nothing at all, or a setting is wrong. What a symbol met is its result.
     """
     universe, now = load(job.universe), lambda: datetime.now(UTC)
     facts = {"signature": str(job.signature()), "universe_sha256": universe.sha256, "code_version": CODE_VERSION}
@@ -117,7 +121,7 @@ def download(exchange: Exchange, job: JobName, day: date) -> JobDay:
     def store(one: SymbolDay) -> Written:
         return exchange.objects.put(prefix + dataset_path(job.signature(), one.pair, day), one, now())
 
-    return fetch_job_day(exchange.vendor(job), job.exchange_id, pairs, day, facts, store, now)
+    return fetch_job_day(exchange.vendor(job), job.exchange_id, pairs, day, facts=facts, store=store, now=now)
 
 
 def figures(done: JobDay) -> dict[str, Any]:
@@ -127,7 +131,7 @@ def figures(done: JobDay) -> dict[str, Any]:
     return {
         "rows": sum(one.rows for one in written),
         "symbols": len(outcomes),
-        **{f"symbols_{name}": outcomes.count(name) for name in ("complete", "partial", "empty", "delisted", "failed")},
+        **{f"symbols_{name}": outcomes.count(name) for name in get_args(Outcome)},
         "objects_written": sum(one.written for one in written),
         "changed_bars": sum(one.changed for one in written),
         "withdrawn_bars": sum(one.withdrawn for one in written),
@@ -158,13 +162,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with open_dagster_pipes() as pipes:
                 pipes.report_asset_materialization(metadata=figures(done))
         else:
-            print(json.dumps(figures(done)))
+            sys.stdout.write(json.dumps(figures(done)) + "\n")
         warning = done.check(exchange.policy, f"{job.key} {day}")
     except (HeadwaterError, ValueError) as error:
-        print(f"Failed: {error}", file=sys.stderr)
+        sys.stderr.write(f"Failed: {error}\n")
         return 1
     if warning:
-        print(f"Warning: {warning}", file=sys.stderr)
+        sys.stderr.write(f"Warning: {warning}\n")
     return 0
 
 

@@ -1,7 +1,7 @@
 """A job's day, symbol by symbol: each one is tried, what is good is stored, and then there is one verdict."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -162,7 +162,8 @@ def fetch_job_day(
     exchange_id: str,
     pairs: Sequence[str],
     day: date,
-    facts: dict[str, Any],
+    *,
+    facts: Mapping[str, Any],
     store: Store,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> JobDay:
@@ -176,12 +177,16 @@ def fetch_job_day(
             found = vendor.day(pair, day)
             result, known = _judged(vendor, pair, day, found)
             times = {"fetch_started": started.isoformat(), "fetch_ended": now().isoformat()}
-            stored = SymbolDay(exchange_id, pair, day, found.fetched.bars, facts=facts | known | times)
+            stored = SymbolDay(exchange_id, pair, day, found.fetched.bars, facts={**facts, **known, **times})
             result = SymbolResult(**{**vars(result), "written": store(stored)})
         except HeadwaterError as error:
             result = SymbolResult(pair, "failed", reason=str(error)[:500])
         log.log(
-            logging.WARNING if result.outcome != "complete" else logging.INFO, "%s %s: %s", vendor.name, day, result
+            logging.INFO if result.outcome in ("complete", "partial") else logging.WARNING,
+            "%s %s: %s",
+            vendor.name,
+            day,
+            result,
         )
         done.results.append(result)
     return done

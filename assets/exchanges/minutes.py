@@ -6,7 +6,7 @@ is left, looked for twice and found nowhere, was an outage.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Literal, get_args
 
@@ -15,6 +15,7 @@ from resources.clients.exchanges.profiles import EmptyMinute
 
 Status = Literal["traded", "no_trade", "outage", "unavailable", "before_listing", "after_delisting", "revised"]
 GapClass = Literal["source_gap", "unfetched", "no_trade", "before_listing", "after_delisting", "off_grid"]
+Explanation = tuple[GapClass, Status, str]
 STATUSES, GAP_CLASSES = get_args(Status), get_args(GapClass)
 # Missing minutes of these are explained by the exchange itself, and complete a day.
 KNOWN: Set[str] = {"source_gap", "no_trade", "before_listing", "after_delisting", "off_grid"}
@@ -100,7 +101,7 @@ def account(
     off_grid = {bar.minute_ms for bar in rows if not bar.on_grid}
     missing = _explainer(facts, empty_minute, neighbours, off_grid)
     counts: dict[Status, int] = dict.fromkeys(STATUSES, 0)
-    explained: list[tuple[int, tuple[GapClass, Status, str]]] = []
+    explained: list[tuple[int, Explanation]] = []
     for minute in grid:
         if bar := present.get(minute):
             counts[status_of(bar, revised=minute in facts.revised)] += 1
@@ -120,29 +121,35 @@ def status_of(bar: Bar, *, revised: bool) -> Status:
 
 def _explainer(
     facts: SymbolFacts, empty_minute: EmptyMinute, neighbours: Neighbours, off_grid: Set[int]
-) -> Callable[[int], tuple[GapClass, Status, str]]:
-    def explain(minute: int) -> tuple[GapClass, Status, str]:
-        if minute in facts.other_vendor:
-            kind: GapClass = "source_gap" if facts.confirmed else "unfetched"
-            return kind, "unavailable", "the second vendor has it"
-        if minute in off_grid:
-            return "off_grid", "unavailable", "its bar opens off the minute"
-        if facts.listed_ms is not None and minute + MINUTE_MS <= facts.listed_ms:
-            return "before_listing", "before_listing", "the symbol was not listed yet"
-        if facts.delisted_ms is not None and minute >= facts.delisted_ms:
-            return "after_delisting", "after_delisting", "the symbol does not trade any more"
-        if not facts.confirmed:
-            return "unfetched", "unavailable", "it was not asked for twice"
-        if neighbours.silent(minute):
-            return "source_gap", "outage", "no symbol of the exchange has it"
-        if empty_minute == "absent":
-            return "no_trade", "no_trade", "the exchange sends no bar for a minute without a trade"
-        return "source_gap", "outage", "this symbol lacks it, others of the exchange do not"
+) -> Callable[[int], Explanation]:
+    kind: GapClass = "source_gap" if facts.confirmed else "unfetched"
+    quiet: Explanation = ("no_trade", "no_trade", "the exchange sends no bar for a minute without a trade")
+    alone: Explanation = ("source_gap", "outage", "this symbol lacks it, others of the exchange do not")
+    listed_ms, delisted_ms = facts.listed_ms or 0, facts.delisted_ms
+    # What holds first explains the minute.
+    rules: tuple[tuple[Callable[[int], bool], Explanation], ...] = (
+        (facts.other_vendor.__contains__, (kind, "unavailable", "the second vendor has it")),
+        (off_grid.__contains__, ("off_grid", "unavailable", "its bar opens off the minute")),
+        (
+            lambda minute: minute + MINUTE_MS <= listed_ms,
+            ("before_listing", "before_listing", "the symbol was not listed yet"),
+        ),
+        (
+            lambda minute: delisted_ms is not None and minute >= delisted_ms,
+            ("after_delisting", "after_delisting", "the symbol does not trade any more"),
+        ),
+        (lambda _: not facts.confirmed, ("unfetched", "unavailable", "it was not asked for twice")),
+        (neighbours.silent, ("source_gap", "outage", "no symbol of the exchange has it")),
+    )
+
+    def explain(minute: int) -> Explanation:
+        holds = (explanation for rule, explanation in rules if rule(minute))
+        return next(holds, quiet if empty_minute == "absent" else alone)
 
     return explain
 
 
-def _gaps(explained: list[tuple[int, tuple[GapClass, Status, str]]]) -> Iterable[Gap]:
+def _gaps(explained: list[tuple[int, Explanation]]) -> Iterable[Gap]:
     # Runs of one explanation have one difference between place and minute.
     numbered = [(minute - at * MINUTE_MS, minute, why) for at, (minute, why) in enumerate(explained)]
     for (_, why), run in groupby(numbered, key=lambda item: (item[0], item[2])):
@@ -159,6 +166,7 @@ def floored(bars: Iterable[Bar]) -> tuple[list[Bar], int]:
         if not bar.on_grid and bar.minute_ms not in taken:
             taken.add(bar.minute_ms)
             moved += 1
-            bar = Bar(bar.minute_ms, *bar.values, close_ms=bar.close_ms)  # type: ignore[arg-type]
-        found.append(bar)
+            found.append(replace(bar, open_ms=bar.minute_ms))
+        else:
+            found.append(bar)
     return sorted(found, key=lambda bar: bar.open_ms), moved

@@ -20,11 +20,12 @@ DAYS = 90
 MOST_PAIRS = 4
 
 
-def recent_closes(
-    exchange: Exchange, job: JobName, day: date, rows: pa.Table
-) -> dict[str, list[tuple[date, Decimal]]]:
-    """Closes of the first pairs by day: today's of the rows, the days before of the lake's, as far as they are there."""
-    found = {pair: [(day, close)] for pair, close in zip(*rows.select(["currency_pair", "close"]).to_pydict().values(), strict=True)}
+def recent_closes(exchange: Exchange, job: JobName, day: date, rows: pa.Table) -> dict[str, list[tuple[date, Decimal]]]:
+    """Closes of the first pairs by day: this one's of the rows, those before of the lake, without a gap."""
+    found = {
+        pair: [(day, close)]
+        for pair, close in zip(*rows.select(["currency_pair", "close"]).to_pydict().values(), strict=True)
+    }
     pairs, lake = list(found)[:MOST_PAIRS], Lake(exchange.objects.store)
     for distance in range(1, DAYS):
         at = PartitionAddress.of(day - distance * ONE_DAY, {"job": job.key})

@@ -56,7 +56,8 @@ def coarser(bars: Iterable[LongBar], step_ms: int) -> list[LongBar]:
 
 
 def _of_minute(bar: Bar) -> LongBar:
-    return LongBar(bar.open_ms, MINUTE_MS, *bar.values, n_minutes=1)  # type: ignore[arg-type]
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    return LongBar(bar.open_ms, MINUTE_MS, *prices, bar.volume, bar.quote_volume, bar.trades, 1)
 
 
 def _joined(bars: Sequence[LongBar], at: int, step_ms: int) -> LongBar:

@@ -1,6 +1,6 @@
 """A job's day out of the lake, with what its neighbours in the dataset and the other vendor know of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -45,8 +45,3 @@ def bars_of(exchange: Exchange, job: JobName, pair: str, day: date) -> list[Bar]
     """Bars that another job has stored of a pair's day; none where it has not."""
     found = exchange.objects.read(exchange.key(job, pair, day))
     return found.bars if found else []
-
-
-def with_bars(days: Sequence[Stored]) -> Iterator[Stored]:
-    """Those that have any bar."""
-    return (one for one in days if one.bars)

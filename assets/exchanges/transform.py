@@ -147,7 +147,7 @@ def long_bars(rows: pa.Table, step_ms: int) -> dict[str, list[LongBar]]:
     """The bars of rows of ``ohlcv_1h`` or ``ohlcv_1d``, by pair."""
     found: dict[str, list[LongBar]] = {}
     for row in rows.to_pylist():
-        bar = LongBar(row["timestamp"], step_ms, *(row[name] for name in _BAR), n_minutes=row["n_minutes"])
+        bar = LongBar(step_ms=step_ms, open_ms=row["timestamp"], **{name: row[name] for name in (*_BAR, "n_minutes")})
         found.setdefault(row["currency_pair"], []).append(bar)
     return found
 

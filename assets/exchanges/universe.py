@@ -126,8 +126,8 @@ def _checked(pairs: Any, where: str) -> tuple[str, ...]:
 
 
 def changes(old: Universe, new: Universe) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
-    """Pairs that came and went from one version to another, by ``vendor exchange``; those without a change are left out."""
-    found = {}
+    """Pairs that came and went from one version to another, by ``vendor exchange``; nothing where none did."""
+    found: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
     for key in sorted({*old.pairs, *new.pairs}):
         before, after = set(old.pairs.get(key, ())), set(new.pairs.get(key, ()))
         if before != after:

@@ -6,6 +6,7 @@ from core.settings.base import Setting, Settings, listed
 from core.settings.blockchair import Blockchair
 from core.settings.coingecko import CoinGecko
 from core.settings.ethereum import Ethereum
+from core.settings.exchanges import Exchanges
 from core.settings.lake import Lake
 from core.settings.notices import MailNotices, TelegramNotices, WebhookNotices
 from core.settings.postgres import Postgres
@@ -22,6 +23,7 @@ MODELS: tuple[type[Settings], ...] = (
     Postgres,
     CoinGecko,
     Blockchair,
+    Exchanges,
     WebhookNotices,
     TelegramNotices,
     MailNotices,

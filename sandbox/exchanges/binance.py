@@ -17,9 +17,13 @@ DEFAULT_ROWS, MOST_ROWS = 500, 1000
 # Spot dumps count in microseconds since then.
 MICROSECONDS_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 DUMP = re.compile(
-    r"data/(spot|futures/um)/(daily|monthly)/klines/(\w+)/1m/\3-1m-(\d{4}-\d\d(?:-\d\d)?)\.zip(\.CHECKSUM)?"
+    r"data/(spot|futures/um)/(daily|monthly)/klines/(\w+)/1m/"
+    r"\3-1m-(\d{4}-\d\d(?:-\d\d)?)\.zip(\.CHECKSUM)?"
 )
-HEADER = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n"
+HEADER = (
+    "open_time,open,high,low,close,volume,close_time,"
+    "quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n"
+)
 
 
 def answer(world: World, path: str, parameters: Mapping[str, str], *, short: int = 0) -> Reply:

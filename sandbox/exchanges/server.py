@@ -7,7 +7,7 @@ import argparse
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -147,11 +147,11 @@ def _milliseconds() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def main(arguments: Iterable[str] | None = None) -> None:
+def main() -> None:
     """Serve the sample until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8610)
-    server = ExchangeServer(sample_world(), parser.parse_args(arguments and list(arguments)).port)
+    server = ExchangeServer(sample_world(), parser.parse_args().port)
     print(f"The sample exchange answers at {server.root}", flush=True)
     server.start()
     threading.Event().wait()

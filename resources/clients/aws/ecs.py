@@ -111,7 +111,9 @@ class EcsTasks:
             asked = lambda: self._client.describe_tasks(cluster=cluster, tasks=[task.arn])  # noqa: E731
             found = self._asked(f"describe task {task.id}", asked).get("tasks") or []
             if not found:
-                raise JobFailed(f"ECS: there is no task {task.id} in {cluster} (any more). Materialize the partition again.")
+                raise JobFailed(
+                    f"ECS: there is no task {task.id} in {cluster} (any more). Materialize the partition again."
+                )
             now = _task(found[0], container)
             yield now
             if now.ended:
@@ -123,7 +125,9 @@ class EcsTasks:
 
     def stop(self, cluster: str, task: Task, reason: str) -> None:
         """Stop a task; nothing happens to one that has ended."""
-        self._asked(f"stop task {task.id}", lambda: self._client.stop_task(cluster=cluster, task=task.arn, reason=reason))
+        self._asked(
+            f"stop task {task.id}", lambda: self._client.stop_task(cluster=cluster, task=task.arn, reason=reason)
+        )
 
     def last_lines(self, definition: str, task: Task) -> list[str]:
         """The last 200 lines of the task's log; none when it cannot be read, which must not hide why it failed."""
@@ -147,7 +151,9 @@ class EcsTasks:
         code = "no exit code" if task.exit_code is None else f"exit code {task.exit_code}"
         lines = "\n".join(self.last_lines(definition, task))[-SHOWN_LINES:]
         said = f" Its last lines:\n{lines}" if lines else " Its log could not be read, or is empty."
-        raise JobFailed(f"ECS: task {task.id} of {definition} failed with {code}: {task.reason or 'no reason given'}.{said}")
+        raise JobFailed(
+            f"ECS: task {task.id} of {definition} failed with {code}: {task.reason or 'no reason given'}.{said}"
+        )
 
     def _asked(self, what: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         try:

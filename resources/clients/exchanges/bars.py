@@ -1,7 +1,7 @@
 """One bar, read from what vendors send: exact decimals, times in milliseconds of Unix time, UTC."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
@@ -80,11 +80,10 @@ def bar_of_row(row: object, source: str) -> Bar:
 def _bar(row: Any) -> Bar:
     if not isinstance(row, Sequence) or isinstance(row, str) or not 6 <= len(row) <= 16:
         raise ValueError("it is no list of 6 to 16 fields")
-    prices = [number(value) for value in row[1:6]]
-    if len(row) < 9:
-        bar = Bar(moment(row[0]), *prices)
-    else:
-        bar = Bar(moment(row[0]), *prices, number(row[7]), _count(row[8]), moment(row[6]))
+    open_, high, low, close, volume = (number(value) for value in row[1:6])
+    bar = Bar(moment(row[0]), open_, high, low, close, volume)
+    if len(row) >= 9:
+        bar = replace(bar, quote_volume=number(row[7]), trades=_count(row[8]), close_ms=moment(row[6]))
     if bar.problem:
         raise ValueError(f"it has {bar.problem}")
     return bar

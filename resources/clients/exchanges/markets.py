@@ -30,7 +30,7 @@ def symbol_of(pair: str, contract: str) -> str:
 
 
 def markets_of(documents: Iterable[Mapping[str, Any]], contract: str) -> dict[str, Market]:
-    """Markets by pair, of ccxt's: spot, or perpetuals settled in their quote. Dated futures and the like are left out."""
+    """Markets by pair, of ccxt's: spot, or perpetuals settled in their quote; no dated futures and the like."""
     found = {}
     for document in documents:
         kind = "swap" if contract == "futures" else "spot"

@@ -32,15 +32,14 @@ def objects():
 
 @pytest.fixture
 def fetch(server, objects):
-    def run(pairs=PAIRS, contract="spot", day=FIRST, dumps=False):
+    def run(pairs=PAIRS, *, contract="spot", day=FIRST, dumps=False):
         vendor = (
             DumpVendor(BinanceDumps(contract, ManualClock(), server.root))
             if dumps
             else CcxtVendor(CcxtSource("binance", contract, ManualClock(), server.root))
         )
-        return fetch_job_day(
-            vendor, "binance", pairs, day, {}, lambda one: objects.put(one.pair, one, NOW), lambda: NOW
-        )
+        store = lambda one: objects.put(one.pair, one, NOW)  # noqa: E731
+        return fetch_job_day(vendor, "binance", pairs, day, facts={}, store=store, now=lambda: NOW)
 
     return run
 

@@ -35,13 +35,12 @@ def told(found, facts, empty="zero_bar", neighbours=ALL):
 @given(
     st.sets(st.integers(0, 1439)),
     st.booleans(),
-    st.none() | st.integers(0, 1440),
-    st.none() | st.integers(0, 1440),
-    st.sets(st.integers(0, 1439), max_size=50),
+    st.tuples(st.none() | st.integers(0, 1440), st.none() | st.integers(0, 1440)),
+    st.tuples(st.sets(st.integers(0, 1439), max_size=50), st.sets(st.integers(0, 1439))),
     st.sampled_from(["absent", "zero_bar"]),
-    st.sets(st.integers(0, 1439)),
 )
-def test_minutes_and_gaps_make_up_the_day(present, confirmed, listed, delisted, other, empty, neighbours):
+def test_minutes_and_gaps_make_up_the_day(present, confirmed, life, others, empty):
+    (listed, delisted), (other, neighbours) = life, others
     facts = SymbolFacts(
         confirmed,
         None if listed is None else at(listed),

@@ -32,12 +32,8 @@ def test_the_changelog_tells_what_changed():
 def test_counts_and_hash():
     v7, later = load("v7"), load("v7.3")
 
-    assert (
-        len(v7.of(parse_job("ccxt.binance.spot.v7"))) == 27
-    )
-    assert (
-        len(later.of(parse_job("ccxt.binance.spot.v7.3"))) == 24
-    )
+    assert len(v7.of(parse_job("ccxt.binance.spot.v7"))) == 27
+    assert len(later.of(parse_job("ccxt.binance.spot.v7.3"))) == 24
     assert len(v7.of(parse_job("ccxt.binanceus.spot.v7"))) == 19
     assert len(v7.sha256) == 64
     assert v7.sha256 != later.sha256

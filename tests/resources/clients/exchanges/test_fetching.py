@@ -18,7 +18,7 @@ def bar(at, close="1", **more):
     return Bar(at, Decimal(1), Decimal(2), Decimal(1), Decimal(close), Decimal(1), **more)
 
 
-def server(missing=(), cap=10_000, short=0, first=True, last=True, newest=False):
+def server(missing=(), *, cap=10_000, short=0, first=True, last=True, newest=False):
     """An exchange by its habits. cap: most rows. first, last: whether a page's ends belong to it."""
 
     def ask(since, until, limit):

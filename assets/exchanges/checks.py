@@ -1,0 +1,128 @@
+"""The room's asset checks: what may not be handed on of a job's day, and what somebody should look at."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from assets.exchanges import quality
+from assets.exchanges.names import JobName, parse_job
+from assets.exchanges.partitions import JOB_DAYS
+from assets.exchanges.tables import OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
+from assets.exchanges.universe import load
+from core.partitions import PartitionAddress
+from core.tables import Table
+from core.windows import parse_day
+from resources.exchanges import ExchangesResource
+from resources.io_managers.lake import LakeIOManager
+
+QUOTED = 20
+Problems = Callable[[pa.Table, PartitionAddress], Iterable[str]]
+Lake = dg.ResourceParam[LakeIOManager]
+
+
+def _check(table: Table, name: str, description: str, problems: Problems, *, blocking: bool = True) -> Any:
+    """A check of the rows of each of the run's partitions, one result for each."""
+
+    @dg.asset_check(
+        asset=table.lake_key, name=name, description=description, blocking=blocking, partitions_def=JOB_DAYS
+    )
+    def check(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake) -> dg.AssetCheckResult:
+        found: list[str] = []
+        with exchanges.failures_explained():
+            for address in _addresses(context):
+                rows = lake.lake().open(table, [address]).table()
+                found += [f"{address}: {problem}" for problem in problems(rows, address)]
+        return _result(found, blocking)
+
+    return check
+
+
+def _result(found: list[str], blocking: bool) -> dg.AssetCheckResult:
+    metadata: dict[str, Any] = {"problems": len(found)}
+    if found:
+        metadata["first_problems"] = dg.MetadataValue.text("\n".join(found[:QUOTED]))
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        description="; ".join(found[:3]) or None,
+        metadata=metadata,
+    )
+
+
+def _addresses(context: dg.AssetCheckExecutionContext) -> list[PartitionAddress]:
+    keys = [JOB_DAYS.get_partition_key_from_str(key).keys_by_dimension for key in context.partition_keys]
+    return [PartitionAddress.of(parse_day(key["day"]), {"job": key["job"]}) for key in keys]
+
+
+def _job(address: PartitionAddress) -> JobName:
+    return parse_job(address.dimensions["job"])
+
+
+@dg.asset_check(
+    asset=OHLCV_GAPS.lake_key,
+    name="every_minute_explained",
+    description="Of every pair of the universe, stored minutes and gaps make up 1,440, and none is in both.",
+    blocking=True,
+    partitions_def=JOB_DAYS,
+)
+def every_minute_explained(
+    context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake
+) -> dg.AssetCheckResult:
+    """Also the pairs that nothing is stored of have their 1,440."""
+    found: list[str] = []
+    with exchanges.failures_explained():
+        for address in _addresses(context):
+            minutes = lake.lake().open(OHLCV_1M, [address]).table(["currency_pair", "timestamp"])
+            gaps = lake.lake().open(OHLCV_GAPS, [address]).table()
+            job = _job(address)
+            pairs = load(job.universe).of(job)
+            found += [f"{address}: {problem}" for problem in quality.unexplained(minutes, gaps, pairs, address.day)]
+    return _result(found, blocking=True)
+
+
+@dg.asset_check(
+    asset=OHLCV_GAPS.lake_key,
+    name="complete",
+    description="No more minutes are unfetched than EXCHANGES_MIN_COMPLETENESS lets be.",
+    blocking=True,
+    partitions_def=JOB_DAYS,
+)
+def complete(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake) -> dg.AssetCheckResult:
+    """A warning where the policy is to warn."""
+    found: list[str] = []
+    with exchanges.failures_explained():
+        given = exchanges.given()
+        for address in _addresses(context):
+            gaps = lake.lake().open(OHLCV_GAPS, [address]).table()
+            problems = quality.incomplete(gaps, given.min_completeness)
+            found += [f"{address}: {problem}" for problem in problems]
+    return _result(found, blocking=given.on_missing == "fail")
+
+
+CHECKS = (
+    _check(
+        OHLCV_1M,
+        "sound_minutes",
+        "Each minute of a pair once, on the minute and inside the day, high and low around open and close, prices "
+        "above zero, nothing known before it was over. A minute without volume is allowed.",
+        lambda rows, address: quality.unsound(rows, address.day),
+    ),
+    _check(
+        OHLCV_1M,
+        "no_jump",
+        "No close is more than 20% (as a logarithm) from the minute before.",
+        lambda rows, _: quality.jumps(rows),
+        blocking=False,
+    ),
+    _check(
+        VENDOR_CROSSCHECK,
+        "others_agree",
+        "Nothing that others have of the same differs by more than it may.",
+        lambda rows, _: quality.disagreements(rows),
+        blocking=False,
+    ),
+    every_minute_explained,
+    complete,
+)
