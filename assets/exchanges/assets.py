@@ -1,7 +1,7 @@
 """The room's assets: a job's day of minutes, what is missing of it and why, and what follows from it."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, get_args
 
 import dagster as dg
@@ -41,6 +41,8 @@ RAW_DESCRIPTION = (
     "A job's minutes as the vendor sends them, one object for each symbol and day, with the time that each value was "
     "first known; bars off the minute as well. Grain: one row per symbol and bar."
 )
+# Fetched at 01:20 UTC: at 03:00 yesterday has to be there.
+FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 3 * * *", lower_bound_delta=timedelta(hours=2))
 # One caller at a time for each exchange: it counts requests by address.
 POOL = "exchanges"
 
@@ -71,6 +73,7 @@ def universe() -> dg.MaterializeResult:
     kinds={"python", "s3"},
     owners=OWNERS,
     deps=[universe],
+    freshness_policy=FRESHNESS,
     partitions_def=JOB_DAYS,
     pool=POOL,
 )
