@@ -50,13 +50,13 @@ class Deadline:
         self._answer = answer
 
     def __enter__(self) -> "Deadline":
-        _exchanges.deadline = self
+        _watching.deadline = self
         self._timer.start()
         return self
 
     def __exit__(self, *reason: object) -> None:
         self._timer.cancel()
-        _exchanges.deadline = None
+        _watching.deadline = None
 
     def _expire(self) -> None:
         self.expired = True
@@ -68,11 +68,11 @@ class Deadline:
                 self._connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-_exchanges = threading.local()
+_watching = threading.local()
 
 
 def _watched(connection: HTTPConnection) -> None:
-    if deadline := getattr(_exchanges, "deadline", None):
+    if deadline := getattr(_watching, "deadline", None):
         deadline.watch(connection)
 
 
