@@ -94,7 +94,8 @@ def test_edges(asset, parents):
 # What is of one moment, or of no day at all, has no partitions; what nobody waits for is never late.
 MOMENTS = {f"raw/markets/{name}" for name in ("coin_list", "market_snapshot", "chain_stats")}
 MOMENTS |= {"marts/markets/dim_asset", "marts/markets/dim_date"}
-ON_DEMAND = {"transactions"}
+MOMENTS |= {"lake/exchanges/universe", "marts/exchanges/fct_ohlcv_daily", "marts/exchanges/fct_gaps_daily"}
+ON_DEMAND = {"transactions", "universe"}
 
 
 @pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=lambda key: key.to_user_string())

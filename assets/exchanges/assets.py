@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from assets.conventions import OWNERS, group_of, lake_table, tags_of, warehouse_table
+from assets.conventions import OWNERS, RANGES, group_of, lake_table, tags_of, warehouse_table
 from assets.exchanges import universe as universes
 from assets.exchanges.comparing import compared
 from assets.exchanges.crosscheck import Severity
@@ -30,6 +31,8 @@ from assets.exchanges.transform import (
 )
 from core.tables import Table
 from core.windows import parse_day
+from resources.clients.exchanges.objects import COLUMNS as RAW_COLUMNS
+from resources.clients.exchanges.objects import SCHEMA as RAW_SCHEMA
 from resources.clients.exchanges.profiles import profile_of
 from resources.clients.lake.reading import LakeObject
 from resources.exchanges import ExchangesResource, tags_of_task
@@ -45,6 +48,20 @@ RAW_DESCRIPTION = (
 FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 3 * * *", lower_bound_delta=timedelta(hours=2))
 # One caller at a time for each exchange: it counts requests by address.
 POOL = "exchanges"
+# A run holds the minutes of its partitions in memory: 400 symbols are some 150 MB a day.
+FEW_DAYS = dg.BackfillPolicy.multi_run(max_partitions_per_run=3)
+UNIVERSE_COLUMNS = dg.TableSchema(
+    [
+        dg.TableColumn("vendor", "string", description="CCXT, or BINANCE for its own dumps."),
+        dg.TableColumn("exchange", "string", description="ccxt's name of the exchange."),
+        dg.TableColumn("currency_pair", "string", description="The pair, as BTC_USDT."),
+    ]
+)
+
+
+def _shown(field: pa.Field) -> dg.TableColumn:
+    constraints = dg.TableColumnConstraints(nullable=field.nullable)
+    return dg.TableColumn(field.name, str(field.type), description=RAW_COLUMNS[field.name], constraints=constraints)
 
 
 @dg.asset(
@@ -54,6 +71,7 @@ POOL = "exchanges"
     tags=tags_of(ROOM, "lake"),
     kinds={"python", "json"},
     owners=OWNERS,
+    metadata={"dagster/column_schema": UNIVERSE_COLUMNS},
 )
 def universe() -> dg.MaterializeResult:
     """Every version, checked, with its hash."""
@@ -72,91 +90,98 @@ def universe() -> dg.MaterializeResult:
     tags=tags_of(ROOM, "lake"),
     kinds={"python", "s3"},
     owners=OWNERS,
+    metadata={"dagster/column_schema": dg.TableSchema([*map(_shown, RAW_SCHEMA)])},
     deps=[universe],
     freshness_policy=FRESHNESS,
     partitions_def=JOB_DAYS,
+    backfill_policy=FEW_DAYS,
     pool=POOL,
 )
 def ohlcv_1m_raw(context: dg.AssetExecutionContext, exchanges: ExchangesResource) -> dg.MaterializeResult:
-    """Fetch every symbol of the job's day, here or on ECS."""
-    job, day = _job_day(context)
+    """Fetch every symbol of the jobs' days, here or on ECS, and then tell of all that is not complete."""
     with exchanges.failures_explained():
-        exchange = Exchange.of(exchanges.environ(), exchanges.stage)
-        if exchange.given.execution == "ecs":
-            return _on_ecs(context, exchanges, exchange, job, day)
-        source = "the sample of this repository" if exchange.is_sample else "the exchange"
-        context.log.info(f"{job.key} {day}: from {source} to {exchange.objects.store.uri(exchange.prefix)}")
-        done = download(exchange, job, day)
-        told = figures(done) | {"results": dg.MetadataValue.text("\n".join(map(str, done.results)))}
-        context.add_output_metadata(told)
-        if warning := done.check(exchange.policy, f"{job.key} {day}"):
-            context.log.warning(warning)
-        return dg.MaterializeResult()
+        exchange, verdicts = Exchange.of(exchanges.environ(), exchanges.stage), []
+        for key, (job, day) in _job_days(context).items():
+            if exchange.given.execution == "ecs":
+                told = _on_ecs(context, exchanges, exchange, job, day)
+            else:
+                source = "the sample of this repository" if exchange.is_sample else "the exchange"
+                context.log.info(f"{job.key} {day}: from {source} to {exchange.objects.store.uri(exchange.prefix)}")
+                done = download(exchange, job, day)
+                told = figures(done) | {"results": dg.MetadataValue.text("\n".join(map(str, done.results)))}
+                verdicts += [verdict] if (verdict := done.verdict(exchange.policy, f"{job.key} {day}")) else []
+            context.add_asset_metadata(told, partition_key=key)
+        if verdicts:
+            exchange.policy.tell("; ".join(verdicts), context.log.warning)
+    return dg.MaterializeResult()
 
 
 def _on_ecs(
     context: dg.AssetExecutionContext, exchanges: ExchangesResource, exchange: Exchange, job: JobName, day: date
-) -> dg.MaterializeResult:
+) -> dict[str, Any]:
+    """Run the same program as a task; what it reported."""
     stage, user = exchange.stage.stage, exchange.given.user
-    definition = task_definition_name(stage, user)
     environ = {"HEADWATER_STAGE": stage} | ({"EXCHANGES_USER": user} if user else {})
-    tags = tags_of_task(environ, job.key, f"{day}")
     done = exchanges.ecs().run(
         context=context,
-        definition=definition,
+        definition=task_definition_name(stage, user),
         command=command(job, day),
         environment=environ,
         place=exchanges.place(),
-        tags=tags,
+        tags=tags_of_task(environ, job.key, f"{day}"),
     )
-    return done.get_materialize_result()
+    return dict(done.get_materialize_result().metadata or {})
 
 
 def _lake(table: Table, deps: list[Any]) -> Any:
-    return dg.asset(**lake_table(table), deps=deps, io_manager_key="lake", partitions_def=JOB_DAYS)
+    more: dict[str, Any] = {"io_manager_key": "lake", "partitions_def": JOB_DAYS, "backfill_policy": FEW_DAYS}
+    return dg.asset(**lake_table(table, FRESHNESS), deps=deps, **more)
 
 
 @_lake(OHLCV_1M, [ohlcv_1m_raw])
 def ohlcv_1m(context: dg.AssetExecutionContext, exchanges: ExchangesResource) -> pa.Table:
     """The bars on the minute, of every symbol that has any."""
+    found = []
     with exchanges.failures_explained():
-        job, day = _job_day(context)
-        days = list(_explained(exchanges, job, day))
-        context.add_output_metadata(
-            {
+        for key, (job, day) in _job_days(context).items():
+            days = list(_explained(exchanges, job, day))
+            told = {f"minutes_{status}": sum(one.account.minutes[status] for one in days) for status in STATUSES}
+            moved = {
                 "off_grid": sum(one.account.off_grid for one in days),
                 "off_grid_moved": sum(one.moved for one in days),
-                **{f"minutes_{status}": sum(one.account.minutes[status] for one in days) for status in STATUSES},
             }
-        )
-        return minute_rows(job.key, day, days)
+            context.add_asset_metadata(told | moved, partition_key=key)
+            found.append(minute_rows(job.key, day, days))
+    return pa.concat_tables(found)
 
 
 @_lake(OHLCV_GAPS, [ohlcv_1m_raw])
 def ohlcv_gaps(context: dg.AssetExecutionContext, exchanges: ExchangesResource) -> pa.Table:
     """What is missing of the day, and why."""
     with exchanges.failures_explained():
-        job, day = _job_day(context)
-        return gap_rows(job.key, day, _explained(exchanges, job, day))
+        of = _job_days(context).values()
+        return pa.concat_tables([gap_rows(job.key, day, _explained(exchanges, job, day)) for job, day in of])
 
 
 @_lake(OHLCV_1H, [])
 def ohlcv_1h(context: dg.AssetExecutionContext, ohlcv_1m: pa.Table) -> pa.Table:
     """Hours of the minutes."""
-    job, day = _job_day(context)
-    return long_rows(OHLCV_1H, job.key, day, ohlcv_1m, HOUR_MS)
+    of = _job_days(context).values()
+    return pa.concat_tables([long_rows(OHLCV_1H, job.key, day, _of(ohlcv_1m, job, day), HOUR_MS) for job, day in of])
 
 
 @_lake(OHLCV_1D, [])
 def ohlcv_1d(context: dg.AssetExecutionContext, exchanges: ExchangesResource, ohlcv_1m: pa.Table) -> pa.Table:
     """The day of the minutes, and a picture of the last 90 of them."""
-    job, day = _job_day(context)
-    rows = long_rows(OHLCV_1D, job.key, day, ohlcv_1m, DAY_MS)
-    with exchanges.failures_explained():
-        closes = recent_closes(Exchange.of(exchanges.environ(), exchanges.stage), job, day, rows)
-    if closes:
-        context.add_output_metadata({"closes": dg.MetadataValue.md(closes_plot(closes))})
-    return rows
+    found = []
+    for key, (job, day) in _job_days(context).items():
+        rows = long_rows(OHLCV_1D, job.key, day, _of(ohlcv_1m, job, day), DAY_MS)
+        with exchanges.failures_explained():
+            closes = recent_closes(Exchange.of(exchanges.environ(), exchanges.stage), job, day, rows)
+        if closes:
+            context.add_asset_metadata({"closes": dg.MetadataValue.md(closes_plot(closes))}, partition_key=key)
+        found.append(rows)
+    return pa.concat_tables(found)
 
 
 @_lake(VENDOR_CROSSCHECK, [ohlcv_1m_raw])
@@ -164,15 +189,17 @@ def vendor_crosscheck(
     context: dg.AssetExecutionContext, exchanges: ExchangesResource, ohlcv_1h: pa.Table, ohlcv_1d: pa.Table
 ) -> pa.Table:
     """Our bars beside what others have of the same."""
-    job, day = _job_day(context)
-    with exchanges.failures_explained():
-        exchange = Exchange.of(exchanges.environ(), exchanges.stage)
-        jobs = [parse_job(key) for key in JOBS]
-        hours, days = long_bars(ohlcv_1h, HOUR_MS), long_bars(ohlcv_1d, DAY_MS)
-        found = compared(exchange, job, jobs, day, hours=hours, days=days)
-    severities = [one.severity for one in found]
-    context.add_output_metadata({f"findings_{name}": severities.count(name) for name in get_args(Severity)})
-    return finding_rows(job.key, day, found)
+    rows, jobs = [], [parse_job(key) for key in JOBS]
+    for key, (job, day) in _job_days(context).items():
+        with exchanges.failures_explained():
+            exchange = Exchange.of(exchanges.environ(), exchanges.stage)
+            hours, days = long_bars(_of(ohlcv_1h, job, day), HOUR_MS), long_bars(_of(ohlcv_1d, job, day), DAY_MS)
+            found = compared(exchange, job, jobs, day, hours=hours, days=days)
+        severities = [one.severity for one in found]
+        told = {f"findings_{name}": severities.count(name) for name in get_args(Severity)}
+        context.add_asset_metadata(told, partition_key=key)
+        rows.append(finding_rows(job.key, day, found))
+    return pa.concat_tables(rows)
 
 
 def _explained(exchanges: ExchangesResource, job: JobName, day: date) -> Iterator[Explained]:
@@ -181,21 +208,28 @@ def _explained(exchanges: ExchangesResource, job: JobName, day: date) -> Iterato
     return explained(days, day, profile_of(job.exchange_id).empty_minute, exchange.given.off_grid)
 
 
-def _job_day(context: dg.AssetExecutionContext) -> tuple[JobName, date]:
-    """The job and the day of the run's partition: each has a run of its own."""
-    (only,) = context.partition_keys
-    key = JOB_DAYS.get_partition_key_from_str(only).keys_by_dimension
-    return parse_job(key["job"]), parse_day(key["day"])
+def _job_days(context: dg.AssetExecutionContext) -> dict[str, tuple[JobName, date]]:
+    """The jobs and days of the run's partitions, by key."""
+    found = {}
+    for key in context.partition_keys:
+        of = JOB_DAYS.get_partition_key_from_str(key).keys_by_dimension
+        found[str(key)] = (parse_job(of["job"]), parse_day(of["day"]))
+    return found
+
+
+def _of(rows: pa.Table, job: JobName, day: date) -> pa.Table:
+    return rows.filter(pc.and_(pc.equal(rows.column("job"), job.key), pc.equal(rows.column("day"), day)))
 
 
 def _loaded(table: Table) -> dg.AssetsDefinition:
     """The asset that loads a table's partitions into the warehouse."""
 
     @dg.asset(
-        **warehouse_table(table),
+        **warehouse_table(table, FRESHNESS),
         ins={"days": dg.AssetIn(key=table.lake_key, input_manager_key="lake")},
         io_manager_key="warehouse",
         partitions_def=JOB_DAYS,
+        backfill_policy=RANGES,
         pool="warehouse",
     )
     def load(days: LakeObject) -> LakeObject:

@@ -163,12 +163,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 pipes.report_asset_materialization(metadata=figures(done))
         else:
             sys.stdout.write(json.dumps(figures(done)) + "\n")
-        warning = done.check(exchange.policy, f"{job.key} {day}")
+        if verdict := done.verdict(exchange.policy, f"{job.key} {day}"):
+            exchange.policy.tell(verdict, logging.warning)
     except (HeadwaterError, ValueError) as error:
         sys.stderr.write(f"Failed: {error}\n")
         return 1
-    if warning:
-        sys.stderr.write(f"Warning: {warning}\n")
     return 0
 
 

@@ -128,6 +128,16 @@ class Policy:
             or (result.outcome != "delisted" and result.completeness < self.min_completeness)
         ]
 
+    def tell(self, verdict: str, warn: Callable[[str], object]) -> None:
+        """End with a verdict, or warn of it, as the policy is.
+
+        Raises:
+            SourceUnavailable: with the verdict.
+        """
+        if self.on_missing == "fail":
+            raise SourceUnavailable(verdict)
+        warn(verdict)
+
 
 @dataclass
 class JobDay:
@@ -135,23 +145,16 @@ class JobDay:
 
     results: list[SymbolResult] = field(default_factory=list)
 
-    def check(self, policy: Policy, subject: str) -> str | None:
-        """A warning that lists what is bad; None when nothing is.
-
-        Raises:
-            SourceUnavailable: instead of the warning, when the policy says so. What was good is stored by then.
-        """
+    def verdict(self, policy: Policy, subject: str) -> str | None:
+        """A sentence that lists what is bad; None when nothing is. What was good is stored by then."""
         bad = policy.bad(self.results)
         if not bad:
             return None
         named = "; ".join(str(result) for result in bad[:SHOWN]) + (" and more" if len(bad) > SHOWN else "")
-        text = (
+        return (
             f"{subject}: {len(bad)} of {len(self.results)} symbols are not complete: {named}. What was good is stored; "
             "run again to try the others."
         )
-        if policy.on_missing == "fail":
-            raise SourceUnavailable(text)
-        return text
 
 
 Store = Callable[[SymbolDay], Written]

@@ -36,6 +36,23 @@ SCHEMA = pa.schema(
         *(pa.field(name, pa.int32(), nullable=False) for name in ("year", "month", "day")),
     ]
 )
+COLUMNS = {
+    "timestamp": "Open time in ms of Unix time, UTC; off the minute as well.",
+    "open": "Price of the first trade, in the quote currency.",
+    "high": "Highest price, in the quote currency.",
+    "low": "Lowest price, in the quote currency.",
+    "close": "Price of the last trade, in the quote currency.",
+    "volume": "Amount traded, in the base currency.",
+    "quote_volume": "Amount traded, in the quote currency; null where the vendor does not tell.",
+    "trades": "Number of trades; null where the vendor does not tell.",
+    "close_time": "Last millisecond of the bar; null where the vendor does not tell.",
+    "currency_pair": "The pair, as BTC_USDT.",
+    "exchange_id": "ccxt's name of the exchange.",
+    "knowledge_timestamp": "When these values were first known, UTC.",
+    "year": "Year of the UTC day.",
+    "month": "Month of the UTC day.",
+    "day": "Day of the month of the UTC day.",
+}
 _VALUES = [field.name for field in SCHEMA][:9]
 _FACTS = b"headwater"
 

@@ -44,6 +44,10 @@ def fetch(server, objects):
     return run
 
 
+def checked(done, policy, subject):
+    policy.tell(done.verdict(policy, subject), print)
+
+
 def outcomes(done):
     return {result.pair: result.outcome for result in done.results}
 
@@ -53,7 +57,7 @@ def test_a_happy_day(fetch, objects, contract):
     done = fetch(contract=contract)
 
     assert outcomes(done) == dict.fromkeys(PAIRS, "complete")
-    assert done.check(Policy(), "job") is None
+    assert done.verdict(Policy(), "job") is None
     assert all(len(objects.read(pair).bars) == 1440 for pair in PAIRS)
 
 
@@ -66,12 +70,12 @@ def test_a_gap_of_ten_is_no_whole_day_and_passes_once_it_is_confirmed(server, fe
     assert outcomes(done)["ETH_USDT"] == "failed"
     assert outcomes(done)["BNB_USDT"] == "complete"
     with pytest.raises(SourceUnavailable, match=r"1 of 3 symbols.*ETH_USDT failed.*451"):
-        done.check(Policy(), "job")
+        checked(done, Policy(), "job")
 
     done = fetch()
     found = objects.read("ETH_USDT")
     assert outcomes(done)["ETH_USDT"] == "partial"
-    assert done.check(Policy(), "job") is None
+    assert done.verdict(Policy(), "job") is None
     assert len(found.bars) == len({bar.open_ms for bar in found.bars}) == 1430
     assert found.facts["confirmed"]
 
@@ -89,9 +93,9 @@ def test_a_delisted_pair_stops_nobody_and_fails_only_where_it_is_required(server
     }
     assert len(objects.read("ETH_USDT").bars) == 720
     assert objects.read("ETH_USDT").facts["delisted_ms"] == noon
-    assert done.check(Policy(), "job") is None
+    assert done.verdict(Policy(), "job") is None
     with pytest.raises(SourceUnavailable, match="ETH_BUSD delisted"):
-        done.check(Policy(required=frozenset({"ETH_BUSD"})), "job")
+        checked(done, Policy(required=frozenset({"ETH_BUSD"})), "job")
 
 
 def test_a_pair_that_is_not_listed_any_more_keeps_what_was_stored(server, fetch, objects):
@@ -109,8 +113,8 @@ def test_partial_failure_writes_the_good_and_names_every_bad_one(server, fetch, 
 
     assert outcomes(done) == {"BTC_USDT": "empty", "ETH_USDT": "failed", "BNB_USDT": "complete"}
     with pytest.raises(SourceUnavailable, match="2 of 3.*BTC_USDT empty.*ETH_USDT failed.*451"):
-        done.check(Policy(), "job")
-    assert "BTC_USDT empty" in done.check(Policy(on_missing="warn"), "job")
+        checked(done, Policy(), "job")
+    assert "BTC_USDT empty" in done.verdict(Policy(on_missing="warn"), "job")
     assert objects.read("ETH_USDT") is None
     assert len(objects.read("BNB_USDT").bars) == 1440
 
@@ -130,7 +134,7 @@ def test_an_unfinished_day_has_only_what_is_over(server, fetch, objects):
     assert [bar.open_ms for bar in objects.read("BTC_USDT").bars][-1] == SAMPLE_START_MS + 9 * MINUTE_MS
     assert done.results[0].unfinished_dropped == 1
     with pytest.raises(SourceUnavailable, match=r"BTC_USDT partial\(10\)"):
-        done.check(Policy(), "job")
+        checked(done, Policy(), "job")
 
 
 def test_not_listed_yet_is_no_fault(server, fetch):
@@ -138,7 +142,7 @@ def test_not_listed_yet_is_no_fault(server, fetch):
     done = fetch(contract="futures")
 
     assert outcomes(done)["ETH_USDT"] == "complete"
-    assert done.check(Policy(), "job") is None
+    assert done.verdict(Policy(), "job") is None
 
 
 def test_dumps_that_are_missing_or_wrong_fail_their_symbol_only(server, fetch, objects):
