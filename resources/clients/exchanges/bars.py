@@ -1,7 +1,8 @@
 """One bar, read from what vendors send: exact decimals, times in milliseconds of Unix time, UTC."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
@@ -15,6 +16,8 @@ LONGEST_NUMBER, WHOLE_DIGITS, DECIMALS = 60, 20, 18
 # Milliseconds of the years 2009 to 2100; microseconds, as dumps have them since 2025, lie a thousand times higher.
 FIRST_MS, LAST_MS = 1_230_768_000_000, 4_102_444_800_000
 MOST_TRADES = 10**15
+_PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?").fullmatch
+_DIGITS = re.compile(r"[0-9]{1,16}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,11 @@ def bar_of_row(row: object, source: str) -> Bar:
 def _bar(row: Any) -> Bar:
     if not isinstance(row, Sequence) or isinstance(row, str) or not 6 <= len(row) <= 16:
         raise ValueError("it is no list of 6 to 16 fields")
-    open_, high, low, close, volume = (number(value) for value in row[1:6])
-    bar = Bar(moment(row[0]), open_, high, low, close, volume)
-    if len(row) >= 9:
-        bar = replace(bar, quote_volume=number(row[7]), trades=_count(row[8]), close_ms=moment(row[6]))
+    prices = number(row[1]), number(row[2]), number(row[3]), number(row[4]), number(row[5])
+    if len(row) < 9:
+        bar = Bar(moment(row[0]), *prices)
+    else:
+        bar = Bar(moment(row[0]), *prices, number(row[7]), _count(row[8]), moment(row[6]))
     if bar.problem:
         raise ValueError(f"it has {bar.problem}")
     return bar
@@ -108,6 +112,8 @@ def number(value: object) -> Decimal:
         ValueError: when it is none, or does not fit a stored decimal.
     """
     text = str(value)
+    if _PLAIN(text):  # what exchanges send; the rest takes the longer way
+        return Decimal(text)
     if isinstance(value, bool) or len(text) > LONGEST_NUMBER:
         raise ValueError(f"{text[:40]!r} is no number")
     found = Decimal(text)
@@ -125,7 +131,7 @@ def number(value: object) -> Decimal:
 
 def _count(value: object, most: int = MOST_TRADES) -> int:
     text = str(value)
-    if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > 16 or int(text) > most:
+    if isinstance(value, bool) or not _DIGITS(text) or int(text) > most:
         raise ValueError(f"{text[:40]!r} is no whole number of at most {most:,}")
     return int(text)
 

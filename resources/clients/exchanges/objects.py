@@ -93,11 +93,14 @@ class Written:
 
 def canonical(bar: Bar) -> str:
     """A bar as a line of text, numbers without trailing zeros, nothing for what is not told."""
-    values = [str(bar.open_ms)]
-    for value in bar.values:
-        number = value.normalize() if isinstance(value, Decimal) else value
-        values.append("" if number is None else format(number, "f") if isinstance(number, Decimal) else str(number))
-    return ",".join(values) + "\n"
+    return ",".join([str(bar.open_ms), *map(_plain, bar.values)]) + "\n"
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def merged(old: SymbolDay | None, new: SymbolDay, now: datetime) -> tuple[SymbolDay, SymbolDay, Written]:
@@ -121,8 +124,11 @@ def merged(old: SymbolDay | None, new: SymbolDay, now: datetime) -> tuple[Symbol
     return day, replaced, Written("", True, day.sha256, len(ordered), changed, added, withdrawn)
 
 
-def encode(day: SymbolDay) -> bytes:
-    """The object's bytes. Its metadata holds the facts, the number of rows and the hash of the canonical rows."""
+def encode(day: SymbolDay, sha256: str | None = None) -> bytes:
+    """The object's bytes. Its metadata holds the facts, the number of rows and the hash of the canonical rows.
+
+    sha256: that hash, where it is known already.
+    """
     bars, rows = day.bars, len(day.bars)
     columns: list[Any] = [[bar.open_ms for bar in bars]]
     columns += [[getattr(bar, name) for bar in bars] for name in _VALUES[1:8]]
@@ -130,7 +136,7 @@ def encode(day: SymbolDay) -> bytes:
     columns += [[part] * rows for part in (day.day.year, day.day.month, day.day.day)]
     facts = day.facts | {
         "rows": rows,
-        "sha256": day.sha256,
+        "sha256": sha256 or day.sha256,
         "pair": day.pair,
         "exchange_id": day.exchange_id,
         "day": f"{day.day}",
@@ -191,7 +197,7 @@ class BarObjects:
             return Written(key, False, written.sha256, written.rows, withdrawn=written.withdrawn)
         if replaced.bars:
             self._keep(revisions_key(key), replaced)
-        self.store.write(key, encode(day))
+        self.store.write(key, encode(day, written.sha256))
         return Written(key, True, written.sha256, written.rows, written.changed, written.added, written.withdrawn)
 
     def _keep(self, key: str, replaced: SymbolDay) -> None:
