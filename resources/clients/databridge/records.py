@@ -3,8 +3,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +20,8 @@ from resources.clients.databridge.schema import TableSchema
 csv.field_size_limit(LONGEST)
 # Bytes looked at together for their encoding.
 PIECE = 1 << 20
-LONGEST_INTEGER = 1000
+# A character of zero as JSON writes it, after an even number of backslashes.
+_ESCAPED_NUL = re.compile(r"((?<!\\)(?:\\\\)*+)\\u0000")
 TIME_ZONE = ZoneInfo("America/New_York")
 
 
@@ -48,7 +50,7 @@ class RecordWriter:
         self.rows += 1
         if len(row) != len(self._geometries):
             raise InvalidAnswer(
-                f"Record {self.rows:,} has {len(row)} values, the header {len(self._geometries)}. Mend it in the source."
+                f"Record {self.rows:,} has {len(row)} values, the header {len(self._geometries)}. Mend the source."
             )
         cells = []
         for at, value in enumerate(row):
@@ -64,26 +66,25 @@ class RecordWriter:
         self._text.detach()
 
     def _cell(self, value: Any, as_json: bool, at: int) -> Any:
-        if value is None:
-            return None
         if isinstance(value, str):
-            if "\x00" in value:
-                self.nuls += value.count("\x00")
-                value = value.replace("\x00", "")
-            if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-                raise self._unfit(at, "holds half a character")
-            return value
+            return self._text_cell(value, at)
         if isinstance(value, datetime):
             return localised(value, self._zone).isoformat(" ")
-        if as_json or isinstance(value, dict | list | tuple):
-            return json.dumps(value, ensure_ascii=False, default=_plain).replace("\\u0000", "")
-        if isinstance(value, float | Decimal) and value != value:
-            return "NaN"
+        if value is not None and (as_json or isinstance(value, dict | list | tuple)):
+            return _ESCAPED_NUL.sub(r"\1", json.dumps(value, ensure_ascii=False, default=_plain))
         if isinstance(value, bytes | memoryview | bytearray):
             return f"\\x{bytes(value).hex()}"
-        if isinstance(value, bool | int | float | Decimal | date | time | UUID):
-            return str(value)
-        return self._cell(str(value), False, at)
+        if value is None or isinstance(value, bool | int | float | Decimal | date | time | timedelta | UUID):
+            return value
+        return self._text_cell(str(value), at)
+
+    def _text_cell(self, value: str, at: int) -> str:
+        if "\x00" in value:
+            self.nuls += value.count("\x00")
+            value = value.replace("\x00", "")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise self._unfit(at, "holds half a character")
+        return value
 
     def _unfit(self, at: int, reason: str) -> InvalidAnswer:
         return InvalidAnswer(f"Record {self.rows:,}: {self._schema.names[at]} {reason}. Mend it in the source.")
