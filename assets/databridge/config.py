@@ -140,4 +140,8 @@ class AirtableConfig(TableConfig):
     geocode: Geocoding | None = None
 
 
-CONFIGS = {"databridge": DatabridgeConfig, "knack": KnackConfig, "airtable": AirtableConfig}
+CONFIGS: dict[str, type[TableConfig]] = {
+    "databridge": DatabridgeConfig,
+    "knack": KnackConfig,
+    "airtable": AirtableConfig,
+}

@@ -37,7 +37,8 @@ BEGIN
         WHERE attrelid = reloid AND attnum > 0 AND NOT attisdropped AND attname IS DISTINCT FROM source;
     EXECUTE format('CREATE TABLE %I.%I AS SELECT row_number() OVER ()::int AS cartodb_id, %s AS the_geom, '
         '%s AS the_geom_webmercator%s FROM %s', place, name || '_rewritten',
-        COALESCE(quote_ident(source) || '::text', 'NULL::text'), COALESCE(quote_ident(source) || '::text', 'NULL::text'),
+        COALESCE(quote_ident(source) || '::text', 'NULL::text'),
+        COALESCE(quote_ident(source) || '::text', 'NULL::text'),
         COALESCE(', ' || others, ''), reloid);
     EXECUTE format('DROP TABLE %s', reloid);
     EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', place, name || '_rewritten', name);
@@ -85,7 +86,8 @@ class CartoServer:
             def do_GET(self) -> None:
                 _answer(self, server)
 
-            do_POST = do_PUT = do_GET
+            do_POST = do_GET  # noqa: N815 - the library's own names
+            do_PUT = do_GET  # noqa: N815
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""

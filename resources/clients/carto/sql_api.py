@@ -70,7 +70,7 @@ class SqlApi:
         """
         body = urlencode({"q": sql}).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        rows = self._answer("POST", "api/v2/sql", {}, body, kind, STATEMENT_SECONDS).get("rows", [])
+        rows = self._answer(("POST", "api/v2/sql"), {}, body, kind).get("rows", [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise InvalidAnswer(f"{self}: the answer's rows are none. Check the API's address.")
         return rows
@@ -82,23 +82,29 @@ class SqlApi:
             as ``run``.
         """
         pieces = _pieces(file, time.monotonic() + COPY_SECONDS)
-        total = self._answer("POST", "api/v2/sql/copyfrom", {"q": sql}, pieces, {}, COPY_SECONDS).get("total_rows")
+        total = self._answer(("POST", "api/v2/sql/copyfrom"), {"q": sql}, pieces, {}, COPY_SECONDS).get("total_rows")
         if not isinstance(total, int) or isinstance(total, bool):
             raise InvalidAnswer(f"{self}: COPY answered total_rows {str(total)[:SHOWN]!r}. Check the API's address.")
         return total
 
     def privacy(self, table: str) -> str:
         """How a dataset is shared: PUBLIC, LINK, PRIVATE."""
-        return str(self._answer("GET", f"api/v1/viz/{quote(table)}", {}, None, {}, STATEMENT_SECONDS).get("privacy"))
+        return str(self._answer(("GET", f"api/v1/viz/{quote(table)}"), {}, None, {}).get("privacy"))
 
     def set_privacy(self, table: str, privacy: str) -> None:
         """Share a dataset so."""
         body, kind = json.dumps({"privacy": privacy}).encode(), {"Content-Type": "application/json"}
-        self._answer("PUT", f"api/v1/viz/{quote(table)}", {}, body, kind, STATEMENT_SECONDS)
+        self._answer(("PUT", f"api/v1/viz/{quote(table)}"), {}, body, kind)
 
     def _answer(
-        self, method: str, path: str, parameters: dict[str, str], body: Any, headers: dict[str, str], seconds: float
+        self,
+        request: tuple[str, str],
+        parameters: dict[str, str],
+        body: Any,
+        headers: dict[str, str],
+        seconds: float = STATEMENT_SECONDS,
     ) -> dict[str, Any]:
+        method, path = request
         query = urlencode({**parameters, "api_key": self.account.key})
         deadline = time.monotonic() + seconds
         try:

@@ -56,7 +56,7 @@ class Column:
     @property
     def loses_time(self) -> bool:
         """Whether the schema loads moments as dates."""
-        return self.type == "date" and bool(self.format) and (self.format == "any" or bool(_HOURS.search(self.format)))
+        return self.type == "date" and (self.format == "any" or bool(_HOURS.search(self.format or "")))
 
     def geometry(self) -> GeometryColumn:
         """The geometry column that this is."""

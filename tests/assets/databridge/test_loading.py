@@ -202,7 +202,8 @@ def test_what_is_no_yaml_of_ours_is_named_and_hides_no_other_file(tmp_path, text
 
 
 @pytest.mark.parametrize("path", ["t.yml", "databridge/t.yml", "databridge/a/b/t.yml", "knack/a/t.yml", "other/a/t.yml",
-                                  "databridge/a-b/t.yml", "databridge/a/x y.yml", f"databridge/a/{'t' * 60}.yml"])  # fmt: skip
+                                  "databridge/a-b/t.yml", "databridge/a/x y.yml",
+                                  f"databridge/a/{'t' * 60}.yml"])  # fmt: skip
 def test_files_in_the_wrong_place_are_named(tmp_path, path):
     put(tmp_path, path, GOOD)
     assert faults(tmp_path)[0].startswith(f"{path}: ")

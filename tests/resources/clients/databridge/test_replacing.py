@@ -301,7 +301,7 @@ def test_postgres_is_replaced_with_the_same_guarantees(carto, database, tmp_path
     found = query(database, "SELECT count(*), min(label) FROM threeoneone.benches")
     assert found == [(8, "3")]
     ((seen,),) = query(database, "SELECT seen FROM threeoneone.benches LIMIT 1")
-    assert seen == datetime(2024, 1, 2, 3, 4, 5, 678901)  # noqa: DTZ001 - the source's own wall clock
+    assert seen == datetime(2024, 1, 2, 3, 4, 5, 678901)
     with pytest.raises(LoadRejected, match="nobody_knows"):
         load(sql, tmp_path, 4, 5, **{**more, "users": ("nobody_knows",)})
     assert roll_back(sql, "threeoneone", "benches") == 7
