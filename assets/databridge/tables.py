@@ -82,12 +82,6 @@ class BridgeTable:
         names = {"staged": f"{source}_to_s3", "carto": "s3_to_carto", "postgres": "s3_to_postgres"}
         return f"{names[step]}_{self.staged_department}_{self.table}"
 
-    def definition(self, step: Literal["staged", "carto", "postgres"], environment: str) -> str:
-        """The job definition of a step."""
-        stem = self.kind if step == "staged" and self.kind != "databridge" else "carto-db2"
-        return f"{stem}-airflow-{environment}"
-
-
-def queue(environment: str) -> str:
-    """The queue of all jobs."""
-    return f"airflow-{environment}"
+    def definition(self, step: Literal["staged", "carto", "postgres"]) -> str:
+        """What the job definition of a step begins with; ``-airflow-<environment>`` follows."""
+        return self.kind if step == "staged" and self.kind != "databridge" else "carto-db2"

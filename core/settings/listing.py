@@ -5,6 +5,7 @@ from functools import cache
 from core.settings.base import Setting, Settings, listed
 from core.settings.blockchair import Blockchair
 from core.settings.coingecko import CoinGecko
+from core.settings.databridge import Databridge
 from core.settings.ethereum import Ethereum
 from core.settings.lake import Lake
 from core.settings.notices import MailNotices, TelegramNotices, WebhookNotices
@@ -22,6 +23,7 @@ MODELS: tuple[type[Settings], ...] = (
     Postgres,
     CoinGecko,
     Blockchair,
+    Databridge,
     WebhookNotices,
     TelegramNotices,
     MailNotices,

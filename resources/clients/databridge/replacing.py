@@ -88,8 +88,8 @@ class Replacement:
     def __init__(self, sql: Sql, wanted: Wanted, run: str, now: datetime):
         self._sql, self.wanted, self._now = sql, wanted, now
         token = hashlib.sha256(run.encode()).hexdigest()[:6]
-        self._token = f"{now.astimezone(UTC):{_STAMP}}{token}"
-        self.temporary = f"t_{wanted.table[:41]}_{self._token}"
+        self.token = f"{now.astimezone(UTC):{_STAMP}}{token}"
+        self.temporary = f"t_{wanted.table[:41]}_{self.token}"
 
     def load(self, path: Path, before_swap: Callable[[int | None], None] = lambda _: None) -> Loaded:
         """Load the file. before_swap: is told the live table's rows, and raises to keep the live table.
@@ -135,7 +135,7 @@ class Replacement:
         if wanted.cartodbfy:
             statements.append(f"SELECT cdb_cartodbfytable({literal(wanted.cartodbfy)}, {literal(name)})")
         for number, columns in enumerate(wanted.indexed):
-            index = quoted(f"{wanted.table[:25]}_{columns[0][:14]}_{number}_{self._token}")
+            index = quoted(f"{wanted.table[:25]}_{columns[0][:14]}_{number}_{self.token}")
             geometry = wanted.columns.geometry
             using = "USING gist " if geometry and columns == (geometry.name,) else ""
             statements.append(f"CREATE INDEX {index} ON {name} {using}({', '.join(map(quoted, columns))})")

@@ -79,22 +79,22 @@ def test_names_of_jobs_and_definitions_are_the_old_ones(tmp_path):
     )
     put(tmp_path, "airtable/services.yml", GOOD | {"airtable_table": "services"})
     airtable, oracle, knack = load_tree(tmp_path).tables
-    assert (oracle.job("staged"), oracle.definition("staged", "prod")) == (
+    assert (oracle.job("staged"), oracle.definition("staged")) == (
         "oracle_to_s3_lni_permits",
-        "carto-db2-airflow-prod",
+        "carto-db2",
     )
-    assert (knack.job("staged"), knack.definition("staged", "test")) == (
+    assert (knack.job("staged"), knack.definition("staged")) == (
         "knack_to_s3_ppr_test_classes",
-        "knack-airflow-test",
+        "knack",
     )
-    assert (knack.job("carto"), knack.definition("carto", "test")) == (
+    assert (knack.job("carto"), knack.definition("carto")) == (
         "s3_to_carto_ppr_test_classes",
-        "carto-db2-airflow-test",
+        "carto-db2",
     )
     assert oracle.job("postgres") == "s3_to_postgres_lni_permits"
-    assert (airtable.job("staged"), airtable.definition("staged", "prod")) == (
+    assert (airtable.job("staged"), airtable.definition("staged")) == (
         "extract_airtable_services",
-        "airtable-airflow-prod",
+        "airtable",
     )
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from core.errors import HeadwaterError, LoadRejected, SourceRefused, SourceUnavailable
-from resources.clients.carto.sql_api import CartoAccount, SqlApi
+from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.replacing import Replacement, Wanted, old_of, roll_back
 from resources.clients.databridge.schema import Column, TableSchema

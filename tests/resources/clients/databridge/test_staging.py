@@ -8,7 +8,8 @@ import pytest
 from core.errors import LakeChanged, LoadRejected
 from resources.clients.databridge.schema import Column, TableSchema
 from resources.clients.databridge.staging import Manifest, StagedKeys, Staging
-from resources.clients.lake.object_store import LocalObjectStore, MemoryObjectStore
+from resources.clients.lake.local_store import LocalObjectStore
+from resources.clients.lake.object_store import MemoryObjectStore
 
 SCHEMA = TableSchema((Column("a", "text"),))
 NOW = datetime(2024, 1, 2, tzinfo=UTC)

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, SourceRefused
+from resources.clients.databridge.knack.names import column_names
 from resources.clients.databridge.schema import Column, TableSchema, checked
 from resources.clients.http.api import Answer, HttpApi, Unusable
-from resources.clients.knack.names import column_names
 
 ROOT = "https://api.airtable.com/v0"
 PAGE = 100

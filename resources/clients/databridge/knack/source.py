@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, SourceMoved, SourceRefused
+from resources.clients.databridge.knack.names import column_names
 from resources.clients.databridge.schema import Column, TableSchema, checked
 from resources.clients.http.api import Answer, HttpApi, Unusable
-from resources.clients.knack.names import column_names
 
 ROOT = "https://api.knack.com/v1"
 PAGE = 1000
