@@ -15,7 +15,7 @@ _PLACE = "CROSS JOIN LATERAL (SELECT 2660000 + n * 37 AS x, 210000 + n * 53 AS y
 TABLES = {
     "gis_ppr.bench_inventory": (
         'objectid integer PRIMARY KEY, bench_no text, install_year int, seen timestamp, shape "geometry(Point,2272)"',
-        "n, 'B-'||n, 1950+n, timestamp '2024-01-02 13:14:15.678' + n*interval '1 h', 'SRID=2272;POINT('||x||' '||y||')'",
+        "n, 'B-'||n, 1950+n,timestamp '2024-01-02 13:14:15.678' + n*interval '1 h', 'SRID=2272;POINT('||x||' '||y||')'",
     ),
     "gis_311.quarterly_audit": (
         "objectid integer PRIMARY KEY, request_type text, closed_share numeric(9,4)",
@@ -43,7 +43,7 @@ TABLES = {
     ),
     "water.inlets": (
         "objectid integer PRIMARY KEY, inlet_id text, cleaned date, note text",
-        "n, 'I-'||n, date '2023-12-01' + n, CASE n % 3 WHEN 0 THEN NULL WHEN 1 THEN E'two\\nlines, one' ELSE 'é' END",
+        "n, 'I-'||n, date '2023-12-01' + n, CASE n%3 WHEN 0 THEN NULL WHEN 1 THEN E'two\\nlines, one' ELSE 'é' END",
     ),
     "gis_health.clinics": ("objectid integer PRIMARY KEY, name text, beds integer", "n, 'Clinic '||n, n"),
 }

@@ -1,4 +1,4 @@
-"""A live table is wholly old or wholly new at every moment, through faults at every request, on Carto and PostgreSQL."""
+"""A live table is wholly old or wholly new at every moment, through faults at every request, on either target."""
 
 import threading
 import uuid
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from core.errors import HeadwaterError, LoadRejected, SourceRefused, SourceUnavailable
+from core.errors import LoadRejected, SourceRefused, SourceUnavailable
 from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.replacing import Replacement, Wanted, old_of, roll_back
@@ -24,6 +24,12 @@ SCHEMA = TableSchema(
     ),
     ("id",),
 )
+
+
+def shaped(kind, srid):
+    return TableSchema((*SCHEMA.columns[:3], Column("shape", "geometry", geometry_type=kind, srid=srid)))
+
+
 PLAIN = TableSchema(SCHEMA.columns[:3], ("id",))
 
 
@@ -178,8 +184,7 @@ def test_a_reader_sees_the_whole_old_or_new_table_through_faults_at_every_reques
             try:
                 load(api(carto), tmp_path, label, size, extracted_at=stamp)
                 sizes[version] = size
-            except HeadwaterError as error:
-                assert isinstance(error, SourceUnavailable | LoadRejected)
+            except (SourceUnavailable, LoadRejected):
                 failed += 1
                 sizes[version] = size  # the swap's answer may have been lost
     carto.fault = lambda moment, sql: None
@@ -209,9 +214,9 @@ def test_what_a_killed_load_left_is_swept_by_a_later_one(carto, database, tmp_pa
         ({"rows": 6}, "6 rows were staged, COPY took 5"),
         ({"users": ("nobody_knows",)}, "nobody_knows"),
         ({"indexes": ("no_such",)}, "no_such"),
-        ({"columns": TableSchema((*SCHEMA.columns[:3], Column("shape", "geometry", geometry_type="polygon", srid=2272)))},
+        ({"columns": shaped("polygon", 2272)},
          "violates check"),
-        ({"columns": TableSchema((*SCHEMA.columns[:3], Column("shape", "geometry", geometry_type="point", srid=4326)))},
+        ({"columns": shaped("point", 4326)},
          "violates check"),
         ({"columns": TableSchema((*SCHEMA.columns, Column("more", "text")))}, "columns|missing data"),
     ],

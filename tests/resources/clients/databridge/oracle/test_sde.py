@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
-from resources.clients.databridge.schema import Column, TableSchema
 from resources.clients.databridge.oracle import sde
 from resources.clients.databridge.oracle.sde import OracleSource, points_query, select, type_query
+from resources.clients.databridge.schema import Column, TableSchema
 
 COLUMNS = [
     ("OBJECTID", "NUMBER", 0, "N", None),
