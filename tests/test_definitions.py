@@ -105,6 +105,8 @@ def test_every_asset_says_what_it_is(key):
     assert node.kinds
     assert node.group_name == f"{key.path[1]}_{key.path[0]}"
     assert {"room": key.path[1], "layer": key.path[0]}.items() <= node.tags.items()
+    if key.path[1] == "databridge":
+        return  # what its tables hold now is all that there is of them, and their columns are known when they are read
     assert node.partitions_def or key.to_user_string() in MOMENTS
     if key.path[0] != "node":
         schema = node.metadata["dagster/column_schema"]

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from assets.databridge.config import AirtableConfig, DatabridgeConfig, KnackConfig
 from assets.databridge.tables import BridgeTable
@@ -53,6 +54,7 @@ class Extracted:
 
     verdicts: list[Verdict] = field(default_factory=list)
     manifest: Manifest | None = None
+    schema: TableSchema | None = None
 
     @property
     def failed(self) -> list[Verdict]:
@@ -95,40 +97,22 @@ def extract(table: BridgeTable, run: Run) -> Extracted:
         done.verdicts.append(Verdict("schema", False, str(rejected)))
         return done
     done.verdicts.append(Verdict("schema", True, "; ".join(notes) or f"{len(schema.columns)} columns, as before."))
-    path, counted = run.scratch / f"{run.name}.csv", source.count()
+    path = run.scratch / f"{run.name}.csv"
     try:
-        writer = _written(path, source, schema)
+        writer, counted = _read(path, source, schema)
     except InvalidAnswer as invalid:
         if not str(invalid).startswith("Geometry"):
             raise
         done.verdicts.append(Verdict("geometry", False, str(invalid)))
         return done
-    if not writer.rows == (counted if counted is not None else writer.rows) or source.count() != counted:
-        raise SourceMoved(
-            f"{source}: {counted:,} rows were counted, {writer.rows:,} read, and now there are others: it changed "
-            "meanwhile. Run again when it is quiet."
-        )
     previous = before.rows if before else None
     done.verdicts += judged(table, writer, counted, previous)
     if not done.failed:
-        size, digest = digest_of(path)
-        done.manifest = Manifest(
-            run=run.name,
-            key=table.keys.run(run.name),
-            rows=writer.rows,
-            bytes=size,
-            sha256=digest,
-            columns=schema.names,
-            extracted_at=utc_text(started),
-            source=str(source),
-            source_rows=counted,
-            previous_rows=previous,
-            nuls=writer.nuls,
-            notes=notes,
-            geometry=_summary(schema, writer),
-        )
+        about = {"extracted_at": utc_text(started), "source": str(source), "notes": notes}
+        facts = {"source_rows": counted, "previous_rows": previous, "geometry": _summary(schema, writer)}
+        done.manifest = _manifest(table, run, path, writer, **about, **facts)
+        done.schema = schema
         staging.publish(done.manifest, schema, path, run.clock.now())
-    path.unlink(missing_ok=True)
     return done
 
 
@@ -159,13 +143,35 @@ def judged(table: BridgeTable, writer: RecordWriter, counted: int | None, previo
     ]
 
 
-def _written(path: Path, source: Source, schema: TableSchema) -> RecordWriter:
+def _read(path: Path, source: Source, schema: TableSchema) -> tuple[RecordWriter, int | None]:
+    """What was written of the source's rows, and what it counted; the same before and after."""
+    counted = source.count()
     with path.open("wb") as file:
         writer = RecordWriter(file, schema)
         for row in source.rows(schema):
             writer.write(row)
         writer.finish()
-    return writer
+    after = source.count()
+    if counted is not None and not counted == writer.rows == after:
+        raise SourceMoved(
+            f"{source}: {counted:,} rows were counted, {writer.rows:,} read, and now there are {after:,}: it changed "
+            "meanwhile. Run again when it is quiet."
+        )
+    return writer, counted
+
+
+def _manifest(table: BridgeTable, run: Run, path: Path, writer: RecordWriter, **more: Any) -> Manifest:
+    size, digest = digest_of(path)
+    return Manifest(
+        run=run.name,
+        key=table.keys.run(run.name),
+        rows=writer.rows,
+        bytes=size,
+        sha256=digest,
+        columns=writer.schema.names,
+        nuls=writer.nuls,
+        **more,
+    )
 
 
 def _summary(schema: TableSchema, writer: RecordWriter) -> GeometrySummary | None:

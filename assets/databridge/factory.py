@@ -14,6 +14,8 @@ from assets.databridge.load import Live, load
 from assets.databridge.tables import ROOM, BridgeTable
 from core.clock import Clock
 from core.scratch import ScratchDirectory
+from resources.clients.databridge.schema import TableSchema
+from resources.clients.lake.object_store import ObjectStore
 from resources.databridge import DatabridgeResource
 from resources.retries import failures_explained
 
@@ -60,7 +62,7 @@ def _staged(table: BridgeTable) -> dg.AssetsDefinition:
             return
         with failures_explained(databridge.of_stage().stage), ScratchDirectory(ROOM) as scratch:
             done = extract(table, _run(context, databridge, scratch))
-        yield from told(context.asset_key, done)
+        yield from told(context.asset_key, done, databridge.store())
 
     return staged
 
@@ -109,7 +111,7 @@ def _run(context: dg.AssetExecutionContext, databridge: DatabridgeResource, scra
     return Run(name, databridge.connections(), databridge.store(), Path(scratch), Clock())
 
 
-def told(key: dg.AssetKey, done: Extracted) -> Iterator[Any]:
+def told(key: dg.AssetKey, done: Extracted, store: ObjectStore) -> Iterator[Any]:
     """The verdicts as check results, then what was staged, or a failure that no retry mends.
 
     Raises:
@@ -132,8 +134,16 @@ def told(key: dg.AssetKey, done: Extracted) -> Iterator[Any]:
         "source": manifest.source,
         "characters of zero left out": manifest.nuls,
         "notes": "; ".join(manifest.notes) or "none",
+        "dagster/uri": store.uri(manifest.key),
+        "dagster/column_schema": columns_of(done.schema),
     }
     yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+
+def columns_of(schema: TableSchema | None) -> dg.TableSchema:
+    """The columns as the UI shows them."""
+    columns = schema.columns if schema else ()
+    return dg.TableSchema([dg.TableColumn(column.name, column.sql_type("carto")) for column in columns])
 
 
 def told_live(key: dg.AssetKey, done: Live, checks: list[str]) -> Iterator[Any]:

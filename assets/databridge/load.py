@@ -12,7 +12,8 @@ from core.errors import HeadwaterError, LoadRejected
 from resources.clients.databridge.carto.sql_api import SqlApi
 from resources.clients.databridge.connections import Connections
 from resources.clients.databridge.postgres_sql import PostgresSql
-from resources.clients.databridge.replacing import Loaded, Replacement, Sql, Wanted, roll_back
+from resources.clients.databridge.replacing import Loaded, Replacement, Wanted
+from resources.clients.databridge.rolling_back import Sql, roll_back
 from resources.clients.databridge.schema import TableSchema, differences, quoted
 from resources.clients.databridge.staging import Manifest, Staging
 from resources.clients.lake.object_store import ObjectStore

@@ -32,8 +32,8 @@ class BridgeTable:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        place = (self.environment,) if self.environment else ()
-        return (self.kind, *place, self.department, self.table)
+        """Those of the file's path."""
+        return tuple(self.path.split(".", 1)[0].split("/"))
 
     @property
     def staged_department(self) -> str:
@@ -52,11 +52,11 @@ class BridgeTable:
 
     @property
     def carto_key(self) -> list[str]:
-        return ["carto", ROOM, self.config.carto_conn_id, *self.parts[1:]]
+        return ["carto", ROOM, self.config.carto_conn_id, self.department, self.table]
 
     @property
     def postgres_key(self) -> list[str]:
-        return ["postgres", ROOM, self.config.postgres_conn_id, *self.parts[1:]]
+        return ["postgres", ROOM, self.config.postgres_conn_id, self.department, self.table]
 
     @property
     def source_connection(self) -> str:

@@ -34,7 +34,7 @@ class RecordWriter:
 
     def __init__(self, file: IO[bytes], schema: TableSchema, zone: ZoneInfo = TIME_ZONE):
         self.rows, self.nuls, self.geometry = 0, 0, GeometryFacts()
-        self._schema, self._zone = schema, zone
+        self.schema, self._zone = schema, zone
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
         self._csv = csv.writer(self._text, lineterminator="\r\n")
         self._csv.writerow(schema.names)
@@ -87,7 +87,7 @@ class RecordWriter:
         return value
 
     def _unfit(self, at: int, reason: str) -> InvalidAnswer:
-        return InvalidAnswer(f"Record {self.rows:,}: {self._schema.names[at]} {reason}. Mend it in the source.")
+        return InvalidAnswer(f"Record {self.rows:,}: {self.schema.names[at]} {reason}. Mend it in the source.")
 
 
 def localised(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -14,26 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any
 
 from core.errors import HeadwaterError, LoadRejected
+from resources.clients.databridge.rolling_back import STAMP, Sql, dependent_views, old_of
 from resources.clients.databridge.schema import TableSchema, Target, casts, compound, literal, quoted
 
 logger = logging.getLogger(__name__)
 
 # Temporary tables older than any load lasts are swept.
 ABANDONED = timedelta(days=1)
-_STAMP = "%y%m%d%H%M%S"
 TEMPORARY = re.compile(r"t_.{0,41}_([0-9]{12})[0-9a-f]{6}")
 MARK = "databridge"
-
-
-class Sql(Protocol):
-    """Where SQL is run. Statements of one call are one transaction."""
-
-    def run(self, sql: str) -> list[dict[str, Any]]: ...
-
-    def copy(self, sql: str, file: IO[bytes]) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,7 @@ class Replacement:
     def __init__(self, sql: Sql, wanted: Wanted, run: str, now: datetime):
         self._sql, self.wanted, self._now = sql, wanted, now
         token = hashlib.sha256(run.encode()).hexdigest()[:6]
-        self.token = f"{now.astimezone(UTC):{_STAMP}}{token}"
+        self.token = f"{now.astimezone(UTC):{STAMP}}{token}"
         self.temporary = f"t_{wanted.table[:41]}_{self.token}"
 
     def load(self, path: Path, before_swap: Callable[[int | None], None] = lambda _: None) -> Loaded:
@@ -256,7 +248,7 @@ class Replacement:
         for name in (row["tablename"] for row in rows):
             found = TEMPORARY.fullmatch(name)
             with suppress(ValueError):
-                if found and self._now - datetime.strptime(f"{found[1]}+0000", f"{_STAMP}%z") > ABANDONED:
+                if found and self._now - datetime.strptime(f"{found[1]}+0000", f"{STAMP}%z") > ABANDONED:
                     self._sql.run(f"DROP TABLE IF EXISTS {self._named(name)}")
 
     def _drop_temporary(self) -> None:
@@ -265,53 +257,3 @@ class Replacement:
         except HeadwaterError as error:
             # It must not hide what went wrong before; a later load sweeps the table.
             logger.warning("%s stays until a later load: %s", self.temporary, error)
-
-
-def old_of(table: str) -> str:
-    """The name under which the table before is kept."""
-    return f"{table}_old"
-
-
-def dependent_views(sql: Sql, table: str) -> list[tuple[str, str]]:
-    """Views that read a table, by name with their definitions.
-
-    Raises:
-        LoadRejected: naming a materialized view, which cannot be made to read another table.
-    """
-    rows = sql.run(
-        "SELECT DISTINCT v.oid::regclass::text AS name, v.relkind::text AS kind, pg_get_viewdef(v.oid) AS definition "
-        "FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass "
-        f"JOIN pg_class v ON v.oid = r.ev_class "
-        f"WHERE d.refobjid = to_regclass({literal(table)}) AND v.oid <> d.refobjid"
-    )
-    for row in rows:
-        if row["kind"] == "m":
-            raise LoadRejected(
-                f"{table}: the materialized view {row['name']} reads it and would go on reading the table before. "
-                "Make it a view, or drop it and make it again after the load."
-            )
-    return [(row["name"], row["definition"]) for row in rows]
-
-
-def roll_back(sql: Sql, schema: str, table: str) -> int:
-    """Make the table before live again; the one that was live is the table before then. The rows of the live one.
-
-    Raises:
-        LoadRejected: when there is none.
-    """
-    live, old = (f"{quoted(schema)}.{quoted(name)}" for name in (table, old_of(table)))
-    (found,) = sql.run(f"SELECT to_regclass({literal(old)}) IS NOT NULL AS exists")
-    if not found["exists"]:
-        raise LoadRejected(f"{live}: there is no {old} to go back to. Load the table again instead.")
-    away = f"t_{table[:41]}_{datetime.now(UTC):{_STAMP}}000000"
-    views = dependent_views(sql, live)
-    statements = [
-        f"SELECT pg_advisory_xact_lock(hashtext({literal(live)}))",
-        f"ALTER TABLE IF EXISTS {live} RENAME TO {quoted(away)}",
-        f"ALTER TABLE {old} RENAME TO {quoted(table)}",
-        f"ALTER TABLE IF EXISTS {quoted(schema)}.{quoted(away)} RENAME TO {quoted(old_of(table))}",
-        *[f"CREATE OR REPLACE VIEW {name} AS {definition.rstrip().rstrip(';')}" for name, definition in views],
-    ]
-    sql.run(";\n".join(statements))
-    (found,) = sql.run(f"SELECT count(*) AS rows FROM {live}")
-    return int(found["rows"])

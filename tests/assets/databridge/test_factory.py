@@ -81,7 +81,7 @@ def test_what_may_pass_is_tried_again_as_the_stage_says_and_what_may_not_is_not(
 
 def test_no_secret_is_in_what_a_run_records(bridge, resource):
     with dg.DagsterInstance.ephemeral() as instance:
-        result = materialized(bridge, resource, "airtable/airtable/oia_services", instance)
+        result = materialized(bridge, resource, "airtable/oia_services", instance)
         assert result.success
         said = "\n".join(str(entry) for entry in instance.all_logs(result.run_id))
     assert "sandbox-app-key" not in said

@@ -54,7 +54,7 @@ def test_the_oddities_of_the_old_files():
     assert tables["databridge/police/incidents"].config.schedule_interval == "00 15 * * *"
     assert tables["knack/carto_gsg/ppr/classes"].keys.csv == "staging/ppr_test/classes.csv"
     assert tables["knack/carto_phl/ppr/classes"].keys.csv == "staging/ppr/classes.csv"
-    assert tables["airtable/airtable/oia_services"].keys.csv == "staging/airtable/oia_services.csv"
+    assert tables["airtable/oia_services"].keys.csv == "staging/airtable/oia_services.csv"
 
 
 def test_quarterly_ticks_are_first_sundays_and_two_to_six_is_tuesday_to_saturday():

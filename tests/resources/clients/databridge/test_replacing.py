@@ -10,7 +10,8 @@ import pytest
 from core.errors import LoadRejected, SourceRefused, SourceUnavailable
 from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
 from resources.clients.databridge.postgres_sql import PostgresSql
-from resources.clients.databridge.replacing import Replacement, Wanted, old_of, roll_back
+from resources.clients.databridge.replacing import Replacement, Wanted
+from resources.clients.databridge.rolling_back import old_of, roll_back
 from resources.clients.databridge.schema import Column, TableSchema
 from sandbox.databridge.carto import KEY, USER, CartoServer, Dropped, Refused
 

@@ -18,7 +18,7 @@ CREATE DOMAIN "geometry(Point,2272)" AS text;
 CREATE TABLE gis_311.calls (
     "SHAPE" "geometry(Point,2272)", objectid integer PRIMARY KEY, big bigint NOT NULL, exact numeric(30,10),
     note varchar(9),
-       opened timestamp, zoned timestamptz, day date, ok boolean, tags text[], facts jsonb, gdb_geomattr_data bytea
+    opened timestamp, zoned timestamptz, day date, ok boolean, tags text[], facts jsonb, gdb_geomattr_data bytea
 );
 INSERT INTO gis_311.calls VALUES ('SRID=2272;POINT(1 2)', 1, 9223372036854775807, 12345678901234567890.0000000001, 'é',
     '2020-01-02 03:04:05.678901', '2020-01-02 03:04:05+00', '2020-02-29', true, '{a,b}', '{"k": 1}', NULL),
