@@ -7,6 +7,7 @@ dimensions, polygons and lines as MULTI where the column is; None for an empty o
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from core.errors import InvalidAnswer
 
@@ -50,6 +51,8 @@ _HEAD = re.compile(
     r"\s*+(?:SRID\s*+=\s*+([0-9]{1,6})\s*+;\s*+)?+([A-Za-z]{1,20}?)\s*+(ZM|Z|M)?\s*+(?=\(|EMPTY\b)", re.IGNORECASE
 )
 _POINTS = re.compile(_POINT)
+# What nearly all geometries of a city are, as databases write them: read without what other types take.
+_PLAIN_POINT = re.compile(rf"SRID=([0-9]{{1,6}}+);POINT\(({_NUMBER}) ({_NUMBER})\)")
 _RINGS = re.compile(r"\(([^()]++)\)")
 
 
@@ -65,6 +68,13 @@ class GeometryFacts:
     flattened: int = 0
     vertices: int = 0
     bounds: tuple[float, float, float, float] | None = None
+
+    def add_point(self, x: float, y: float) -> None:
+        """Count one point."""
+        self.types["POINT"] += 1
+        self.vertices += 1
+        west, south, east, north = self.bounds or (x, y, x, y)
+        self.bounds = (min(west, x), min(south, y), max(east, x), max(north, y))
 
     def add(self, kind: str, points: list[list[float]], dimensions: int) -> None:
         """Count one geometry."""
@@ -98,6 +108,11 @@ class GeometryColumn:
                 "or name it in the table's schema JSON, such as 2272."
             )
 
+    @cached_property
+    def takes_points(self) -> bool:
+        """Whether a point is of this column's type as it is."""
+        return self.column_type in ("Point", "Geometry")
+
     @property
     def column_type(self) -> str:
         return COLUMN_TYPES[self.kind.lower()]
@@ -116,6 +131,9 @@ class GeometryColumn:
         if text is None or not text.strip():
             facts.empty += 1
             return None
+        if self.takes_points and (point := _PLAIN_POINT.fullmatch(text)) and int(point[1]) == self.srid:
+            facts.add_point(float(point[2]), float(point[3]))
+            return text
         if len(text) > LONGEST:
             raise self._wrong(text, record, f"has {len(text):,} characters, the most is {LONGEST:,}")
         head = _HEAD.match(text)
