@@ -69,7 +69,7 @@ def _staged(table: BridgeTable) -> dg.AssetsDefinition:
 
 def _live(table: BridgeTable, step: Literal["carto", "postgres"]) -> dg.AssetsDefinition:
     account = table.config.carto_conn_id if step == "carto" else table.config.postgres_conn_id
-    names = LIVE_CHECKS if step == "carto" else {name: LIVE_CHECKS[name] for name in ("rows", "indexes", "grants")}
+    names = LIVE_CHECKS if step == "carto" else {name: LIVE_CHECKS[name] for name in ("rows", "indexes")}
     specs = [dg.AssetCheckSpec(name, asset=key_of(table, step), description=said) for name, said in names.items()]
 
     @dg.asset(

@@ -6,7 +6,6 @@ sent twice: a statement whose answer was lost may have been done, and only who s
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -16,8 +15,8 @@ import urllib3
 
 from core.errors import InvalidAnswer, LoadRejected, SettingError, SourceRefused, SourceUnavailable
 from core.secrecy import hidden, keep_secret
+from resources.clients.http.bounded import TooMuch, TooSlow, body_of, connection_pool, exchange
 
-CONNECT_SECONDS = 10.0
 # Carto ends a statement after 25 s; VACUUM and COPY take as long as the data.
 STATEMENT_SECONDS, COPY_SECONDS = 120.0, 3600.0
 # An answer is a few rows of the catalog or an error.
@@ -56,7 +55,7 @@ class SqlApi:
     def __init__(self, account: CartoAccount):
         self.account = account
         keep_secret(account.key)
-        self._pool = urllib3.PoolManager(maxsize=1, retries=False)
+        self._pool = connection_pool(1, COPY_SECONDS)
 
     def __str__(self) -> str:
         return f"Carto account {self.account.user}"
@@ -81,8 +80,9 @@ class SqlApi:
         Raises:
             as ``run``.
         """
-        pieces = _pieces(file, time.monotonic() + COPY_SECONDS)
-        total = self._answer(("POST", "api/v2/sql/copyfrom"), {"q": sql}, pieces, {}, COPY_SECONDS).get("total_rows")
+        total = self._answer(("POST", "api/v2/sql/copyfrom"), {"q": sql}, _pieces(file), {}, COPY_SECONDS).get(
+            "total_rows"
+        )
         if not isinstance(total, int) or isinstance(total, bool):
             raise InvalidAnswer(f"{self}: COPY answered total_rows {str(total)[:SHOWN]!r}. Check the API's address.")
         return total
@@ -106,26 +106,13 @@ class SqlApi:
     ) -> dict[str, Any]:
         method, path = request
         query = urlencode({**parameters, "api_key": self.account.key})
-        deadline = time.monotonic() + seconds
+        url = f"{self.account.base}{path}?{query}"
         try:
-            response = self._pool.request(
-                method,
-                f"{self.account.base}{path}?{query}",
-                body=body,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=seconds),
-                redirect=False,
-                preload_content=False,
-            )
-            try:
-                data = b""
-                while piece := response.read1(PIECE):
-                    data += piece
-                    if len(data) > LONGEST or time.monotonic() > deadline:
-                        raise SourceUnavailable(f"{self}: {path} answers without end; given up. Run again.")
-            finally:
-                response.close()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            with exchange(self._pool, method, url, seconds=seconds, headers=headers, body=body) as response:
+                data = body_of(response, LONGEST)
+        except TooMuch as error:
+            raise InvalidAnswer(f"{self}: the answer to {path} is {error}. Check the API's address.") from None
+        except (TooSlow, urllib3.exceptions.HTTPError, OSError) as error:
             raise SourceUnavailable(
                 f"{self}: no answer to {path} ({type(error).__name__}). Check that Carto is up, then run again."
             ) from None
@@ -149,8 +136,6 @@ class SqlApi:
         raise LoadRejected(f"{self}: {path}: HTTP {status}: {reason}. Correct the table's file, schema or data.")
 
 
-def _pieces(file: IO[bytes], deadline: float) -> Iterator[bytes]:
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
     while piece := file.read(PIECE):
-        if time.monotonic() > deadline:
-            raise TimeoutError("COPY takes too long")
         yield piece

@@ -20,11 +20,11 @@ class Recording(MemoryObjectStore):
         super().__init__()
         self.keys, self._fail_at = [], fail_at
 
-    def write(self, key, data):
+    def write(self, key, data, *headers):
         if len(self.keys) == self._fail_at:
             raise OSError("no space")
         self.keys.append(key)
-        super().write(key, data)
+        super().write(key, data, *headers)
 
 
 def publish(store, tmp_path, run, text="a\r\n1\r\n", now=NOW):
