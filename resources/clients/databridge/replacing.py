@@ -91,8 +91,11 @@ class Replacement:
         """
         live = self._live()
         was = self._count(self.wanted.table) if live["exists"] else None
-        if live.get("fingerprint") == self.wanted.fingerprint and was == self.wanted.rows:
-            return Loaded(was, unchanged=True, was_rows=was, indexes=self._indexes(self.wanted.table))
+        if live.get("fingerprint") == self.wanted.fingerprint:
+            # Loaded again all the same when somebody dropped an index or took a grant away.
+            with suppress(LoadRejected):
+                indexes = self._prove(self.wanted.table)
+                return Loaded(self.wanted.rows, unchanged=True, was_rows=was, indexes=indexes)
         self._refuse_older(live)
         self._sweep()
         try:

@@ -17,7 +17,7 @@ from sandbox.databridge import world as worlds
 
 @pytest.fixture
 def world(postgres_server, monkeypatch):
-    """All of the sandbox; its databases are gone with the session's server."""
+    """All of the sandbox, in databases that are gone afterwards."""
     token = uuid.uuid4().hex[:8]
     monkeypatch.setattr(worlds, "CITY", f"city_{token}")
     monkeypatch.setattr(worlds, "TARGET", f"target_{token}")
@@ -25,6 +25,9 @@ def world(postgres_server, monkeypatch):
     made = worlds.build_world(lambda name: replace(postgres_server, database=name).parameters())
     yield made
     made.stop()
+    with psycopg.connect(**postgres_server.parameters(), autocommit=True) as connection:
+        for name in (worlds.CITY, worlds.TARGET, *worlds.ACCOUNTS.values()):
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 class Bridge:

@@ -117,6 +117,25 @@ def test_the_same_data_is_not_loaded_twice(carto, tmp_path):
     assert not load(api(carto), tmp_path, 1, 5, users=("tileuser",)).unchanged
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "REVOKE SELECT ON benches FROM tileuser",
+        "DELETE FROM benches WHERE id = 1",
+        "DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ' || indexname FROM pg_indexes "
+        "WHERE indexdef LIKE '%(label, id)'); END $$",
+    ],
+    ids=["grant", "row", "index"],
+)
+def test_the_same_data_is_loaded_again_where_the_live_table_was_damaged(carto, database, tmp_path, damage):
+    load(api(carto), tmp_path, 1, 5)
+    api(carto).run(damage)
+    again = load(api(carto), tmp_path, 1, 5)
+    assert not again.unchanged
+    assert len(again.indexes) == 4
+    assert load(api(carto), tmp_path, 1, 5).unchanged
+
+
 def test_older_data_is_refused_before_and_in_the_swap(carto, database, tmp_path):
     load(api(carto), tmp_path, 3, 5)
     with pytest.raises(LoadRejected, match=r"newer than what was to be loaded.*Extract the table again"):

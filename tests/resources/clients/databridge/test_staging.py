@@ -70,6 +70,20 @@ def test_a_load_reads_its_own_run_whatever_came_since(tmp_path):
     assert staging.fetch(first, tmp_path).read_text() == "a\n1\n"
 
 
+def test_a_bucket_holds_the_same(tmp_path, s3_bucket):
+    from resources.clients.lake.store_of_uri import store_for
+
+    staging, manifest = publish(store_for(f"s3://{s3_bucket}"), tmp_path, "r1")
+    assert [entry.key for entry in staging.store.list("staging/311/")] == [
+        "staging/311/t.csv",
+        "staging/311/t/manifest.json",
+        "staging/311/t/runs/r1.csv",
+    ]
+    assert staging.require() == manifest
+    assert staging.fetch(manifest, tmp_path).read_bytes() == b"a\r\n1\r\n"
+    assert staging.schema() == SCHEMA
+
+
 def test_runs_that_no_load_can_need_are_removed(tmp_path):
     store = MemoryObjectStore()
     publish(store, tmp_path, "r1")
