@@ -122,8 +122,10 @@ def test_the_same_data_is_not_loaded_twice(carto, tmp_path):
     [
         "REVOKE SELECT ON benches FROM tileuser",
         "DELETE FROM benches WHERE id = 1",
-        "DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ' || indexname FROM pg_indexes "
-        "WHERE indexdef LIKE '%(label, id)'); END $$",
+        (
+            "DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ' || indexname FROM pg_indexes "
+            "WHERE indexdef LIKE '%(label, id)'); END $$"
+        ),
     ],
     ids=["grant", "row", "index"],
 )
