@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from resources.databridge import DatabridgeResource
 from resources.dbt import dbt_resource
 from resources.ethereum import EthereumNodeResource
 from resources.ethereum_etl import EthereumEtlResource
@@ -25,5 +26,6 @@ def resources_for(stage: str) -> dict[str, Any]:
         "coingecko": CoinGeckoResource(stage=stage),
         "blockchair": BlockchairResource(stage=stage),
         "exchanges": ExchangesResource(stage=stage),
+        "databridge": DatabridgeResource(stage=stage),
         "dbt": dbt_resource(),
     }

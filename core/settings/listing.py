@@ -5,6 +5,7 @@ from functools import cache
 from core.settings.base import Setting, Settings, listed
 from core.settings.blockchair import Blockchair
 from core.settings.coingecko import CoinGecko
+from core.settings.databridge import Databridge
 from core.settings.ethereum import Ethereum
 from core.settings.exchanges import Exchanges
 from core.settings.lake import Lake
@@ -24,6 +25,7 @@ MODELS: tuple[type[Settings], ...] = (
     CoinGecko,
     Blockchair,
     Exchanges,
+    Databridge,
     WebhookNotices,
     TelegramNotices,
     MailNotices,

@@ -1,0 +1,151 @@
+"""A staged run to a live table, and what a run would do, without doing it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from assets.databridge.extract import Run, source_of
+from assets.databridge.tables import BridgeTable
+from core.clock import Clock
+from core.errors import HeadwaterError, LoadRejected
+from resources.clients.databridge.carto.sql_api import SqlApi
+from resources.clients.databridge.connections import Connections
+from resources.clients.databridge.postgres_sql import PostgresSql
+from resources.clients.databridge.replacing import Loaded, Replacement, Wanted
+from resources.clients.databridge.rolling_back import Sql, roll_back
+from resources.clients.databridge.schema import TableSchema, differences, quoted
+from resources.clients.databridge.staging import Manifest, Staging
+from resources.clients.lake.object_store import ObjectStore
+
+Step = Literal["carto", "postgres"]
+CARTO_SCHEMA, PUBLIC_ROLE = "public", "publicuser"
+
+
+@dataclass
+class Live:
+    """A load that was done. privacy: of the dataset; None where there is none. notes: what went less than well."""
+
+    manifest: Manifest
+    loaded: Loaded
+    address: str
+    privacy: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def load(table: BridgeTable, step: Step, run: Run) -> Live:
+    """Load the newest staged run.
+
+    Raises:
+        LoadRejected: when it may not go live; and the errors of store and target.
+    """
+    staging = Staging(run.store, table.keys)
+    manifest = staging.require()
+    schema = staging.schema()
+    if schema is None or schema.names != manifest.columns:
+        raise LoadRejected(
+            f"Table {table.name}: {table.keys.schema} does not name the columns of the staged run. Extract again."
+        )
+    path = staging.fetch(manifest, run.scratch)
+    with target(table, step, run.connections) as (sql, user):
+        wanted = wanted_of(table, step, manifest, schema, user)
+        if step == "postgres":
+            sql.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(wanted.schema)}")
+        replacement = Replacement(sql, wanted, run.name, run.clock.now())
+        loaded = replacement.load(path, lambda was: refuse_shrunk(table, was, manifest))
+        live = Live(manifest, loaded, f"{sql}: {wanted.schema}.{wanted.table}")
+        if isinstance(sql, SqlApi):
+            live.privacy, live.notes = shared(sql, table)
+    return live
+
+
+def refuse_shrunk(table: BridgeTable, was: int | None, manifest: Manifest) -> None:
+    """Keep the live table if what is to replace it is too small; the live one is what a mistake would cost."""
+    most = table.config.max_shrink_percent
+    if was and manifest.rows < was * (1 - most / 100):
+        raise LoadRejected(
+            f"Table {table.name}: {manifest.rows:,} rows would replace {was:,}, which is more than {most:g} % less. If "
+            "that is right, raise max_shrink_percent in the table's file for one run."
+        )
+
+
+def wanted_of(table: BridgeTable, step: Step, manifest: Manifest, schema: TableSchema, user: str | None) -> Wanted:
+    """What the live table shall be. user: Carto's."""
+    return Wanted(
+        schema=CARTO_SCHEMA if step == "carto" else table.postgres_schema,
+        table=table.table.lower(),
+        columns=schema,
+        data=manifest.sha256,
+        rows=manifest.rows,
+        extracted_at=manifest.extracted_at,
+        indexes=table.config.indexes,
+        users=table.config.carto_users if step == "carto" else (),
+        cartodbfy=user,
+    )
+
+
+@contextmanager
+def target(table: BridgeTable, step: Step, connections: Connections) -> Iterator[tuple[Sql, str | None]]:
+    """Where a table is loaded to, with Carto's user."""
+    if step == "carto":
+        api = connections.carto(table.config.carto_conn_id)
+        yield api, api.account.user
+        return
+    postgres: PostgresSql = connections.postgres(table.config.postgres_conn_id)
+    try:
+        yield postgres, None
+    finally:
+        postgres.close()
+
+
+def shared(api: SqlApi, table: BridgeTable) -> tuple[str | None, tuple[str, ...]]:
+    """The dataset's privacy, set by who may read the table. A failure of it is told, and undoes no load."""
+    wanted, name = "PUBLIC" if PUBLIC_ROLE in table.config.carto_users else "PRIVATE", table.table.lower()
+    try:
+        if api.privacy(name) != wanted:
+            api.set_privacy(name, wanted)
+        found = api.privacy(name)
+    except HeadwaterError as error:
+        return None, (f"the privacy is not known to be {wanted}: {error}",)
+    return found, () if found == wanted else (f"the privacy is {found}, not {wanted}",)
+
+
+def rolled_back(table: BridgeTable, step: Step, connections: Connections) -> int:
+    """Make the table before live again; its rows."""
+    with target(table, step, connections) as (sql, _):
+        schema = CARTO_SCHEMA if step == "carto" else table.postgres_schema
+        return roll_back(sql, schema, table.table.lower())
+
+
+def planned(table: BridgeTable, connections: Connections, store: ObjectStore, clock: Clock) -> str:
+    """What a run would do, as text: source, columns, changes, objects, and the SQL of each load. Writes nothing."""
+    staging = Staging(store, table.keys)
+    last = staging.schema()
+    source = source_of(table, connections, last)
+    schema, rows = source.schema(), source.count()
+    lines = [f"{table.name} ({table.path})", f"  source: {source}, {'unknown' if rows is None else f'{rows:,}'} rows"]
+    lines += [f"  column: {column.name} {column.type}" for column in schema.columns]
+    changes = differences(last, schema) if last else ["no schema yet; this one is kept"]
+    lines += [f"  change ({table.config.schema_drift}): {change}" for change in changes]
+    lines += [f"  object: {key}" for key in (table.keys.run("<run>"), table.keys.schema, table.keys.csv)]
+    steps: list[Step] = [*(["carto"] if table.config.upload_to_carto else [])]  # type: ignore[list-item]
+    steps += ["postgres"] if table.config.upload_to_postgres else []
+    manifest = Manifest("<run>", "<key>", rows or 0, 0, "<sha256>", schema.names, "<moment>", str(source))
+    for step in steps:
+        with target(table, step, connections) as (_, user):
+            wanted = wanted_of(table, step, manifest, schema, user)
+        replacement = Replacement(_Nothing(), wanted, "plan", clock.now())
+        text = ";\n".join(replacement.statements()).replace(replacement.temporary, "<temporary>")
+        text = text.replace(replacement.token, "<token>")
+        lines += [f"  {step} SQL: {line}" for line in text.split(";\n")]
+    return "\n".join(lines) + "\n"
+
+
+class _Nothing:
+    """A target that is not there: a plan runs nothing."""
+
+    def run(self, sql: str) -> list[dict[str, object]]:
+        raise AssertionError(sql)
+
+    def copy(self, sql: str, file: object) -> int:
+        raise AssertionError(sql)

@@ -1,0 +1,211 @@
+"""Reading a tree of configuration files: every fault is reported with path, key, value and remedy, and hides no other.
+
+::
+
+    databridge/<department>/<table>.yml
+    knack/<environment>/<department>/<table>.yml
+    airtable/<table>.yml
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from assets.databridge.config import CONFIGS, NAME
+from assets.databridge.tables import BridgeTable
+from resources.clients.databridge.schema import LONGEST_NAME
+
+# The largest real file has 400 bytes, and no value in one lies deeper than a list.
+LONGEST_FILE, DEEPEST, MOST_NODES, MOST_FILES = 64 << 10, 6, 2000, 20_000
+SHOWN = 80
+# Parts of a path by kind.
+DEPTHS = {"databridge": 3, "knack": 4, "airtable": 2}
+# What Carto's temporary names leave.
+LONGEST_TABLE = LONGEST_NAME - 4
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a file. key: None when it is about the file as a whole."""
+
+    path: str
+    key: str | None
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {f'{self.key}: ' if self.key else ''}{self.problem}"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The tables of a tree, and what is wrong with the rest of it."""
+
+    tables: tuple[BridgeTable, ...]
+    faults: tuple[Fault, ...]
+
+
+class _Refused(Exception):
+    """The file is no configuration."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without what makes little input large: no aliases, bounded depth and number; and no key twice."""
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self._depth = self._nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise _Refused(f"line {self.peek_event().start_mark.line + 1}: an alias; write the value out")
+        self._depth += 1
+        self._nodes += 1
+        if self._depth > DEEPEST or self._nodes > MOST_NODES:
+            raise _Refused(f"deeper than {DEEPEST} levels or more than {MOST_NODES:,} values; see the room's page")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise _Refused(f"{twice[0]}: it occurs twice; keep one")
+        return super().construct_mapping(node, deep)
+
+
+def load_tree(root: Path) -> Loaded:
+    """Every table below ``root``, in the order of their paths."""
+    tables: list[BridgeTable] = []
+    faults: list[Fault] = []
+    if not root.is_dir():
+        return Loaded((), (Fault(str(root), None, "there is no such directory; set DATABRIDGE_CONFIG_DIR to one."),))
+    for number, path in enumerate(sorted(_files(root))):
+        if number >= MOST_FILES:
+            faults.append(Fault(str(root), None, f"more than {MOST_FILES:,} files; point to a smaller tree."))
+            break
+        found = load_file(root, path.relative_to(root))
+        if isinstance(found, BridgeTable):
+            tables.append(found)
+        else:
+            faults += found
+    kept, collisions = _apart(tables)
+    return Loaded(tuple(kept), tuple(faults + collisions))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    return (path for path in root.rglob("*") if path.suffix in (".yml", ".yaml"))
+
+
+def load_file(root: Path, path: Path) -> BridgeTable | list[Fault]:
+    """The table of one file, or what is wrong with it. path: relative to ``root``."""
+    shown = path.as_posix()
+    try:
+        *folders, file = path.parts
+        kind, table = (folders or [""])[0], file.split(".", 1)[0]
+        if DEPTHS.get(kind) != len(path.parts):
+            raise _Refused(
+                "it lies in no place that tables have: databridge/<department>/<table>.yml, "
+                "knack/<environment>/<department>/<table>.yml or airtable/<table>.yml"
+            )
+        for part in (*folders, table):
+            if not NAME.fullmatch(part) or len(part) > LONGEST_TABLE:
+                raise _Refused(f"{part[:SHOWN]!r}: names are 1 to {LONGEST_TABLE} letters, digits and underscores")
+        values = _values(root / path)
+        config = CONFIGS[kind](**values)
+    except _Refused as refused:
+        return [Fault(shown, None, f"{refused}.")]
+    except ValidationError as wrong:
+        return [_fault(shown, CONFIGS[kind].model_fields, error) for error in wrong.errors()]
+    environment = folders[1] if kind == "knack" else None
+    if environment and config.carto_conn_id != environment:
+        problem = (
+            f"{config.carto_conn_id!r} is not {environment!r}, the folder that the file lies in; move or correct it."
+        )
+        return [Fault(shown, "carto_conn_id", problem)]
+    department = "airtable" if kind == "airtable" else folders[-1]
+    return BridgeTable(kind, department, table, config, shown, environment)  # type: ignore[arg-type]
+
+
+def _values(path: Path) -> dict[str, Any]:
+    """The mapping that a file holds."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise _Refused("it is no plain file; put the file itself there")
+        with path.open("rb") as file:
+            data = file.read(LONGEST_FILE + 1)
+        if len(data) > LONGEST_FILE:
+            raise _Refused(f"it has more than {LONGEST_FILE:,} bytes")
+        loader = _Loader(data.decode("utf-8-sig"))
+        try:
+            values = loader.get_single_data()
+        finally:
+            loader.dispose()
+    except OSError as error:
+        raise _Refused(f"it cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        raise _Refused(f"it is no YAML: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise _Refused("it holds no keys; it should begin like schedule_interval: 0 5 * * *")
+    return values
+
+
+def _fault(path: str, fields: Iterable[str], error: ErrorDetails) -> Fault:
+    """The fault that a message of pydantic's tells."""
+    key = ".".join(
+        str(part) for part in error["loc"] if not str(part).startswith(("function-", "tuple", "constrained"))
+    )
+    if error["type"] == "missing":
+        top = key.split(".")[0]
+        return Fault(path, key, f"it is missing; add it, such as {EXAMPLES.get(top, top)}.")
+    if error["type"] == "extra_forbidden":
+        return Fault(path, key, f"no such key; the keys are {', '.join(fields)}.")
+    shown = repr(error["input"])
+    value = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
+    said = str(error.get("ctx", {}).get("error") or error["msg"])
+    example = f", such as {EXAMPLES[key]}" if key in EXAMPLES else ""
+    return Fault(path, key, f"{value}: {said[0].lower()}{said[1:]}{example}.")
+
+
+EXAMPLES = {
+    "schedule_interval": "schedule_interval: 0 5 * * * (UTC), or false",
+    "upload_to_carto": "upload_to_carto: true",
+    "upload_to_ago": "upload_to_ago: (empty; the key is dead)",
+    "carto_users": "carto_users: [publicuser, tileuser]",
+    "carto_conn_id": "carto_conn_id: carto_phl",
+    "indexes": "indexes: [opa_account_num]",
+    "knack_object_id": "knack_object_id: 4",
+    "knack_conn_id": "knack_conn_id: knack",
+    "airtable_table": "airtable_table: services",
+    "bounding_box": "bounding_box: [2660000, 204000, 2750000, 305000]",
+    "schema_drift": "schema_drift: fail",
+}
+
+
+def _apart(tables: list[BridgeTable]) -> tuple[list[BridgeTable], list[Fault]]:
+    """The tables that share no target and no key of an object, and a fault for each that does."""
+    owners: dict[tuple[str, str, str], BridgeTable] = {}
+    kept, faults = [], []
+    for table in tables:
+        config, name = table.config, table.table.lower()
+        claims = [("key of an object", table.keys.csv.lower(), "")]
+        claims += [("table of Carto", config.carto_conn_id, name)] if config.upload_to_carto else []
+        if config.upload_to_postgres:
+            claims.append(("table of PostgreSQL", config.postgres_conn_id, f"{table.postgres_schema}.{name}"))
+        taken = [(claim, owners[claim]) for claim in claims if claim in owners]
+        for (what, *where), other in taken:
+            place = " ".join(part for part in where if part)
+            faults.append(Fault(table.path, None, f"its {what}, {place}, is that of {other.path}; rename one of them."))
+        if not taken:
+            owners |= dict.fromkeys(claims, table)
+            kept.append(table)
+    return kept, faults
+
+
+def json_schema() -> dict[str, Any]:
+    """A JSON schema of the files by kind, for editors."""
+    return {kind: model.model_json_schema() for kind, model in CONFIGS.items()}

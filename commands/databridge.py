@@ -1,0 +1,130 @@
+"""``python -m commands.databridge``: judge a tree of files, plan a table, go back to the table before."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from dagster_pipes import PipesContext, open_dagster_pipes
+
+from assets.databridge.extract import Run, extract
+from assets.databridge.load import load, planned, rolled_back
+from assets.databridge.loading import json_schema, load_tree
+from assets.databridge.tables import ROOM, BridgeTable
+from core.clock import Clock
+from core.errors import HeadwaterError, TransientError
+from core.scratch import ScratchDirectory
+from core.settings.databridge import Databridge
+from resources.clients.aws.batch import TEMPORARY_FAILURE
+from resources.databridge import DatabridgeResource
+
+tree = click.option("--tree", type=click.Path(path_type=Path), help="Instead of DATABRIDGE_CONFIG_DIR.")
+target = click.option("--target", type=click.Choice(["carto", "postgres"]), default="carto", show_default=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Tables that files configure."""
+
+
+@main.command()
+@tree
+def lint(tree: Path | None) -> None:
+    """Judge every file of a tree; the exit code says whether all are good."""
+    loaded = load_tree(tree or Databridge.read().tree)
+    for fault in loaded.faults:
+        click.echo(str(fault), err=True)
+    click.echo(f"{len(loaded.tables):,} tables are good, {len(loaded.faults):,} faults")
+    sys.exit(bool(loaded.faults))
+
+
+@main.command("json-schema")
+def schema_of_files() -> None:
+    """The JSON schema of the files by kind, for editors."""
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@main.command()
+@click.argument("table")
+@tree
+def plan(table: str, tree: Path | None) -> None:
+    """What a run of TABLE would do, with its SQL; nothing is written."""
+    with _explained():
+        resource = DatabridgeResource()
+        click.echo(planned(_table(table, tree), resource.connections(), resource.store(), Clock()), nl=False)
+
+
+@main.command("roll-back")
+@click.argument("table")
+@target
+@tree
+def roll_back(table: str, target: str, tree: Path | None) -> None:
+    """Make the table before live again; once more goes forth again."""
+    with _explained():
+        rows = rolled_back(_table(table, tree), target, DatabridgeResource().connections())  # type: ignore[arg-type]
+    click.echo(f"{table}: the table before is live again, with {rows:,} rows")
+
+
+@main.command(hidden=True)
+@click.argument("table")
+@click.argument("step", type=click.Choice(["staged", "carto", "postgres"]))
+@click.argument("run")
+def step(table: str, step: str, run: str) -> None:
+    """One step of a table as a job on AWS Batch, reporting through Pipes."""
+    with open_dagster_pipes() as pipes, _explained(pipes.log.error):
+        found, resource = _table(table, None), DatabridgeResource()
+        with ScratchDirectory(ROOM) as scratch:
+            working = Run(run, resource.connections(), resource.store(), Path(scratch), Clock())
+            if step == "staged":
+                _stage(pipes, found, working)
+            else:
+                _load(pipes, found, step, working)
+
+
+def _stage(pipes: PipesContext, table: BridgeTable, run: Run) -> None:
+    done = extract(table, run)
+    for verdict in done.verdicts:
+        pipes.report_asset_check(
+            verdict.name, passed=verdict.passed, severity="ERROR", metadata={"found": verdict.said}
+        )
+    if done.manifest is None:
+        sys.exit(f"Nothing was staged: {'; '.join(verdict.said for verdict in done.failed)}")
+    manifest = done.manifest
+    pipes.report_asset_materialization({"rows": manifest.rows, "object": manifest.key, "sha256": manifest.sha256})
+
+
+def _load(pipes: PipesContext, table: BridgeTable, step: str, run: Run) -> None:
+    done = load(table, step, run)  # type: ignore[arg-type]
+    pipes.report_asset_materialization(
+        {"rows": done.loaded.rows, "table": done.address, "unchanged": done.loaded.unchanged}
+    )
+    for name in ("rows", "indexes", *(["grants"] if step == "carto" else [])):
+        pipes.report_asset_check(name, passed=True, severity="ERROR")
+    if step == "carto":
+        found = {"found": "; ".join(done.notes) or str(done.privacy)}
+        pipes.report_asset_check("privacy", passed=not done.notes, severity="WARN", metadata=found)
+
+
+def _table(name: str, tree: Path | None) -> BridgeTable:
+    loaded = load_tree(tree or Databridge.read().tree)
+    for table in loaded.tables:
+        if name in (table.name, table.path):
+            return table
+    known = ", ".join(table.name for table in loaded.tables[:20])
+    raise click.UsageError(f"There is no good table {name!r}; there are {known}.")
+
+
+@contextmanager
+def _explained(tell: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Errors of the product as a sentence; the exit code says whether trying again may help."""
+    try:
+        yield
+    except HeadwaterError as error:
+        (tell or (lambda text: click.echo(text, err=True)))(str(error))
+        sys.exit(TEMPORARY_FAILURE if isinstance(error, TransientError) else 1)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m commands.databridge")

@@ -1,0 +1,29 @@
+"""A job for each configured table: it is staged, then loaded wherever its file says."""
+
+import dagster as dg
+
+from assets.databridge.assets import CONFIGURED
+from assets.databridge.factory import key_of
+from assets.databridge.tables import ROOM, BridgeTable
+
+
+def name_of(table: BridgeTable) -> str:
+    """What job and schedule of a table are called, after the old DAG: ``<department>__<table>[__<environment>]``."""
+    place = (table.environment,) if table.environment else ()
+    return f"{ROOM}_{'__'.join((table.department, table.table, *place))}"
+
+
+def job_of(table: BridgeTable):
+    """The table's job."""
+    keys = [key_of(table, "staged")]
+    keys += [key_of(table, "carto")] if table.config.upload_to_carto else []
+    keys += [key_of(table, "postgres")] if table.config.upload_to_postgres else []
+    return dg.define_asset_job(
+        f"{name_of(table)}_job",
+        selection=dg.AssetSelection.assets(*keys),
+        description=f"Stage {table.name} and load it where its file says.",
+    )
+
+
+JOBS_BY_TABLE = {table.name: job_of(table) for table in CONFIGURED.tables}
+JOBS = tuple(JOBS_BY_TABLE.values())

@@ -1,0 +1,1 @@
+"""Carto: its SQL API, and tables that replace one another behind it."""

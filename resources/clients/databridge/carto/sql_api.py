@@ -1,0 +1,141 @@
+"""Carto's SQL API: statements, COPY, and a dataset's privacy, each one request within a deadline.
+
+A request is one batch of PostgreSQL's simple protocol, so several statements in it are one transaction. Nothing here is
+sent twice: a statement whose answer was lost may have been done, and only who sent it knows whether that matters.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+
+from core.errors import InvalidAnswer, LoadRejected, SettingError, SourceRefused, SourceUnavailable
+from core.secrecy import hidden, keep_secret
+from resources.clients.http.bounded import TooMuch, TooSlow, body_of, connection_pool, exchange
+
+# Carto ends a statement after 25 s; VACUUM and COPY take as long as the data.
+STATEMENT_SECONDS, COPY_SECONDS = 120.0, 3600.0
+# An answer is a few rows of the catalog or an error.
+LONGEST = 8 << 20
+PIECE = 1 << 16
+SHOWN = 300
+BAD_REQUEST, TOO_MANY, SERVER_ERROR = 400, 429, 500
+_CONNECTION = re.compile(r"carto://(?P<user>[^/?#@\s]+):(?P<key>[^:/?#@\s]+)")
+
+
+@dataclass(frozen=True)
+class CartoAccount:
+    """An account: where it answers, its user, its key. base: of the API, such as ``https://u.carto.com/``."""
+
+    user: str
+    key: str = field(repr=False)
+    base: str
+
+    @classmethod
+    def of(cls, connection: str, base: str | None = None) -> "CartoAccount":
+        """The account of a connection string, ``carto://<user>:<key>``; the key is what follows the last colon.
+
+        Raises:
+            SettingError: when it is none; without it, since it holds the key.
+        """
+        found = _CONNECTION.fullmatch(connection)
+        if not found:
+            raise SettingError("Carto: the connection_string is not like carto://user:key. Correct the secret.")
+        keep_secret(found["key"])
+        return cls(found["user"], found["key"], base or f"https://{found['user']}.carto.com/")
+
+
+class SqlApi:
+    """The SQL API of one account."""
+
+    def __init__(self, account: CartoAccount):
+        self.account = account
+        keep_secret(account.key)
+        self._pool = connection_pool(1, COPY_SECONDS)
+
+    def __str__(self) -> str:
+        return f"Carto account {self.account.user}"
+
+    def run(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of the last statement; all statements are one transaction.
+
+        Raises:
+            LoadRejected: when Carto refuses the SQL. SourceRefused: when it refuses the key.
+            SourceUnavailable: when there is no answer in time, or it asks to come again.
+        """
+        body = urlencode({"q": sql}).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        rows = self._answer(("POST", "api/v2/sql"), {}, body, kind).get("rows", [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InvalidAnswer(f"{self}: the answer's rows are none. Check the API's address.")
+        return rows
+
+    def copy(self, sql: str, file: IO[bytes]) -> int:
+        """The rows that COPY took from the file, which is streamed.
+
+        Raises:
+            as ``run``.
+        """
+        total = self._answer(("POST", "api/v2/sql/copyfrom"), {"q": sql}, _pieces(file), {}, COPY_SECONDS).get(
+            "total_rows"
+        )
+        if not isinstance(total, int) or isinstance(total, bool):
+            raise InvalidAnswer(f"{self}: COPY answered total_rows {str(total)[:SHOWN]!r}. Check the API's address.")
+        return total
+
+    def privacy(self, table: str) -> str:
+        """How a dataset is shared: PUBLIC, LINK, PRIVATE."""
+        return str(self._answer(("GET", f"api/v1/viz/{quote(table)}"), {}, None, {}).get("privacy"))
+
+    def set_privacy(self, table: str, privacy: str) -> None:
+        """Share a dataset so."""
+        body, kind = json.dumps({"privacy": privacy}).encode(), {"Content-Type": "application/json"}
+        self._answer(("PUT", f"api/v1/viz/{quote(table)}"), {}, body, kind)
+
+    def _answer(
+        self,
+        request: tuple[str, str],
+        parameters: dict[str, str],
+        body: Any,
+        headers: dict[str, str],
+        seconds: float = STATEMENT_SECONDS,
+    ) -> dict[str, Any]:
+        method, path = request
+        query = urlencode({**parameters, "api_key": self.account.key})
+        url = f"{self.account.base}{path}?{query}"
+        try:
+            with exchange(self._pool, method, url, seconds=seconds, headers=headers, body=body) as response:
+                data = body_of(response, LONGEST)
+        except TooMuch as error:
+            raise InvalidAnswer(f"{self}: the answer to {path} is {error}. Check the API's address.") from None
+        except (TooSlow, urllib3.exceptions.HTTPError, OSError) as error:
+            raise SourceUnavailable(
+                f"{self}: no answer to {path} ({type(error).__name__}). Check that Carto is up, then run again."
+            ) from None
+        return self._judged(response.status, response.headers.get("Retry-After"), data, path)
+
+    def _judged(self, status: int, retry_after: str | None, data: bytes, path: str) -> dict[str, Any]:
+        text = hidden(data.decode(errors="replace"))
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            document = None
+        if status < 300 and isinstance(document, dict) and "error" not in document:
+            return document
+        said = document.get("error") if isinstance(document, dict) else text
+        reason = " ".join(str(said[0] if isinstance(said, list) and said else said).split())[:SHOWN]
+        if status in (401, 403):
+            raise SourceRefused(f"{self} refuses the key (HTTP {status}: {reason}). Correct the account's secret.")
+        if status == TOO_MANY or status >= SERVER_ERROR:
+            again = f"after {retry_after[:20]} s" if retry_after else "later, when it has less to do"
+            raise SourceUnavailable(f"{self}: {path}: HTTP {status}: {reason}. Run again {again}.")
+        raise LoadRejected(f"{self}: {path}: HTTP {status}: {reason}. Correct the table's file, schema or data.")
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        yield piece

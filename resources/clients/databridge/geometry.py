@@ -1,0 +1,187 @@
+"""Geometries as EWKT: what a source says is read, checked and written in one form.
+
+In: WKT or EWKT of any spelling (``POINT  ( 1 2)``, ``SRID=2272;MULTIPOINT EMPTY``). Out: ``SRID=2272;POINT(1 2)``, two
+dimensions, polygons and lines as MULTI where the column is; None for an empty one.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from core.errors import InvalidAnswer
+
+# What a schema may call a geometry, and the type that its column gets.
+COLUMN_TYPES = {
+    "point": "Point",
+    "line": "Linestring",
+    "linestring": "Linestring",
+    "polygon": "MultiPolygon",
+    "multipolygon": "MultiPolygon",
+    "multilinestring": "MultiLineString",
+    "geometry": "Geometry",
+}
+# Parentheses around a point's numbers, by type.
+DEPTHS = {"POINT": 1, "MULTIPOINT": 1, "LINESTRING": 1, "MULTILINESTRING": 2, "POLYGON": 2, "MULTIPOLYGON": 3}
+# Characters of one geometry: a coastline of a million vertices fits.
+LONGEST = 64 << 20
+SHOWN = 60
+# What SDE calls the projected system of Pennsylvania South in US feet, in databases that number their own.
+SDE_PREFIX, PA_SOUTH = "3000", 2272
+
+# Possessive throughout, so that what does not match fails at once, however long it is.
+_NUMBER = r"[-+]?+(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][-+]?+[0-9]++)?+"
+_POINT = rf"{_NUMBER}(?:\s++{_NUMBER}){{1,3}}+"
+
+
+def _nested(inner: str) -> str:
+    return rf"\(\s*+{inner}(?:\s*+,\s*+{inner})*+\s*+\)"
+
+
+_LINE = _nested(_POINT)
+_BODIES = {
+    "POINT": re.compile(rf"\(\s*+{_POINT}\s*+\)"),
+    "MULTIPOINT": re.compile(_nested(rf"(?:{_POINT}|\(\s*+{_POINT}\s*+\))")),
+    "LINESTRING": re.compile(_LINE),
+    "MULTILINESTRING": re.compile(_nested(_LINE)),
+    "POLYGON": re.compile(_nested(_LINE)),
+    "MULTIPOLYGON": re.compile(_nested(_nested(_LINE))),
+}
+_HEAD = re.compile(
+    r"\s*+(?:SRID\s*+=\s*+([0-9]{1,6})\s*+;\s*+)?+([A-Za-z]{1,20}?)\s*+(ZM|Z|M)?\s*+(?=\(|EMPTY\b)", re.IGNORECASE
+)
+_POINTS = re.compile(_POINT)
+# What nearly all geometries of a city are, as databases write them: read without what other types take.
+_PLAIN_POINT = re.compile(rf"SRID=([0-9]{{1,6}}+);POINT\(({_NUMBER}) ({_NUMBER})\)")
+_RINGS = re.compile(r"\(([^()]++)\)")
+
+
+@dataclass
+class GeometryFacts:
+    """What a column's geometries were: counted while they are read, judged before they go live.
+
+    bounds: west, south, east, north in units of the SRID; None without any geometry.
+    """
+
+    types: Counter[str] = field(default_factory=Counter)
+    empty: int = 0
+    flattened: int = 0
+    vertices: int = 0
+    bounds: tuple[float, float, float, float] | None = None
+
+    def add_point(self, x: float, y: float) -> None:
+        """Count one point."""
+        self.types["POINT"] += 1
+        self.vertices += 1
+        west, south, east, north = self.bounds or (x, y, x, y)
+        self.bounds = (min(west, x), min(south, y), max(east, x), max(north, y))
+
+    def add(self, kind: str, points: list[list[float]], dimensions: int) -> None:
+        """Count one geometry."""
+        self.types[kind] += 1
+        self.flattened += dimensions > 2
+        self.vertices += len(points)
+        xs, ys = [point[0] for point in points], [point[1] for point in points]
+        west, south, east, north = self.bounds or (xs[0], ys[0], xs[0], ys[0])
+        self.bounds = (min(west, *xs), min(south, *ys), max(east, *xs), max(north, *ys))
+
+
+@dataclass(frozen=True)
+class GeometryColumn:
+    """A column of geometries: its name, what the schema calls its type, and its SRID.
+
+    Raises:
+        InvalidAnswer: for a type that is none, or no SRID.
+    """
+
+    name: str
+    kind: str
+    srid: int
+
+    def __post_init__(self) -> None:
+        if self.kind.lower() not in COLUMN_TYPES:
+            known = ", ".join(COLUMN_TYPES)
+            raise InvalidAnswer(f"Geometry {self.name}: geometry_type {self.kind!r} is none of {known}.")
+        if not 0 < self.srid < 1_000_000:
+            raise InvalidAnswer(
+                f"Geometry {self.name}: SRID {self.srid} names no reference system. Set the source column's SRID, "
+                "or name it in the table's schema JSON, such as 2272."
+            )
+
+    @cached_property
+    def takes_points(self) -> bool:
+        """Whether a point is of this column's type as it is."""
+        return self.column_type in ("Point", "Geometry")
+
+    @property
+    def column_type(self) -> str:
+        return COLUMN_TYPES[self.kind.lower()]
+
+    @property
+    def sql_type(self) -> str:
+        """PostGIS' type of the column."""
+        return f"geometry({self.column_type},{self.srid})"
+
+    def normal(self, text: str | None, record: int, facts: GeometryFacts) -> str | None:
+        """The geometry in the one form, None for an empty one; counted in ``facts``.
+
+        Raises:
+            InvalidAnswer: naming column and record, when it is no geometry, of another SRID, or of another type.
+        """
+        if text is None or not text.strip():
+            facts.empty += 1
+            return None
+        if self.takes_points and (point := _PLAIN_POINT.fullmatch(text)) and int(point[1]) == self.srid:
+            facts.add_point(float(point[2]), float(point[3]))
+            return text
+        if len(text) > LONGEST:
+            raise self._wrong(text, record, f"has {len(text):,} characters, the most is {LONGEST:,}")
+        head = _HEAD.match(text)
+        if not head:
+            doubled = text.upper().count("SRID=") > 1
+            raise self._wrong(text, record, "names its SRID twice" if doubled else "is no well-known text")
+        srid, kind, body = head[1], head[2].upper(), text[head.end() :].strip()
+        if kind not in _BODIES and kind != "GEOMETRYCOLLECTION":
+            raise self._wrong(text, record, f"is a {kind}, which no column here takes")
+        if srid is not None and int(srid) != self.srid:
+            raise self._wrong(text, record, f"has SRID {srid}, the column {self.srid}")
+        if body.upper() == "EMPTY":
+            facts.empty += 1
+            return None
+        if kind not in _BODIES or not _BODIES[kind].fullmatch(body):
+            raise self._wrong(text, record, "is no well-known text")
+        return f"SRID={self.srid};{self._fitted(kind, self._flat(kind, body, record, facts), record, text)}"
+
+    def _flat(self, kind: str, body: str, record: int, facts: GeometryFacts) -> str:
+        """The body with two numbers a point."""
+        texts = [point.split() for point in _POINTS.findall(body)]
+        dimensions = len(texts[0])
+        if any(len(point) != dimensions for point in texts):
+            raise self._wrong(body, record, "has points of different dimensions")
+        facts.add(kind, [[float(number) for number in point] for point in texts], dimensions)
+        if "POLYGON" in kind:
+            for ring in _RINGS.findall(body):
+                points = [point.split()[:2] for point in ring.split(",")]
+                if len(points) < 4 or [*map(float, points[0])] != [*map(float, points[-1])]:
+                    raise self._wrong(body, record, "has a ring that is not closed, or of fewer than four points")
+        flat = _POINTS.sub(lambda point: " ".join(point[0].split()[:2]), body)
+        return re.sub(r"\s*([(),])\s*", r"\1", flat)
+
+    def _fitted(self, kind: str, body: str, record: int, text: str) -> str:
+        wanted = self.column_type.upper()
+        if wanted in (kind, "GEOMETRY"):
+            return f"{kind}{body}"
+        if wanted == f"MULTI{kind}":
+            return f"{wanted}({body})"
+        raise self._wrong(text, record, f"is a {kind}, the column takes {wanted}")
+
+    def _wrong(self, text: str, record: int, reason: str) -> InvalidAnswer:
+        return InvalidAnswer(
+            f"Geometry {self.name}, record {record:,}: {text[:SHOWN]!r} {reason}. Mend it in the source, or correct "
+            "geometry_type and srid in the table's schema JSON."
+        )
+
+
+def srid_of_sde(srid: int) -> int:
+    """The EPSG number of an SRID of SDE."""
+    return PA_SOUTH if str(srid).startswith(SDE_PREFIX) else srid

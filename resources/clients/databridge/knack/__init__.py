@@ -1,0 +1,1 @@
+"""Knack: an app's objects by its REST API."""

@@ -1,0 +1,1 @@
+"""Oracle with ESRI's SDE, through python-oracledb in thin mode."""

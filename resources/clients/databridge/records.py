@@ -1,0 +1,161 @@
+"""Rows as CSV: comma, CRLF, a header, UTF-8, NULL as an empty cell; and reading what others called CSV."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from core.errors import InvalidAnswer
+from resources.clients.databridge.geometry import LONGEST, GeometryFacts
+from resources.clients.databridge.schema import TableSchema
+
+# Real districts have 33,092 characters of WKT; csv's own limit is 131,072.
+csv.field_size_limit(LONGEST)
+# Bytes looked at together for their encoding.
+PIECE = 1 << 20
+# A character of zero as JSON writes it, after an even number of backslashes.
+_ESCAPED_NUL = re.compile(r"((?<!\\)(?:\\\\)*+)\\u0000")
+TIME_ZONE = ZoneInfo("America/New_York")
+
+
+class RecordWriter:
+    """Writes rows of a schema as CSV into a binary file, counting what it saw.
+
+    zone: what moments without an offset are in. nuls: characters of zero that were left out, since no text of
+    PostgreSQL's can hold them.
+    """
+
+    def __init__(self, file: IO[bytes], schema: TableSchema, zone: ZoneInfo = TIME_ZONE):
+        self.rows, self.nuls, self.geometry = 0, 0, GeometryFacts()
+        self.schema, self._zone = schema, zone
+        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
+        self._csv = csv.writer(self._text, lineterminator="\r\n")
+        self._csv.writerow(schema.names)
+        self._geometries = [column.geometry() if column.is_geometry else None for column in schema.columns]
+        self._json = [column.type in ("object", "array", "json", "jsonb") for column in schema.columns]
+
+    def write(self, row: Sequence[Any]) -> None:
+        """One row, in the schema's order.
+
+        Raises:
+            InvalidAnswer: naming record and column, for a row of another width or a value that no cell holds.
+        """
+        self.rows += 1
+        if len(row) != len(self._geometries):
+            raise InvalidAnswer(
+                f"Record {self.rows:,} has {len(row)} values, the header {len(self._geometries)}. Mend the source."
+            )
+        cells = []
+        for at, value in enumerate(row):
+            if (column := self._geometries[at]) is not None:
+                cells.append(column.normal(None if value is None else str(value), self.rows, self.geometry))
+            else:
+                cells.append(self._cell(value, self._json[at], at))
+        self._csv.writerow(cells)
+
+    def finish(self) -> None:
+        """Everything is in the file, which stays open."""
+        self._text.flush()
+        self._text.detach()
+
+    def _cell(self, value: Any, as_json: bool, at: int) -> Any:
+        if isinstance(value, str):
+            return self._text_cell(value, at)
+        if isinstance(value, datetime):
+            return localised(value, self._zone).isoformat(" ")
+        if value is not None and (as_json or isinstance(value, dict | list | tuple)):
+            return _ESCAPED_NUL.sub(r"\1", json.dumps(value, ensure_ascii=False, default=_plain))
+        if isinstance(value, bytes | memoryview | bytearray):
+            return f"\\x{bytes(value).hex()}"
+        if value is None or isinstance(value, bool | int | float | Decimal | date | time | timedelta | UUID):
+            return value
+        return self._text_cell(str(value), at)
+
+    def _text_cell(self, value: str, at: int) -> str:
+        if "\x00" in value:
+            self.nuls += value.count("\x00")
+            value = value.replace("\x00", "")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise self._unfit(at, "holds half a character")
+        return value
+
+    def _unfit(self, at: int, reason: str) -> InvalidAnswer:
+        return InvalidAnswer(f"Record {self.rows:,}: {self.schema.names[at]} {reason}. Mend it in the source.")
+
+
+def localised(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The moment with its offset; one without is the zone's. In the hour that autumn repeats it is the first."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else str(value)
+
+
+def encoding_of(path: Path) -> str:
+    """UTF-8, with a byte order mark or without; what is no UTF-8 is latin-1, which the old extract wrote."""
+    import codecs  # noqa: PLC0415 - only files of others need it
+
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(PIECE):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"
+
+
+def read_records(path: Path, name: str) -> Iterator[list[str | None]]:
+    """The header, then each record of a CSV file by others; an empty cell is None.
+
+    Raises:
+        InvalidAnswer: naming the file and the record whose width is not the header's.
+    """
+    with path.open(encoding=encoding_of(path), newline="") as file:
+        reader = csv.reader((line.replace("\x00", "") for line in file), strict=False)
+        header: list[str] = []
+        try:
+            for number, cells in enumerate(reader):
+                if not header:
+                    header = [cell.strip().lower() for cell in cells]
+                    yield [*header]
+                    continue
+                if len(cells) != len(header):
+                    raise InvalidAnswer(
+                        f"{name}: record {number:,} has {len(cells)} cells, the header {len(header)}. Quote cells that "
+                        "hold a comma, or remove what is too much."
+                    )
+                yield [cell or None for cell in cells]
+        except csv.Error as error:
+            raise InvalidAnswer(f"{name}: record {reader.line_num:,} cannot be read: {error}.") from None
+        if not header:
+            raise InvalidAnswer(f"{name}: it has no header.")
+
+
+def in_schema_order(
+    records: Iterable[Sequence[Any]], header: Sequence[str], schema: TableSchema
+) -> Iterator[list[Any]]:
+    """Records with the schema's columns, in its order.
+
+    Raises:
+        InvalidAnswer: when the header lacks one.
+    """
+    places: Mapping[str, int] = {name: at for at, name in enumerate(header)}
+    if missing := [name for name in schema.names if name not in places]:
+        raise InvalidAnswer(f"The data has no column {missing[0]}; it has {', '.join(header)}.")
+    order = [places[name] for name in schema.names]
+    return ([record[at] for at in order] for record in records)
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as manifests hold it: UTC, to the microsecond, so that texts sort as moments do."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

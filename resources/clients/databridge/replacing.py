@@ -1,0 +1,262 @@
+"""Replacing a live table as a whole: a table of the run's own, COPY, proofs, and one transaction that swaps them.
+
+A reader finds the whole old table or the whole new one, with its grants and indexes, at every moment, whatever fails
+where; what a killed run leaves goes with a later one. The table before stays as ``<table>_old`` for a rollback. The
+live table's comment says what it holds, so that the same data is not loaded twice nor older data over newer.
+"""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from core.errors import HeadwaterError, LoadRejected
+from resources.clients.databridge.rolling_back import STAMP, Sql, dependent_views, old_of
+from resources.clients.databridge.schema import TableSchema, Target, casts, compound, literal, quoted
+
+logger = logging.getLogger(__name__)
+
+# Temporary tables older than any load lasts are swept.
+ABANDONED = timedelta(days=1)
+TEMPORARY = re.compile(r"t_.{0,41}_([0-9]{12})[0-9a-f]{6}")
+MARK = "databridge"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the live table shall be.
+
+    data: SHA-256 of what is loaded. rows: how many. extracted_at: a UTC text. cartodbfy: the Carto user, if it is one.
+    """
+
+    schema: str
+    table: str
+    columns: TableSchema
+    data: str
+    rows: int
+    extracted_at: str
+    indexes: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    cartodbfy: str | None = None
+
+    @property
+    def target(self) -> Target:
+        return "carto" if self.cartodbfy else "postgres"
+
+    @property
+    def indexed(self) -> list[tuple[str, ...]]:
+        """The columns of each index. On Carto the geometry has one of its own, on what replaces it."""
+        geometry = self.columns.geometry
+        entries = [compound(entry) for entry in self.indexes]
+        return [entry for entry in entries if not (self.cartodbfy and geometry and geometry.name in entry)]
+
+    @property
+    def fingerprint(self) -> str:
+        """What is the same exactly when loading again would change nothing."""
+        parts = [self.data, self.columns.dump().decode(), *self.indexes, "|", *sorted(self.users)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+@dataclass
+class Loaded:
+    """What a load did. unchanged: the live table held the data already. was_rows: of the table that it replaced."""
+
+    rows: int
+    unchanged: bool = False
+    was_rows: int | None = None
+    indexes: list[str] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
+
+
+class Replacement:
+    """One load of one table."""
+
+    def __init__(self, sql: Sql, wanted: Wanted, run: str, now: datetime):
+        self._sql, self.wanted, self._now = sql, wanted, now
+        token = hashlib.sha256(run.encode()).hexdigest()[:6]
+        self.token = f"{now.astimezone(UTC):{STAMP}}{token}"
+        self.temporary = f"t_{wanted.table[:41]}_{self.token}"
+
+    def load(self, path: Path, before_swap: Callable[[int | None], None] = lambda _: None) -> Loaded:
+        """Load the file. before_swap: is told the live table's rows, and raises to keep the live table.
+
+        Raises:
+            LoadRejected: when a proof fails, or the live table holds newer data; and the errors of the target.
+        """
+        live = self._live()
+        was = self._count(self.wanted.table) if live["exists"] else None
+        if live.get("fingerprint") == self.wanted.fingerprint:
+            # Loaded again all the same when somebody dropped an index or took a grant away.
+            with suppress(LoadRejected):
+                indexes = self._prove(self.wanted.table)
+                return Loaded(self.wanted.rows, unchanged=True, was_rows=was, indexes=indexes)
+        self._refuse_older(live)
+        self._sweep()
+        try:
+            self._fill(path)
+            self._finish()
+            before_swap(was)
+            views = self._views()
+            self._sql.run(";\n".join(self.swap_statements(views)))
+        finally:
+            self._drop_temporary()
+        return Loaded(self.wanted.rows, False, was, self._prove_live(), [name for name, _ in views])
+
+    def statements(self) -> list[str]:
+        """The SQL of a load, in order, for a dry run."""
+        copy = f"{self.copy_statement()}  -- {self.wanted.rows:,} rows"
+        return [self.create_statement(), copy, *self.finish_statements(), ";\n".join(self.swap_statements([]))]
+
+    def create_statement(self) -> str:
+        wanted = self.wanted
+        columns = casts({column.name: column.sql_type(wanted.target) for column in wanted.columns.columns})
+        return f"CREATE TABLE {self._named(self.temporary)} ({columns})"
+
+    def copy_statement(self) -> str:
+        names = ", ".join(quoted(name) for name in self.wanted.columns.names)
+        options = f"FORMAT csv, HEADER true, ENCODING 'UTF8', FORCE_NULL ({names})"
+        return f"COPY {self._named(self.temporary)} ({names}) FROM STDIN WITH ({options})"
+
+    def finish_statements(self) -> list[str]:
+        """A request each: Carto ends a statement after 25 s. Indexes come after cartodbfy, which loses them."""
+        wanted, name = self.wanted, self._named(self.temporary)
+        statements = []
+        if wanted.cartodbfy:
+            statements.append(f"SELECT cdb_cartodbfytable({literal(wanted.cartodbfy)}, {literal(name)})")
+        for number, columns in enumerate(wanted.indexed):
+            index = quoted(f"{wanted.table[:25]}_{columns[0][:14]}_{number}_{self.token}")
+            geometry = wanted.columns.geometry
+            using = "USING gist " if geometry and columns == (geometry.name,) else ""
+            statements.append(f"CREATE INDEX {index} ON {name} {using}({', '.join(map(quoted, columns))})")
+        if wanted.users:
+            statements.append(f"GRANT SELECT ON {name} TO {', '.join(map(quoted, wanted.users))}")
+        return [*statements, f"VACUUM ANALYZE {name}"]
+
+    def swap_statements(self, views: list[tuple[str, str]]) -> list[str]:
+        """The transaction that makes the new table the live one. views: made to read it, by name and definition."""
+        wanted, live, old = self.wanted, self._named(self.wanted.table), self._named(old_of(self.wanted.table))
+        comment = json.dumps(
+            {MARK: wanted.fingerprint, "extracted_at": wanted.extracted_at, "rows": wanted.rows, "sha256": wanted.data}
+        )
+        said = f"obj_description(to_regclass({literal(live)}), 'pg_class')"
+        newer = f'substring({said} from \'"extracted_at": "([^"]*)"\')'
+        raised = literal(f"{live} holds newer data than of {wanted.extracted_at}").replace("%", "%%")
+        older = f"{newer} > {literal(wanted.extracted_at)}"
+        guard = f"DO $guard$ BEGIN IF {older} THEN RAISE EXCEPTION {raised}; END IF; END $guard$"
+        return [
+            f"SELECT pg_advisory_xact_lock(hashtext({literal(live)}))",
+            guard,
+            f"DROP TABLE IF EXISTS {old}",
+            f"ALTER TABLE IF EXISTS {live} RENAME TO {quoted(old_of(wanted.table))}",
+            f"ALTER TABLE {self._named(self.temporary)} RENAME TO {quoted(wanted.table)}",
+            *[f"CREATE OR REPLACE VIEW {name} AS {definition.rstrip().rstrip(';')}" for name, definition in views],
+            f"COMMENT ON TABLE {live} IS {literal(comment)}",
+        ]
+
+    def _named(self, table: str) -> str:
+        return f"{quoted(self.wanted.schema)}.{quoted(table)}"
+
+    def _live(self) -> dict[str, Any]:
+        name = literal(self._named(self.wanted.table))
+        (found,) = self._sql.run(
+            f"SELECT to_regclass({name}) IS NOT NULL AS exists, "
+            f"obj_description(to_regclass({name}), 'pg_class') AS comment"
+        )
+        with suppress(ValueError, TypeError, RecursionError):
+            said = json.loads(found["comment"])
+            found |= {"fingerprint": said.get(MARK), "extracted_at": said.get("extracted_at")} if MARK in said else {}
+        return found
+
+    def _refuse_older(self, live: dict[str, Any]) -> None:
+        newer = live.get("extracted_at")
+        if isinstance(newer, str) and newer > self.wanted.extracted_at:
+            raise LoadRejected(
+                f"{self._named(self.wanted.table)} holds data of {newer}, newer than what was to be loaded, of "
+                f"{self.wanted.extracted_at}. Extract the table again, or roll it back."
+            )
+
+    def _fill(self, path: Path) -> None:
+        self._sql.run(self.create_statement())
+        with path.open("rb") as file:
+            taken = self._sql.copy(self.copy_statement(), file)
+        if not taken == self._count(self.temporary) == self.wanted.rows:
+            raise LoadRejected(
+                f"{self._named(self.wanted.table)}: {self.wanted.rows:,} rows were staged, COPY took {taken:,}. The "
+                "live table is as it was. Run again; extract again if that does not help."
+            )
+
+    def _finish(self) -> None:
+        for statement in self.finish_statements():
+            self._sql.run(statement)
+        self._prove(self.temporary)
+
+    def _prove_live(self) -> list[str]:
+        try:
+            return self._prove(self.wanted.table)
+        except LoadRejected:
+            if self._live().get("fingerprint") != self.wanted.fingerprint:
+                return []  # another run has replaced it since, with newer data, and proves its own
+            raise
+
+    def _prove(self, table: str) -> list[str]:
+        """The table's indexes; it has the rows, indexes and grants that are wanted.
+
+        Raises:
+            LoadRejected: naming what it lacks.
+        """
+        wanted, indexes, lacks = self.wanted, self._indexes(table), []
+        if (rows := self._count(table)) != wanted.rows:
+            lacks.append(f"{wanted.rows:,} rows (it has {rows:,})")
+        for columns in wanted.indexed:
+            ending = f"({', '.join(columns)})"
+            if not any(definition.replace('"', "").endswith(ending) for definition in indexes):
+                lacks.append(f"an index on {ending}")
+        for user in wanted.users:
+            (found,) = self._sql.run(
+                f"SELECT has_table_privilege({literal(user)}, {literal(self._named(table))}, 'SELECT') AS may"
+            )
+            if not found["may"]:
+                lacks.append(f"a grant to {user}")
+        if lacks:
+            raise LoadRejected(f"{self._named(table)} lacks {'; '.join(lacks)}. Run again.")
+        return indexes
+
+    def _indexes(self, table: str) -> list[str]:
+        rows = self._sql.run(
+            f"SELECT indexdef FROM pg_indexes WHERE schemaname = {literal(self.wanted.schema)} "
+            f"AND tablename = {literal(table)} ORDER BY indexname"
+        )
+        return [row["indexdef"] for row in rows]
+
+    def _count(self, table: str) -> int:
+        (found,) = self._sql.run(f"SELECT count(*) AS rows FROM {self._named(table)}")
+        return int(found["rows"])
+
+    def _views(self) -> list[tuple[str, str]]:
+        """Views on the live table, by name with their definitions."""
+        return dependent_views(self._sql, self._named(self.wanted.table))
+
+    def _sweep(self) -> None:
+        """Remove temporary tables that killed loads of any table left in this schema."""
+        rows = self._sql.run(
+            f"SELECT tablename FROM pg_tables WHERE schemaname = {literal(self.wanted.schema)} "
+            "AND tablename ~ '^t_.*_[0-9a-f]{18}$'"
+        )
+        for name in (row["tablename"] for row in rows):
+            found = TEMPORARY.fullmatch(name)
+            with suppress(ValueError):
+                if found and self._now - datetime.strptime(f"{found[1]}+0000", f"{STAMP}%z") > ABANDONED:
+                    self._sql.run(f"DROP TABLE IF EXISTS {self._named(name)}")
+
+    def _drop_temporary(self) -> None:
+        try:
+            self._sql.run(f"DROP TABLE IF EXISTS {self._named(self.temporary)}")
+        except HeadwaterError as error:
+            # It must not hide what went wrong before; a later load sweeps the table.
+            logger.warning("%s stays until a later load: %s", self.temporary, error)

@@ -1,0 +1,172 @@
+"""Tables from source to live target over the sandbox: what goes live is what the source had, or nothing."""
+
+import csv
+import io
+
+import pytest
+
+from assets.databridge.load import planned, rolled_back
+from core.errors import LoadRejected, SourceMoved
+from resources.clients.databridge.postgres_source import PostgresSource
+from sandbox.databridge import world as worlds
+from sandbox.databridge.carto import KEY as CARTO_KEY
+
+BENCHES = "databridge/ppr/bench_inventory"
+
+
+def staged(bridge, name=BENCHES):
+    data = bridge.store.read(bridge.tables[name].keys.csv).decode()
+    return list(csv.DictReader(io.StringIO(data, newline="")))
+
+
+def test_every_shipped_table_goes_from_its_source_to_where_its_file_says(bridge):
+    for name, table in bridge.tables.items():
+        done = bridge.extract(name)
+        assert done.failed == [], name
+        assert done.manifest.rows == len(staged(bridge, name)) > 0
+        for step, wanted in (("carto", table.config.upload_to_carto), ("postgres", table.config.upload_to_postgres)):
+            if wanted:
+                assert bridge.load(name, step).loaded.rows == done.manifest.rows, name
+
+
+def test_values_go_through_whole(bridge):
+    bridge.extract(BENCHES)
+    first = staged(bridge)[0]
+    assert first["shape"] == "SRID=2272;POINT(2660037 210053)"
+    assert first["seen"] == "2024-01-02 14:14:15.678000-05:00"
+    live = bridge.load(BENCHES)
+    assert live.privacy == "PUBLIC"
+    assert bridge.live("SELECT count(*), min(seen)::text, max(the_geom) FROM bench_inventory") == [
+        (60, "2024-01-02 19:14:15.678+00", "SRID=2272;POINT(2662220 213180)")]  # fmt: skip
+    bridge.extract("databridge/water/inlets")
+    bridge.load("databridge/water/inlets", "postgres")
+    assert bridge.load("databridge/water/inlets").privacy == "PRIVATE"
+    notes = bridge.sql("SELECT note, count(*) FROM water.inlets GROUP BY 1 ORDER BY 1", worlds.TARGET)
+    assert notes == [("two\nlines, one", 20), ("é", 20), (None, 20)]
+
+
+def verdicts(done):
+    return {verdict.name: verdict.passed for verdict in done.verdicts}
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "check"),
+    [
+        ("DELETE FROM gis_ppr.bench_inventory", {}, "not_empty"),
+        ("DELETE FROM gis_ppr.bench_inventory WHERE objectid > 20", {}, "shrink"),
+        ("ALTER TABLE gis_ppr.bench_inventory DROP COLUMN install_year", {}, "schema"),
+        ("ALTER TABLE gis_ppr.bench_inventory ADD COLUMN more text", {}, "schema"),
+        ("ALTER TABLE gis_ppr.bench_inventory ALTER bench_no TYPE integer USING objectid", {}, "schema"),
+        ("UPDATE gis_ppr.bench_inventory SET shape = 'POINT(1' WHERE objectid = 7", {}, "geometry"),
+        ("UPDATE gis_ppr.bench_inventory SET shape = 'SRID=4326;POINT(1 1)' WHERE objectid = 7", {}, "geometry"),
+        ("UPDATE gis_ppr.bench_inventory SET shape = 'SRID=2272;SRID=2272;POINT(1 1)'", {}, "geometry"),
+        ("SELECT 1", {"bounding_box": (0.0, 0.0, 1.0, 1.0)}, "bounds"),
+        ("SELECT 1", {"indexes": ("no_such",)}, "schema"),
+    ],
+)
+def test_what_may_not_go_live_fails_its_check_and_leaves_what_was(bridge, change, settings, check):
+    bridge.extract(BENCHES)
+    bridge.load(BENCHES)
+    before = bridge.store.read(bridge.tables[BENCHES].keys.manifest)
+    bridge.sql(change)
+    done = bridge.extract(BENCHES, **settings)
+    assert check in [verdict.name for verdict in done.failed]
+    assert done.manifest is None
+    assert bridge.store.read(bridge.tables[BENCHES].keys.manifest) == before
+    assert bridge.load(BENCHES).loaded.unchanged
+    assert bridge.live("SELECT count(*) FROM bench_inventory") == [(60,)]
+
+
+def test_drift_can_be_let_through(bridge):
+    bridge.extract(BENCHES)
+    bridge.load(BENCHES)
+    bridge.sql(
+        "ALTER TABLE gis_ppr.bench_inventory ADD COLUMN more text; UPDATE gis_ppr.bench_inventory SET more = 'x'"
+    )
+    assert bridge.extract(BENCHES, schema_drift="warn").manifest.columns[-2:] == ["seen", "shape"]
+    assert bridge.extract(BENCHES, schema_drift="evolve").manifest.columns[-2:] == ["more", "shape"]
+    bridge.load(BENCHES)
+    assert bridge.live("SELECT DISTINCT more FROM bench_inventory") == [("x",)]
+    assert bridge.extract(BENCHES).failed == []
+
+
+def test_a_source_that_changes_while_it_is_read_is_not_staged(bridge, monkeypatch):
+    whole = PostgresSource.rows
+
+    def rows(self, schema):
+        yield from whole(self, schema)
+        bridge.sql("DELETE FROM gis_ppr.bench_inventory WHERE objectid = 1")
+
+    monkeypatch.setattr(PostgresSource, "rows", rows)
+    with pytest.raises(SourceMoved, match="it changed meanwhile"):
+        bridge.extract(BENCHES)
+    assert bridge.store.list("staging/") == []
+
+
+def test_the_live_table_is_not_shrunk_by_a_run_that_never_saw_it_large(bridge):
+    bridge.extract(BENCHES)
+    bridge.load(BENCHES)
+    bridge.store.delete(bridge.tables[BENCHES].keys.manifest)
+    bridge.sql("DELETE FROM gis_ppr.bench_inventory WHERE objectid > 20")
+    assert bridge.extract(BENCHES).failed == []
+    with pytest.raises(LoadRejected, match="20 rows would replace 60"):
+        bridge.load(BENCHES)
+    assert bridge.live("SELECT count(*) FROM bench_inventory") == [(60,)]
+    assert bridge.load(BENCHES, max_shrink_percent=90).loaded.rows == 20
+    assert rolled_back(bridge.tables[BENCHES], "carto", bridge.connections) == 60
+
+
+def test_a_load_without_an_extract_says_what_to_do(bridge):
+    with pytest.raises(LoadRejected, match="Extract the table again"):
+        bridge.load(BENCHES)
+
+
+def test_a_load_takes_the_run_that_was_staged_when_it_began(bridge):
+    bridge.extract(BENCHES)
+    server = bridge.world.accounts["carto-prod"]
+
+    def extract_meanwhile(moment, sql):
+        if sql.startswith("CREATE TABLE") and moment == "before":
+            server.fault = lambda moment, sql: None
+            bridge.sql("DELETE FROM gis_ppr.bench_inventory WHERE objectid = 1")
+            assert bridge.extract(BENCHES).manifest.rows == 59
+
+    server.fault = extract_meanwhile
+    assert bridge.load(BENCHES).loaded.rows == 60
+    assert bridge.load(BENCHES).loaded.rows == 59
+
+
+def test_a_dataset_whose_privacy_cannot_be_set_is_live_and_says_so(bridge):
+    bridge.extract(BENCHES)
+    server = bridge.world.accounts["carto-prod"]
+    server.privacies = _Refusing()
+    live = bridge.load(BENCHES)
+    assert "not PUBLIC" in live.notes[0]
+
+
+class _Refusing(dict):
+    def __setitem__(self, key, value):
+        """Keeps nothing."""
+
+
+def test_a_plan_names_everything_and_writes_nothing(bridge):
+    bridge.extract("databridge/water/inlets")
+    keys = {entry.key for entry in bridge.store.list("")}
+    statements = [len(server.statements) for server in bridge.world.accounts.values()]
+    texts = {
+        name: planned(table, bridge.connections, bridge.store, bridge.clock) for name, table in bridge.tables.items()
+    }
+    again = {
+        name: planned(table, bridge.connections, bridge.store, bridge.clock) for name, table in bridge.tables.items()
+    }
+    assert texts == again
+    assert {entry.key for entry in bridge.store.list("")} == keys
+    assert [len(server.statements) for server in bridge.world.accounts.values()] == statements
+    text = texts[BENCHES]
+    assert "60 rows" in text
+    assert 'COPY "public"."<temporary>"' in text
+    assert "cdb_cartodbfytable" in text
+    assert 'GRANT SELECT ON "public"."<temporary>" TO "publicuser", "tileuser"' in text
+    assert 'RENAME TO "bench_inventory"' in text
+    assert "carto SQL" not in texts["databridge/311/quarterly_audit"]
+    assert not [name for name, text in texts.items() if CARTO_KEY in text or "sandbox-app-key" in text]

@@ -1,0 +1,154 @@
+"""The room's assets in Dagster: what is there for each file, and what a run records when it goes well and when not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from assets.databridge.extract import VERDICTS
+from assets.databridge.factory import assets_of, key_of
+from assets.databridge.loading import load_tree
+from resources.databridge import DatabridgeResource
+
+ROOT = Path(__file__).parents[3]
+BENCHES = "databridge/ppr/bench_inventory"
+
+
+@pytest.fixture
+def resource(bridge, home, monkeypatch):
+    """The resource over the test's own sandbox and store."""
+    monkeypatch.setattr(DatabridgeResource, "connections", lambda self: bridge.connections)
+    monkeypatch.setattr(DatabridgeResource, "store", lambda self: bridge.store)
+    return DatabridgeResource()
+
+
+def materialized(bridge, resource, name, instance=None):
+    table = bridge.tables[name]
+    return dg.materialize(assets_of(table), resources={"databridge": resource}, raise_on_error=False, instance=instance)
+
+
+def checks(result):
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+
+
+def test_a_table_is_staged_and_live_with_every_check(bridge, resource):
+    result = materialized(bridge, resource, "databridge/water/inlets")
+    assert result.success
+    assert checks(result) == dict.fromkeys([*VERDICTS, "rows", "indexes", "grants", "privacy"], True)
+    events = {
+        event.materialization.asset_key.to_user_string(): event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    }
+    assert set(events) == {
+        "lake/databridge/databridge/water/inlets",
+        "carto/databridge/carto_phl/water/inlets",
+        "postgres/databridge/warehouse/water/inlets",
+    }
+    assert {found["rows"].value for found in events.values()} == {60}
+
+
+def test_a_failed_check_is_recorded_by_name_and_keeps_the_live_table(bridge, resource):
+    assert materialized(bridge, resource, BENCHES).success
+    bridge.sql("DELETE FROM gis_ppr.bench_inventory")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialized(bridge, resource, BENCHES, instance)
+        assert not result.success
+        assert checks(result)["not_empty"] is False
+        (failure,) = [event for event in result.all_events if event.is_step_failure]
+        assert "not_empty: 0 rows" in str(failure.step_failure_data)
+        assert not [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
+    assert bridge.live("SELECT count(*) FROM bench_inventory") == [(60,)]
+
+
+def test_what_may_pass_is_tried_again_as_the_stage_says_and_what_may_not_is_not(bridge, home, monkeypatch):
+    monkeypatch.setattr(DatabridgeResource, "connections", lambda self: bridge.connections)
+    monkeypatch.setattr(DatabridgeResource, "store", lambda self: bridge.store)
+    resource, name = DatabridgeResource(stage="test"), "knack/carto_phl/ppr/classes"
+
+    def retries():
+        events = materialized(bridge, resource, name).all_events
+        return sum(event.event_type_value == "STEP_UP_FOR_RETRY" for event in events)
+
+    monkeypatch.setattr("resources.retries.RETRIES", {"test": type("Quick", (), {"times": 1, "seconds": 0})()})
+    bridge.world.apps.answers = [(500, b"")] * 50
+    assert retries() == 1
+    bridge.world.apps.answers = [(401, b"{}")] * 50
+    assert retries() == 0
+
+
+def test_no_secret_is_in_what_a_run_records(bridge, resource):
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialized(bridge, resource, "airtable/oia_services", instance)
+        assert result.success
+        said = "\n".join(str(entry) for entry in instance.all_logs(result.run_id))
+    assert "sandbox-app-key" not in said
+    assert "sandbox-carto-key" not in said
+
+
+GOOD = {"schedule_interval": "0 5 * * *", "upload_to_carto": True, "carto_users": ["publicuser"]}
+
+
+@pytest.fixture
+def old_tree(tmp_path):
+    """As many files of each kind as the old repository had: 78 and 20."""
+    for number in range(78):
+        values = GOOD | {"schedule_interval": False if number < 28 else "0 5 * * *", "upload_to_carto": number >= 3}
+        path = tmp_path / f"databridge/d{number % 18}/t{number}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(values))
+    for number in range(20):
+        account, test = (("carto_phl", ""), ("carto_gsg", "_test"))[number % 2]
+        values = GOOD | {"carto_conn_id": account, "knack_object_id": number // 2 + 1, "knack_conn_id": f"knack{test}"}
+        path = tmp_path / f"knack/{account}/ppr/k{number // 2}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(values))
+    return tmp_path
+
+
+def test_the_old_files_give_as_many_assets_and_schedules_as_worked_out(old_tree):
+    tables = load_tree(old_tree).tables
+    definitions = [asset for table in tables for asset in assets_of(table)]
+    keys = [key for asset in definitions for key in asset.keys]
+    assert len(keys) == len(set(keys)) == 98 + 95
+    assert sum(key.path[0] == "lake" for key in keys) == 98
+    assert sum(table.config.schedule_interval is not None for table in tables) == 70
+    pools = {str(asset.op.pool) for asset in definitions if asset.op.pool}
+    assert pools == {"carto_carto_phl", "carto_carto_gsg"}
+
+
+def test_a_bad_file_is_told_and_the_rest_is_there_without_network_or_settings(old_tree):
+    (old_tree / "databridge/d0/bad.yml").write_text("carto_users: [a]\nuplaod_to_carto: true\n")
+    program = (
+        "import socket, time\n"
+        "import dagster\n"
+        "import resources.databridge\n"
+        "def refuse(*_, **__): raise AssertionError('network')\n"
+        "socket.socket.connect = refuse\n"
+        "start = time.process_time()\n"
+        "from assets.databridge.assets import CONFIGURED, DATABRIDGE_ASSETS\n"
+        "print(len(DATABRIDGE_ASSETS), len(CONFIGURED.faults), time.process_time() - start)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "DATABRIDGE_CONFIG_DIR": str(old_tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assets, faults, seconds = done.stdout.split()[-3:]
+    assert (assets, faults) == ("193", "1")
+    assert float(seconds) < 5
+    assert "databridge/d0/bad.yml: uplaod_to_carto: no such key" in done.stderr
+
+
+def test_old_and_slow_tables_are_stale_by_their_files(bridge):
+    cards = bridge.tables["databridge/streets/legal_cards"]
+    (live,) = [asset for asset in assets_of(cards) if key_of(cards, "carto") in asset.keys]
+    (spec,) = live.specs
+    assert spec.freshness_policy is not None
+    assert cards.config.schedule_interval is None

@@ -1,0 +1,242 @@
+"""Trees of files: each good one is one table, each bad one is named with key, value and remedy, and hides no other."""
+
+import itertools
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from dagster._vendored.croniter import croniter
+
+from assets.databridge import loading
+from assets.databridge.config import CONFIGS
+from assets.databridge.loading import json_schema, load_tree
+
+SHIPPED = Path(loading.__file__).parent / "configs"
+GOOD = {"schedule_interval": "0 5 * * *", "upload_to_carto": True, "upload_to_ago": None, "carto_users": ["publicuser"]}
+KNACK = GOOD | {"carto_conn_id": "carto_phl", "knack_object_id": 4, "knack_conn_id": "knack"}
+
+
+def put(root, path, values):
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(values if isinstance(values, str) else yaml.safe_dump(values))
+
+
+def faults(root):
+    return [str(fault) for fault in load_tree(root).faults]
+
+
+def test_the_shipped_files_are_good_and_use_every_key():
+    loaded = load_tree(SHIPPED)
+    assert loaded.faults == ()
+    assert len(loaded.tables) == 12
+    assert Counter(table.kind for table in loaded.tables) == {"databridge": 9, "knack": 2, "airtable": 1}
+    used = {(table.kind, key) for table in loaded.tables for key in table.config.model_fields_set}
+    for kind, model in CONFIGS.items():
+        own = set(model.model_fields) - set(CONFIGS["databridge"].model_fields)
+        assert {key for key in own if (kind, key) not in used} <= {"time_zone", "airtable_conn_id", "ais_conn_id"}
+    assert set(CONFIGS["databridge"].model_fields) - {key for _, key in used} <= {"postgres_conn_id"}
+
+
+def test_the_oddities_of_the_old_files():
+    tables = {table.name: table for table in load_tree(SHIPPED).tables}
+    audit = tables["databridge/311/quarterly_audit"]
+    assert audit.config.schedule_interval == "0 4 * Feb,May,Aug,Nov 0#1"
+    assert audit.department == "311"
+    assert audit.postgres_schema == "threeoneone"
+    assert audit.keys.csv == "staging/311/quarterly_audit.csv"
+    assert audit.config.carto_users[1] == "cartodb_user_00000000-aaaa-4bbb-8ccc-000000000001"
+    assert not audit.config.upload_to_carto
+    assert tables["databridge/streets/legal_cards"].config.schedule_interval is None
+    assert tables["databridge/police/incidents"].config.schedule_interval == "00 15 * * *"
+    assert tables["knack/carto_gsg/ppr/classes"].keys.csv == "staging/ppr_test/classes.csv"
+    assert tables["knack/carto_phl/ppr/classes"].keys.csv == "staging/ppr/classes.csv"
+    assert tables["airtable/oia_services"].keys.csv == "staging/airtable/oia_services.csv"
+
+
+def test_quarterly_ticks_are_first_sundays_and_two_to_six_is_tuesday_to_saturday():
+    start = datetime(2022, 1, 1, tzinfo=UTC)
+    ticks = croniter("0 5 * Jan,Apr,Jul,Oct 0#1", start)
+    assert [str(ticks.get_next(datetime).date()) for _ in range(4)] == [
+        "2022-01-02",
+        "2022-04-03",
+        "2022-07-03",
+        "2022-10-02",
+    ]
+    ticks = croniter("0 8 * * 2-6", start)
+    assert {ticks.get_next(datetime).strftime("%a") for _ in range(50)} == {"Tue", "Wed", "Thu", "Fri", "Sat"}
+
+
+def test_names_of_jobs_and_definitions_are_the_old_ones(tmp_path):
+    put(tmp_path, "databridge/lni/permits.yml", GOOD)
+    put(
+        tmp_path,
+        "knack/carto_gsg/ppr/classes.yml",
+        KNACK | {"carto_conn_id": "carto_gsg", "knack_conn_id": "knack_test"},
+    )
+    put(tmp_path, "airtable/services.yml", GOOD | {"airtable_table": "services"})
+    airtable, oracle, knack = load_tree(tmp_path).tables
+    assert (oracle.job("staged"), oracle.definition("staged")) == (
+        "oracle_to_s3_lni_permits",
+        "carto-db2",
+    )
+    assert (knack.job("staged"), knack.definition("staged")) == (
+        "knack_to_s3_ppr_test_classes",
+        "knack",
+    )
+    assert (knack.job("carto"), knack.definition("carto")) == (
+        "s3_to_carto_ppr_test_classes",
+        "carto-db2",
+    )
+    assert oracle.job("postgres") == "s3_to_postgres_lni_permits"
+    assert (airtable.job("staged"), airtable.definition("staged")) == (
+        "extract_airtable_services",
+        "airtable",
+    )
+
+
+WRONG = [
+    ("schedule_interval", "0 5 * *", "five fields"),
+    ("schedule_interval", "0 25 * * *", "hour is '25'"),
+    ("schedule_interval", True, "true"),
+    ("schedule_interval", 5, "5"),
+    ("upload_to_carto", "yes please", "boolean"),
+    ("upload_to_carto", 1, "boolean"),
+    ("upload_to_ago", True, "none"),
+    ("carto_users", [], "at least 1"),
+    ("carto_users", "publicuser", "tuple"),
+    ("carto_users", ["a", "a"], "'a' occurs twice"),
+    ("carto_users", ['x"; DROP'], "name of a role"),
+    ("carto_users", [3], "string"),
+    ("indexes", ["a", "a"], "'a' occurs twice"),
+    ("indexes", ["a++b"], "a column"),
+    ("schema_drift", "ignore", "'fail', 'warn' or 'evolve'"),
+    ("bounding_box", [3, 0, 1, 1], "west < east"),
+    ("bounding_box", [1, 2, 3], "bounding_box.3: it is missing"),
+    ("max_shrink_percent", 101, "less than or equal to 100"),
+    ("max_shrink_percent", float("nan"), "finite"),
+    ("fresh_within_hours", 0, "greater than 0"),
+    ("source_schema", "a.b", "letters, digits"),
+    ("uplaod_to_carto", True, "no such key"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "reason"), WRONG, ids=lambda value: str(value)[:20])
+def test_a_wrong_value_is_named_and_hides_no_other_file(tmp_path, key, value, reason):
+    put(tmp_path, "databridge/lni/bad.yml", GOOD | {key: value})
+    put(tmp_path, "databridge/lni/good.yml", GOOD)
+    loaded = load_tree(tmp_path)
+    assert [table.table for table in loaded.tables] == ["good"]
+    (fault, *_) = loaded.faults
+    assert fault.path == "databridge/lni/bad.yml"
+    assert fault.key.split(".")[0] == key
+    assert reason.lower() in str(fault).lower()
+
+
+@pytest.mark.parametrize("key", ["knack_object_id", "knack_conn_id", "carto_conn_id", "carto_users"])
+def test_a_missing_key_is_named(tmp_path, key):
+    put(tmp_path, "knack/carto_phl/ppr/t.yml", {name: value for name, value in KNACK.items() if name != key})
+    (fault,) = faults(tmp_path)
+    assert fault.startswith(f"knack/carto_phl/ppr/t.yml: {key}: it is missing; add it, such as {key}")
+
+
+@pytest.mark.parametrize("value", [0, -1, "4", 4.0, True, None])
+def test_an_object_of_knack_is_a_number(tmp_path, value):
+    put(tmp_path, "knack/carto_phl/ppr/t.yml", KNACK | {"knack_object_id": value})
+    assert "knack_object_id" in faults(tmp_path)[0]
+
+
+def test_the_environment_is_the_account(tmp_path):
+    put(tmp_path, "knack/carto_gsg/ppr/t.yml", KNACK)
+    assert "carto_conn_id: 'carto_phl' is not 'carto_gsg'" in faults(tmp_path)[0]
+
+
+def test_two_files_with_one_target_or_one_key_are_named(tmp_path):
+    put(tmp_path, "databridge/a/t.yml", GOOD)
+    put(tmp_path, "databridge/b/t.yml", GOOD)
+    put(tmp_path, "databridge/ppr/classes.yml", GOOD)
+    put(tmp_path, "knack/carto_gsg/ppr/classes.yml", KNACK | {"carto_conn_id": "carto_gsg"})
+    put(tmp_path, "databridge/c/other.yml", GOOD)
+    loaded = load_tree(tmp_path)
+    assert [table.path for table in loaded.tables] == ["databridge/a/t.yml", "databridge/c/other.yml",
+                                                       "databridge/ppr/classes.yml"]  # fmt: skip
+    twin, key = map(str, loaded.faults)
+    assert "databridge/b/t.yml: its table of Carto, carto_phl t, is that of databridge/a/t.yml" in twin
+    assert "its key of an object, staging/ppr/classes.csv, is that of databridge/ppr/classes.yml" in key
+
+
+BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (BOMB, "an alias"),
+        ("a: " + "[" * 5000, "deeper than"),
+        ("carto_users: [" + "a, " * 3000 + "a]", "more than"),
+        ("x" * (1 << 17), "bytes"),
+        ("carto_users: [a]\ncarto_users: [b]", "carto_users: it occurs twice"),
+        ("a: b: c", "no YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "no YAML"),
+        ("- a", "no keys"),
+        ("", "no keys"),
+        ("1: 2", "no keys"),
+        ("? [a]\n: 1", "no YAML"),
+        ("a: 2024-99-99", "no YAML"),
+        ("\x00", "no YAML"),
+    ],
+    ids=range(13),
+)
+def test_what_is_no_yaml_of_ours_is_named_and_hides_no_other_file(tmp_path, text, reason):
+    put(tmp_path, "databridge/lni/bad.yml", text)
+    put(tmp_path, "databridge/lni/good.yml", GOOD)
+    started = time.process_time()
+    loaded = load_tree(tmp_path)
+    assert time.process_time() - started < 2
+    assert [table.table for table in loaded.tables] == ["good"]
+    assert loaded.faults[0].path == "databridge/lni/bad.yml"
+    assert reason in str(loaded.faults[0])
+
+
+@pytest.mark.parametrize("path", ["t.yml", "databridge/t.yml", "databridge/a/b/t.yml", "knack/a/t.yml", "other/a/t.yml",
+                                  "databridge/a-b/t.yml", "databridge/a/x y.yml",
+                                  f"databridge/a/{'t' * 60}.yml"])  # fmt: skip
+def test_files_in_the_wrong_place_are_named(tmp_path, path):
+    put(tmp_path, path, GOOD)
+    assert faults(tmp_path)[0].startswith(f"{path}: ")
+    assert load_tree(tmp_path).tables == ()
+
+
+def test_links_are_not_followed(tmp_path):
+    put(tmp_path, "outside.txt", GOOD)
+    put(tmp_path, "tree/databridge/a/t.yml", GOOD)
+    (tmp_path / "tree/databridge/a/link.yml").symlink_to(tmp_path / "outside.txt")
+    assert "no plain file" in faults(tmp_path / "tree")[0]
+
+
+def test_a_tree_that_is_not_there_is_named(tmp_path):
+    assert "DATABRIDGE_CONFIG_DIR" in faults(tmp_path / "none")[0]
+
+
+def test_a_table_is_named_up_to_the_first_dot(tmp_path):
+    put(tmp_path, "databridge/a/t.v2.yml", GOOD)
+    assert load_tree(tmp_path).tables[0].table == "t"
+
+
+def test_a_thousand_files_load_in_five_seconds(tmp_path):
+    for department, number in itertools.product(range(20), range(50)):
+        put(tmp_path, f"databridge/d{department}/t{department}_{number}.yml", GOOD | {"indexes": ["a", "b"]})
+    started = time.process_time()
+    loaded = load_tree(tmp_path)
+    assert (len(loaded.tables), loaded.faults) == (1000, ())
+    assert time.process_time() - started < 5
+
+
+def test_editors_get_a_schema_of_every_key():
+    for kind, model in CONFIGS.items():
+        document = json_schema()[kind]
+        assert set(document["properties"]) == set(model.model_fields)
+        assert document["additionalProperties"] is False

@@ -1,0 +1,82 @@
+"""A table's steps as jobs on AWS Batch: real processes of the real program, Batch of the stand-in, logs of moto."""
+
+import json
+import os
+import sys
+
+import boto3
+import dagster as dg
+import pytest
+
+from assets.databridge import factory
+from assets.databridge.factory import assets_of
+from assets.databridge.loading import load_tree
+from core.settings.databridge import SHIPPED
+from resources.batch import PipesBatchClient
+from resources.databridge import DatabridgeResource
+from tests.standins.batch import LOG_GROUP, BatchApi, BatchServer
+from tests.standins.batch_run import QuickClock
+
+
+@pytest.fixture
+def batch(s3_endpoint, monkeypatch, tmp_path):
+    for name, value in {
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": s3_endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    logs = boto3.client("logs")
+    if not logs.describe_log_groups(logGroupNamePrefix=LOG_GROUP)["logGroups"]:
+        logs.create_log_group(logGroupName=LOG_GROUP)
+    api = BatchApi(logs)
+    server = BatchServer(api)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", server.url)
+    home = tmp_path / "home"
+    environment = [{"name": "HEADWATER_HOME", "value": str(home)}, {"name": "DAGSTER_DISABLE_TELEMETRY", "value": "1"}]
+    for stem in ("carto-db2", "knack", "airtable"):
+        api.definitions[f"{stem}-airflow-test"] = {"command": [], "environment": environment}
+    monkeypatch.setattr(factory, "PROGRAM", [sys.executable, *factory.PROGRAM[1:]])
+    monkeypatch.setattr(DatabridgeResource, "batch", lambda self: PipesBatchClient(clock=QuickClock()))
+    monkeypatch.setenv("DATABRIDGE_RUNNER", "batch")
+    yield api
+    server.stop()
+    api.stop()
+
+
+def materialized(name):
+    (table,) = [table for table in load_tree(SHIPPED).tables if table.name == name]
+    return dg.materialize(assets_of(table), resources={"databridge": DatabridgeResource()}, raise_on_error=False)
+
+
+@pytest.mark.slow
+def test_a_table_goes_live_by_two_jobs_under_the_old_names(batch):
+    result = materialized("knack/carto_gsg/ppr/classes")
+    assert result.success
+    jobs = [job.request for job in batch.jobs.values()]
+    assert [job["jobName"].rsplit("-", 1)[0] for job in jobs] == [
+        "knack_to_s3_ppr_test_classes",
+        "s3_to_carto_ppr_test_classes",
+    ]
+    assert [job["jobDefinition"] for job in jobs] == ["knack-airflow-test", "carto-db2-airflow-test"]
+    assert {job["jobQueue"] for job in jobs} == {"airflow-test"}
+    assert {job["timeout"]["attemptDurationSeconds"] for job in jobs} == {6 * 3600}
+    command = jobs[0]["containerOverrides"]["command"][1:]
+    assert command[:6] == ["-m", "commands.databridge", "step", "knack/carto_gsg/ppr/classes", "staged", command[5]]
+    assert not [job for job in jobs if "sandbox-app-key" in json.dumps(job) or "sandbox-carto-key" in json.dumps(job)]
+    checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert len(checks) == 9
+    assert all(checks.values())
+    rows = {event.materialization.metadata["rows"].value for event in result.get_asset_materialization_events()}
+    assert rows == {40}
+    assert os.environ["DATABRIDGE_RUNNER"] == "batch"
+
+
+@pytest.mark.slow
+def test_a_job_whose_definition_is_not_there_fails_by_name(batch):
+    batch.definitions.clear()
+    result = materialized("databridge/health/clinics")
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "oracle_to_s3_health_clinics" in str(failure.step_failure_data)

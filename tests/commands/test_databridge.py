@@ -1,0 +1,63 @@
+"""The databridge's own commands: what they print, and what their exit codes say."""
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from assets.databridge.config import CONFIGS
+from commands.databridge import main
+
+
+def called(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def tree(tmp_path):
+    folder = tmp_path / "tree/databridge/lni"
+    folder.mkdir(parents=True)
+    (folder / "good.yml").write_text("carto_users: [publicuser]\n")
+    return tmp_path / "tree"
+
+
+def test_lint_of_the_shipped_tree_is_clean():
+    done = called("lint")
+    assert (done.exit_code, done.stdout) == (0, "12 tables are good, 0 faults\n")
+
+
+def test_lint_prints_every_fault_and_fails(tree):
+    (tree / "databridge/lni/bad.yml").write_text("carto_users: []\nuplaod: 1\n")
+    (tree / "databridge/lni/worse.yml").write_text("carto_users: [a\n")
+    done = called("lint", "--tree", str(tree))
+    assert done.exit_code == 1
+    assert "1 tables are good, 3 faults" in done.stdout
+    assert "databridge/lni/bad.yml: carto_users: []" in done.stderr
+    assert "databridge/lni/bad.yml: uplaod: no such key" in done.stderr
+    assert "databridge/lni/worse.yml: it is no YAML" in done.stderr
+
+
+def test_the_schema_for_editors_knows_every_kind():
+    assert set(json.loads(called("json-schema").stdout)) == set(CONFIGS)
+
+
+def test_a_table_that_is_not_there_is_named(tree):
+    done = called("plan", "nothing", "--tree", str(tree))
+    assert done.exit_code == 2
+    assert "no good table 'nothing'; there are databridge/lni/good" in done.stderr
+
+
+def test_a_setting_that_is_missing_is_a_sentence(tree, monkeypatch):
+    monkeypatch.setenv("HEADWATER_STAGE", "prod")
+    done = called("plan", "databridge/lni/good", "--tree", str(tree))
+    assert done.exit_code == 1
+    assert "DATABRIDGE_SECRETS_REGION is not set" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_files_of_the_old_system_move_over_as_they_are(tmp_path):
+    old = {"schedule_interval": False, "upload_to_carto": True, "upload_to_ago": None, "carto_users": ["tileuser"]}
+    (tmp_path / "databridge/ppr").mkdir(parents=True)
+    (tmp_path / "databridge/ppr/sites.yml").write_text(yaml.safe_dump(old))
+    assert called("lint", "--tree", str(tmp_path)).exit_code == 0

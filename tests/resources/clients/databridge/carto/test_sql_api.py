@@ -1,0 +1,115 @@
+"""Carto's answers, right and wrong: each ends as rows or as an error that says whether trying again may help."""
+
+import io
+import socket
+import threading
+import time
+
+import pytest
+
+from core.errors import InvalidAnswer, LoadRejected, SourceRefused, SourceUnavailable
+from resources.clients.databridge.carto import sql_api
+from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
+
+KEY = "a-key-that-no-one-may-see"
+
+
+class Raw:
+    """A server that answers what it is told to, byte by byte where ``pause`` says so."""
+
+    def __init__(self, answer, pause=None):
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._answer, self._pause = answer, pause
+        self.base = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(1 << 16)
+                try:
+                    for piece in [self._answer] if self._pause is None else (bytes([byte]) for byte in self._answer):
+                        connection.sendall(piece)
+                        time.sleep(self._pause or 0)
+                except OSError:
+                    continue
+
+    def stop(self):
+        self._socket.close()
+
+
+def answered(status, body, headers="", pause=None):
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n"
+    return Raw(head.encode() + body, pause)
+
+
+def run(server):
+    try:
+        return SqlApi(CartoAccount("phl", KEY, server.base)).run("SELECT 1")
+    finally:
+        server.stop()
+
+
+def test_rows_are_returned():
+    assert run(answered(200, b'{"rows": [{"a": 1}], "total_rows": 1}')) == [{"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "error", "said"),
+    [
+        (400, b'{"error": ["relation x does not exist"]}', "", LoadRejected, "relation x does not exist"),
+        (200, b'{"error": ["oops"]}', "", LoadRejected, "oops"),
+        (401, b'{"error": ["permission denied"]}', "", SourceRefused, "refuses the key"),
+        (403, b"", "", SourceRefused, "refuses the key"),
+        (429, b'{"error": ["over limits"]}', "Retry-After: 7\r\n", SourceUnavailable, "after 7 s"),
+        (429, b'{"error": ["SQL query timeout"]}', "", SourceUnavailable, "when it has less to do"),
+        (503, b"<html>", "", SourceUnavailable, "HTTP 503"),
+        (302, b"", "Location: http://127.0.0.1/\r\n", LoadRejected, "HTTP 302"),
+        (200, b"<html>", "", LoadRejected, "HTTP 200"),
+        (200, b"[" * 100_000, "", LoadRejected, "HTTP 200"),
+        (200, b'{"rows": 3}', "", InvalidAnswer, "rows are none"),
+        (200, b'{"rows": [3]}', "", InvalidAnswer, "rows are none"),
+        (400, f'{{"error": ["no {KEY} here"]}}'.encode(), "", LoadRejected, "no *** here"),
+    ],
+)
+def test_what_is_wrong_is_told_without_the_key(status, body, headers, error, said):
+    with pytest.raises(error) as refused:
+        run(answered(status, body, headers))
+    assert said in str(refused.value)
+    assert KEY not in str(refused.value)
+
+
+def test_an_answer_that_is_cut_short_or_never_comes_is_tried_again():
+    with pytest.raises(SourceUnavailable):
+        run(Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"))
+    closed = answered(200, b"{}")
+    closed.stop()
+    with pytest.raises(SourceUnavailable):
+        SqlApi(CartoAccount("phl", KEY, closed.base)).run("SELECT 1")
+
+
+def test_an_answer_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(sql_api, "LONGEST", 1000)
+    with pytest.raises(InvalidAnswer, match="longer than 1,000 bytes"):
+        run(answered(200, b'{"rows": [' + b" " * 5000 + b"]}"))
+
+
+def test_a_server_that_trickles_meets_the_deadline():
+    server, started = answered(200, b" " * 10_000, pause=0.02), time.monotonic()
+    api = SqlApi(CartoAccount("phl", KEY, server.base))
+    with pytest.raises(SourceUnavailable, match="no answer to api/v2/sql"):
+        api._answer(("POST", "api/v2/sql"), {}, b"", {}, 0.5)
+    assert time.monotonic() - started < 5
+    server.stop()
+
+
+@pytest.mark.parametrize("total", [b"true", b'"3"', b"null", b"1.5"])
+def test_a_count_that_is_none_is_refused(total):
+    server = answered(200, b'{"total_rows": ' + total + b"}")
+    with pytest.raises(InvalidAnswer, match="total_rows"):
+        SqlApi(CartoAccount("phl", KEY, server.base)).copy("COPY t FROM STDIN", io.BytesIO(b""))
+    server.stop()

@@ -1,0 +1,81 @@
+"""Connections by their ids: the secrets of the old system, what their values make, and what is missing."""
+
+import pytest
+
+from core.errors import PermanentError, SettingError
+from resources.clients.databridge.carto.sql_api import CartoAccount
+from resources.clients.databridge.connections import Connections
+from resources.clients.databridge.oracle.sde import OracleSource
+from resources.clients.databridge.postgres_source import PostgresSource
+from resources.clients.databridge.sqlalchemy_source import SqlAlchemySource
+
+LOGIN = {"host": "db.example.com", "username": "etl", "password": "a-password-of-it"}
+VALUES = {
+    "databridge": LOGIN,
+    "databridge-raw": LOGIN,
+    "brt-viewer": LOGIN,
+    "elsewhere": {"url": "sqlite:///city.db"},
+    "near": {"url": "postgresql://etl@db.example.com/city"},
+    "carto-prod": {"connection_string": "carto://phl:a:key-of-carto"},
+    "knack-ppr": {"application_id": "app", "api_key": "a-key-of-knack"},
+    "halves": {"host": "db.example.com", "username": "etl"},
+    "no-sid": LOGIN,
+    "bad-port": LOGIN | {"sid": "X", "port": "99999999"},
+}
+
+
+class Held:
+    def read(self, name):
+        return VALUES.get(name, {})
+
+
+@pytest.fixture
+def connections(clock):
+    return Connections(Held(), clock)
+
+
+@pytest.mark.parametrize(
+    ("connection", "kind", "said"),
+    [
+        ("databridge", OracleSource, "Oracle db.example.com/GISDBP GIS_LNI.PERMITS"),
+        ("brt-viewer", OracleSource, "Oracle db.example.com/BRTPROD GIS_LNI.PERMITS"),
+        ("databridge2", PostgresSource, "PostgreSQL db.example.com/databridge_raw gis_lni.permits"),
+        ("near", PostgresSource, "PostgreSQL db.example.com/city gis_lni.permits"),
+        ("elsewhere", SqlAlchemySource, "sqlite /city.db permits"),
+    ],
+)
+def test_a_database_is_of_the_kind_that_its_secret_says(connections, connection, kind, said):
+    source = connections.database(connection, "gis_lni", "permits", None)
+    assert isinstance(source, kind)
+    assert str(source) == said
+
+
+@pytest.mark.parametrize(
+    ("connection", "error", "said"),
+    [
+        ("halves", PermanentError, "'halves' has no 'password'"),
+        ("nowhere", PermanentError, "'nowhere' has no 'host'"),
+        ("no-sid", SettingError, "neither url nor sid"),
+        ("bad-port", SettingError, "port '99999999'"),
+    ],
+)
+def test_what_is_missing_is_named(connections, connection, error, said):
+    with pytest.raises(error, match=said):
+        connections.database(connection, "gis_lni", "permits", None)
+
+
+def test_a_time_zone_that_is_none_is_named(connections):
+    with pytest.raises(SettingError, match="time_zone 'Mars/Olympus'"):
+        connections.knack("knack", 4, "Mars/Olympus")
+
+
+def test_the_key_of_carto_is_what_follows_the_last_colon(connections):
+    with pytest.raises(SettingError):
+        CartoAccount.of("carto://phl")
+    with pytest.raises(SettingError) as refused:
+        CartoAccount.of("https://phl:key-of-carto@carto.com")
+    assert "key-of-carto" not in str(refused.value)
+    assert connections.carto("carto_phl").account.key == "key-of-carto"
+    account = CartoAccount.of("carto://phl:key-of-carto")
+    assert (account.user, account.key, account.base) == ("phl", "key-of-carto", "https://phl.carto.com/")
+    assert "key-of-carto" not in repr(account)

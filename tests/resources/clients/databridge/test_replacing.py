@@ -1,0 +1,337 @@
+"""A live table is wholly old or wholly new at every moment, through faults at every request, on either target."""
+
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from core.errors import LoadRejected, SourceRefused, SourceUnavailable
+from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
+from resources.clients.databridge.postgres_sql import PostgresSql
+from resources.clients.databridge.replacing import Replacement, Wanted
+from resources.clients.databridge.rolling_back import old_of, roll_back
+from resources.clients.databridge.schema import Column, TableSchema
+from sandbox.databridge.carto import KEY, USER, CartoServer, Dropped, Refused
+
+NOW = datetime(2024, 1, 2, tzinfo=UTC)
+SCHEMA = TableSchema(
+    (
+        Column("id", "integer"),
+        Column("label", "text"),
+        Column("seen", "datetime"),
+        Column("shape", "geometry", geometry_type="point", srid=2272),
+    ),
+    ("id",),
+)
+
+
+def shaped(kind, srid):
+    return TableSchema((*SCHEMA.columns[:3], Column("shape", "geometry", geometry_type=kind, srid=srid)))
+
+
+PLAIN = TableSchema(SCHEMA.columns[:3], ("id",))
+
+
+@pytest.fixture
+def carto(database):
+    server = CartoServer(database.address.parameters())
+    yield server
+    server.stop()
+
+
+def api(server, key=KEY):
+    return SqlApi(CartoAccount(USER, key, server.base))
+
+
+def data(tmp_path, version, rows, *, geometry=True):
+    """A file whose every row names its version."""
+    path = tmp_path / f"{uuid.uuid4().hex}.csv"
+    shape = lambda number: f",SRID=2272;POINT({number} {number})" if geometry else ""  # noqa: E731
+    lines = ["id,label,seen" + (",shape" if geometry else "")]
+    lines += [f"{number},{version},2024-01-02 03:04:05.678901-05:00{shape(number)}" for number in range(rows)]
+    path.write_bytes("".join(f"{line}\r\n" for line in lines).encode())
+    return path
+
+
+def wanted(version, rows, **more):
+    defaults = {
+        "schema": "public",
+        "table": "benches",
+        "columns": SCHEMA,
+        "data": f"sha-{version}",
+        "rows": rows,
+        "extracted_at": f"2024-01-0{version}T00:00:00.000000Z",
+        "indexes": ("id", "label+id", "shape"),
+        "users": ("publicuser", "tileuser"),
+        "cartodbfy": USER,
+    }
+    return Wanted(**{**defaults, **more})
+
+
+def load(sql, tmp_path, version, rows, run=None, **more):
+    want = wanted(version, rows, **more)
+    path = data(tmp_path, version, rows, geometry=want.columns is SCHEMA)
+    return Replacement(sql, want, run or uuid.uuid4().hex, NOW).load(path)
+
+
+def query(database, statement):
+    with psycopg.connect(**database.address.parameters(), autocommit=True) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def tables(database):
+    return [name for (name,) in query(database, "SELECT tablename FROM pg_tables WHERE schemaname='public' ORDER BY 1")]
+
+
+def test_a_load_has_rows_indexes_grants_and_the_moment_to_its_fraction(carto, database, tmp_path):
+    done = load(api(carto), tmp_path, 1, 25)
+    assert (done.rows, done.unchanged, done.was_rows) == (25, False, None)
+    indexes = [index for (index,) in query(database, "SELECT indexdef FROM pg_indexes WHERE tablename = 'benches'")]
+    assert any(index.endswith("(id)") for index in indexes)
+    assert any(index.endswith("(label, id)") for index in indexes)
+    assert any("the_geom" in index for index in indexes)
+    assert query(database, "SELECT has_table_privilege('tileuser', 'benches', 'SELECT')") == [(True,)]
+    ((seen, geom),) = query(database, "SELECT seen, the_geom FROM benches WHERE id = 7")
+    assert seen.astimezone(UTC) == datetime(2024, 1, 2, 8, 4, 5, 678901, tzinfo=UTC)
+    assert geom == "SRID=2272;POINT(7 7)"
+    assert tables(database) == ["benches"]
+
+
+@pytest.mark.parametrize("times", [2, 4])
+def test_loading_again_leaves_the_same_and_one_table_before(carto, database, tmp_path, times):
+    for version in range(1, times + 1):
+        done = load(api(carto), tmp_path, version, 10 + version)
+        assert len(done.indexes) == 4  # cartodb_id, the_geom, and the two that were asked for
+    assert tables(database) == ["benches", "benches_old"]
+    assert query(database, "SELECT count(*), min(label) FROM benches") == [(10 + times, str(times))]
+    assert query(database, "SELECT count(*), min(label) FROM benches_old") == [(9 + times, str(times - 1))]
+
+
+def test_the_same_data_is_not_loaded_twice(carto, tmp_path):
+    load(api(carto), tmp_path, 1, 5)
+    before = len(carto.statements)
+    assert load(api(carto), tmp_path, 1, 5).unchanged
+    assert not [sql for sql in carto.statements[before:] if "CREATE" in sql or "COPY" in sql or "RENAME" in sql]
+    assert not load(api(carto), tmp_path, 1, 5, users=("tileuser",)).unchanged
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "REVOKE SELECT ON benches FROM tileuser",
+        "DELETE FROM benches WHERE id = 1",
+        (
+            "DO $$ BEGIN EXECUTE (SELECT 'DROP INDEX ' || indexname FROM pg_indexes "
+            "WHERE indexdef LIKE '%(label, id)'); END $$"
+        ),
+    ],
+    ids=["grant", "row", "index"],
+)
+def test_the_same_data_is_loaded_again_where_the_live_table_was_damaged(carto, database, tmp_path, damage):
+    load(api(carto), tmp_path, 1, 5)
+    api(carto).run(damage)
+    again = load(api(carto), tmp_path, 1, 5)
+    assert not again.unchanged
+    assert len(again.indexes) == 4
+    assert load(api(carto), tmp_path, 1, 5).unchanged
+
+
+def test_older_data_is_refused_before_and_in_the_swap(carto, database, tmp_path):
+    load(api(carto), tmp_path, 3, 5)
+    with pytest.raises(LoadRejected, match=r"newer than what was to be loaded.*Extract the table again"):
+        load(api(carto), tmp_path, 2, 6)
+    older = Replacement(api(carto), wanted(4, 6), "older", NOW)
+    with pytest.raises(LoadRejected, match="holds newer data"):  # between its look and its swap another run swapped
+        older.load(data(tmp_path, 4, 6), lambda was: load(api(carto), tmp_path, 5, 7))
+    assert query(database, "SELECT count(*), min(label) FROM benches") == [(7, "5")]
+    assert not [name for name in tables(database) if name.startswith("t_")]
+
+
+class Poller:
+    """A reader who may only what the grant allows: each look is one row count and the versions it saw."""
+
+    def __init__(self, database, role="publicuser"):
+        self.seen, self.refused, self._over = [], [], threading.Event()
+        self._parameters, self._role = database.address.parameters(), role
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self._thread.start()
+
+    def _poll(self):
+        with psycopg.connect(**self._parameters, autocommit=True) as connection:
+            connection.execute(f"SET ROLE {self._role}".encode())
+            indexed = "(SELECT count(*) FROM pg_index WHERE indrelid = 'public.benches'::regclass)"
+            while not self._over.is_set():
+                try:
+                    row = connection.execute(
+                        f"SELECT count(*), count(DISTINCT label), min(label), {indexed} FROM public.benches".encode()
+                    ).fetchone()
+                    self.seen.append(row)
+                except psycopg.errors.Error as error:
+                    self.refused.append(str(error).splitlines()[0])
+
+    def stop(self):
+        self._over.set()
+        self._thread.join(10)
+        return set(self.seen), self.refused
+
+
+def faults_at(number, moment, fault):
+    count = iter(range(10_000))
+
+    def plant(when, sql):
+        if when == moment and next(count) == number:
+            raise fault
+
+    return plant
+
+
+@pytest.mark.slow
+def test_a_reader_sees_the_whole_old_or_new_table_through_faults_at_every_request(carto, database, tmp_path):
+    load(api(carto), tmp_path, 1, 50)
+    before = len(carto.statements)
+    load(api(carto), tmp_path, 2, 60)
+    requests = len(carto.statements) - before
+    assert requests > 15
+    reader, version, failed = Poller(database), 2, 0
+    sizes = {2: 60}
+    for moment in ("before", "after"):
+        for number in range(requests):
+            version = 3 if version == 2 else version + 1
+            size = 50 + version
+            fault = (Dropped(), Refused(429, "over limits", {"Retry-After": "3"}), Refused(500, "oops"))[number % 3]
+            carto.fault = faults_at(number, moment, fault)
+            label, stamp = version, f"2024-01-02T00:00:00.{version:06}Z"
+            try:
+                load(api(carto), tmp_path, label, size, extracted_at=stamp)
+                sizes[version] = size
+            except (SourceUnavailable, LoadRejected):
+                failed += 1
+                sizes[version] = size  # the swap's answer may have been lost
+    carto.fault = lambda moment, sql: None
+    load(api(carto), tmp_path, 999, 999, extracted_at="2024-01-03T00:00:00.000000Z")
+    seen, refused = reader.stop()
+    assert refused == []
+    assert failed >= 2 * requests - 6
+    assert len(seen) > 2
+    for rows, labels, label, indexes in seen:
+        assert (labels, indexes) == (1, 4)
+        assert rows == {**sizes, 1: 50, 999: 999}[int(label)]
+    assert query(database, "SELECT count(*) FROM benches") == [(999,)]
+
+
+def test_what_a_killed_load_left_is_swept_by_a_later_one(carto, database, tmp_path):
+    left = Replacement(api(carto), wanted(1, 5), "killed", NOW - timedelta(days=2)).temporary
+    fresh = Replacement(api(carto), wanted(1, 5), "running", NOW - timedelta(hours=1)).temporary
+    query_none = f'CREATE TABLE "{left}" (a int); CREATE TABLE "{fresh}" (a int); CREATE TABLE t_precious (a int)'
+    api(carto).run(query_none)
+    load(api(carto), tmp_path, 1, 5)
+    assert tables(database) == sorted(["benches", fresh, "t_precious"])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"rows": 6}, "6 rows were staged, COPY took 5"),
+        ({"users": ("nobody_knows",)}, "nobody_knows"),
+        ({"indexes": ("no_such",)}, "no_such"),
+        ({"columns": shaped("polygon", 2272)},
+         "violates check"),
+        ({"columns": shaped("point", 4326)},
+         "violates check"),
+        ({"columns": TableSchema((*SCHEMA.columns, Column("more", "text")))}, "columns|missing data"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_swaps_nothing(carto, database, tmp_path, change, reason):
+    load(api(carto), tmp_path, 1, 4)
+    want = wanted(2, **{"rows": 5, **change})
+    with pytest.raises(LoadRejected, match=reason):
+        Replacement(api(carto), want, "run", NOW).load(data(tmp_path, 2, 5))
+    assert query(database, "SELECT count(*), min(label) FROM benches") == [(4, "1")]
+    assert tables(database) == ["benches"]
+
+
+def test_a_check_that_says_no_swaps_nothing(carto, database, tmp_path):
+    load(api(carto), tmp_path, 1, 4)
+    told = []
+
+    def no(was):
+        told.append(was)
+        raise LoadRejected("no")
+
+    with pytest.raises(LoadRejected, match="no"):
+        Replacement(api(carto), wanted(2, 1), "run", NOW).load(data(tmp_path, 2, 1), no)
+    assert told == [4]
+    assert query(database, "SELECT count(*) FROM benches") == [(4,)]
+
+
+def test_two_loads_of_one_table_at_once_end_as_one_of_them(carto, database, tmp_path):
+    load(api(carto), tmp_path, 1, 4)
+    errors = []
+
+    def one(version):
+        try:
+            load(api(carto), tmp_path, version, 100 + version)
+        except LoadRejected as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=one, args=(version,)) for version in (2, 3, 4, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert query(database, "SELECT count(*), count(DISTINCT label), min(label) FROM benches") == [(105, 1, "5")]
+    assert all("newer" in error for error in errors)
+    assert tables(database) == ["benches", "benches_old"]
+
+
+def test_views_follow_the_live_table_and_materialized_ones_are_refused(carto, database, tmp_path):
+    load(api(carto), tmp_path, 1, 4)
+    api(carto).run("CREATE VIEW seats AS SELECT id, label FROM benches WHERE id > 1; GRANT SELECT ON seats TO tileuser")
+    for version in (2, 3, 4):
+        assert load(api(carto), tmp_path, version, 10).views == ["seats"]
+        assert query(database, "SELECT count(*), min(label) FROM seats") == [(8, str(version))]
+    assert query(database, "SELECT has_table_privilege('tileuser', 'seats', 'SELECT')") == [(True,)]
+    roll_back(api(carto), "public", "benches")
+    assert query(database, "SELECT min(label) FROM seats") == [("3",)]
+    api(carto).run("CREATE MATERIALIZED VIEW frozen AS SELECT * FROM benches")
+    with pytest.raises(LoadRejected, match="materialized view frozen"):
+        load(api(carto), tmp_path, 5, 10)
+    assert query(database, "SELECT min(label) FROM benches") == [("3",)]
+
+
+def test_rolling_back_goes_to_the_table_before_and_forth_again(carto, database, tmp_path):
+    with pytest.raises(LoadRejected, match=r"no .*benches_old.* to go back to"):
+        roll_back(api(carto), "public", "benches")
+    load(api(carto), tmp_path, 1, 4)
+    load(api(carto), tmp_path, 2, 5)
+    assert roll_back(api(carto), "public", "benches") == 4
+    assert query(database, "SELECT has_table_privilege('publicuser', 'benches', 'SELECT')") == [(True,)]
+    assert tables(database) == ["benches", old_of("benches")]
+    assert roll_back(api(carto), "public", "benches") == 5
+
+
+def test_a_wrong_key_is_refused_without_being_said(carto, tmp_path):
+    with pytest.raises(SourceRefused) as refused:
+        load(api(carto, "another-secret-key"), tmp_path, 1, 1)
+    assert "another-secret-key" not in str(refused.value)
+
+
+def test_postgres_is_replaced_with_the_same_guarantees(carto, database, tmp_path):
+    sql = PostgresSql(database.address.parameters())
+    more = {"schema": "threeoneone", "columns": PLAIN, "cartodbfy": None, "indexes": ("id",), "users": ("tileuser",)}
+    sql.run("CREATE SCHEMA threeoneone")
+    for version in (1, 2, 3):
+        load(sql, tmp_path, version, 5 + version, **more)
+    assert load(sql, tmp_path, 3, 8, **more).unchanged
+    found = query(database, "SELECT count(*), min(label) FROM threeoneone.benches")
+    assert found == [(8, "3")]
+    ((seen,),) = query(database, "SELECT seen FROM threeoneone.benches LIMIT 1")
+    assert seen == datetime(2024, 1, 2, 3, 4, 5, 678901)
+    with pytest.raises(LoadRejected, match="nobody_knows"):
+        load(sql, tmp_path, 4, 5, **{**more, "users": ("nobody_knows",)})
+    assert roll_back(sql, "threeoneone", "benches") == 7
+    assert query(database, "SELECT tablename FROM pg_tables WHERE schemaname='threeoneone' ORDER BY 1") == [
+        ("benches",), ("benches_old",)]  # fmt: skip
+    sql.close()
