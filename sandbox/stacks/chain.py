@@ -149,9 +149,10 @@ class _Maker:
         self.due[mature].append((miner, sum(parts)))
         self.tables["miner_rewards"].append(
             {
-                "block_hash": block["block_hash"],
-                "index_block_hash": block["index_block_hash"],
-                "from_index_block_hash": block["parent_index_block_hash"],
+                # Of the block that it matures in, which is not there yet; from the one that earned it.
+                "block_hash": digest("hash", digest("block", self.story.seed, mature, 0)),
+                "index_block_hash": digest("block", self.story.seed, mature, 0),
+                "from_index_block_hash": block["index_block_hash"],
                 "mature_block_height": mature,
                 "canonical": True,
                 "recipient": miner,
