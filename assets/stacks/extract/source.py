@@ -126,6 +126,12 @@ _CONTRADICTIONS = {
     "canonical transactions of blocks that are not": _of_other_blocks("txs"),
     "canonical STX events of blocks that are not": _of_other_blocks("stx_events"),
     "canonical NFT events of blocks that are not": _of_other_blocks("nft_events"),
+    "canonical miner rewards of blocks that are not": """
+        SELECT DISTINCT mature_block_height::text AS named FROM miner_rewards found
+        WHERE canonical AND mature_block_height > %(before)s AND mature_block_height <= %(last)s AND NOT EXISTS (
+            SELECT FROM blocks WHERE blocks.index_block_hash = found.index_block_hash AND blocks.canonical)
+        LIMIT 100
+    """,
     "transactions counted twice": """
         SELECT '0x' || encode(tx_id, 'hex') AS named FROM txs found
         WHERE canonical AND microblock_canonical AND block_height > %(before)s AND block_height <= %(last)s AND EXISTS (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -53,7 +53,7 @@ class Snapshot:
 
     def copied(self, statement: str, parameters: Parameters) -> Iterator[bytes | memoryview]:
         """The rows of a query as PostgreSQL's own text, piece by piece: never all of them in memory."""
-        query = sql.SQL("COPY ({}) TO STDOUT").format(sql.SQL(cast("LiteralString", statement)))
+        query = sql.SQL("COPY ({}) TO STDOUT").format(sql.SQL(statement))
         with self.connection.cursor().copy(query, parameters) as copy:
             yield from copy
 
@@ -79,7 +79,7 @@ class Indexer:
             with psycopg.Connection[dict[str, Any]].connect(**self._parameters(), row_factory=dict_row) as connection:
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.read_only = True
-                snapshot = Snapshot(connection, str(self))
+                snapshot = Snapshot(connection, f"{self}")
                 self._require_columns(snapshot)
                 yield snapshot
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidAuthorizationSpecification) as error:
