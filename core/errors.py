@@ -25,9 +25,8 @@
         ├── DayMissing            a day was never exported to the lake
         ├── LakeDamaged           an object of the lake is not what it must be
         ├── DiskRefused           a disk is full, or does not let us write
-        ├── SourceInconsistent    rows of a source contradict each other, or some are missing
-    ├── DayMissing            a day was never exported to the lake
         ├── SourceRefused         an API refuses the request, the key or the caller
+        ├── SourceInconsistent    rows of a source contradict each other, or some are missing
         ├── QuotaSpent            an API's quota does not cover the request until it is reset
         ├── LoadRejected          the warehouse refused a day's rows
         └── JobFailed             a batch job's program failed

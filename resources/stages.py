@@ -10,6 +10,7 @@ from resources.io_managers.objects import ObjectIOManager
 from resources.io_managers.postgres import PostgresIOManager
 from resources.io_managers.selected import WarehouseIOManager
 from resources.markets import BlockchairResource, CoinGeckoResource
+from resources.stacks import StacksObjectIOManager, StacksResource
 
 
 def resources_for(stage: str) -> dict[str, Any]:
@@ -23,5 +24,7 @@ def resources_for(stage: str) -> dict[str, Any]:
         "postgres": PostgresIOManager(stage=stage),
         "coingecko": CoinGeckoResource(stage=stage),
         "blockchair": BlockchairResource(stage=stage),
+        "stacks": StacksResource(stage=stage),
+        "stacks_objects": StacksObjectIOManager(stage=stage),
         "dbt": dbt_resource(),
     }

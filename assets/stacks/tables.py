@@ -157,7 +157,7 @@ HOURLY_PRICE = Table(
     columns=(
         Column("symbol", TEXT, "STX or BTC.", nullable=False),
         Column("unix_timestamp", BIGINT, "Moment of the price, Unix seconds.", nullable=False, unit="s"),
-        Column("price_usd", DOUBLE, "Price.", nullable=False, unit="USD"),
+        Column("price_usd", NUMERIC, "Price.", nullable=False, unit="USD"),
         Column("fetched_at", TIMESTAMP, "When the source answered first.", nullable=False),
     ),
     key=("symbol", "unix_timestamp"),

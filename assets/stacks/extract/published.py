@@ -1,7 +1,7 @@
 """Rows of the room's own tables that public objects are made of, always up to a day."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from assets.stacks.extract.balances import require_days
@@ -9,6 +9,7 @@ from assets.stacks.extract.days import FIRST_DAY
 from assets.stacks.tables import (
     ADDRESS_ACTIVITY,
     BALANCE_TOTALS,
+    BLOCK_RANGE,
     DAILY_ADDRESSES,
     DAILY_TX_COUNT,
     HOURLY_PRICE,
@@ -106,7 +107,7 @@ def prices(database: Postgres, symbol: str, since: int) -> dict[int, float]:
     """Prices, USD, by their moment, Unix seconds, from ``since`` on."""
     condition = "symbol = %(symbol)s AND unix_timestamp >= %(since)s"
     found = _records(database, HOURLY_PRICE, "unix_timestamp, price_usd", condition, {"symbol": symbol, "since": since})
-    return {row["unix_timestamp"]: row["price_usd"] for row in found}
+    return {row["unix_timestamp"]: float(row["price_usd"]) for row in found}
 
 
 def mempool(database: Postgres) -> dict[int, int]:
@@ -123,14 +124,6 @@ def spot_snapshots(database: Postgres) -> list[tuple[datetime, str]]:
         f"FROM {SPOT_STATS.address} ORDER BY (observed_at AT TIME ZONE 'UTC')::date, observed_at"
     )
     return [(row["observed_at"], row["payload"]) for row in found]
-
-
-def tip_before(database: Postgres, moment: datetime) -> int | None:
-    """The tip's height when it was last looked at before a moment."""
-    found = _records(
-        database, TIP_SEEN, "height", "observed_at < %(at)s ORDER BY observed_at DESC LIMIT 1", {"at": moment}
-    )
-    return found[0]["height"] if found else None
 
 
 def _every_day(database: Postgres, table: Table, column: str, last: date) -> dict[date, int]:
@@ -155,3 +148,41 @@ def _missing(table: Table, day: date) -> DayMissing:
     return DayMissing(
         f"Stacks: {table.address} lacks {day}. Materialize {'/'.join(table.warehouse_key)} of that day, then run again."
     )
+
+
+def no_earlier_than(now: datetime) -> date:
+    """The oldest day that what is so now still tells of: yesterday, which has just ended."""
+    return now.astimezone(UTC).date() - ONE_DAY
+
+
+def newest_spot(database: Postgres) -> str:
+    """The newest spot figures, JSON.
+
+    Raises:
+        DayMissing: when there are none.
+    """
+    found = _records(database, SPOT_STATS, "payload", "true ORDER BY observed_at DESC LIMIT 1")
+    if not found:
+        raise DayMissing(
+            f"Stacks: {SPOT_STATS.address} is empty. Materialize {'/'.join(SPOT_STATS.raw_key)}, then run again."
+        )
+    return found[0]["payload"]
+
+
+def totals(database: Postgres, first: date, last: date) -> list[dict[str, Any]]:
+    """The totals of some days, as far as they were computed."""
+    condition = "day BETWEEN %(first)s AND %(last)s ORDER BY day"
+    return _records(database, BALANCE_TOTALS, "*", condition, {"first": first, "last": last})
+
+
+def newest_ranges(database: Postgres, days: int) -> list[dict[str, Any]]:
+    """The newest days' last heights and blocks."""
+    return _records(
+        database, BLOCK_RANGE, "day, last_height, last_block", "true ORDER BY day DESC LIMIT %(days)s", {"days": days}
+    )
+
+
+def newest_tips(database: Postgres, count: int) -> list[dict[str, Any]]:
+    """The newest looks at the node's database, newest first."""
+    condition = "true ORDER BY observed_at DESC LIMIT %(count)s"
+    return _records(database, TIP_SEEN, "observed_at, height, burn_block_time", condition, {"count": count})

@@ -1,10 +1,11 @@
 """The node's database is checked before it is believed: indexers have lost blocks, and counted those of forks twice."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from typing import Any
 
-from assets.stacks.extract.days import Span
+from assets.stacks.extract.days import Span, span_of
 from core.errors import DayIncomplete, SourceInconsistent
 from resources.clients.stacks.indexer import Snapshot
 
@@ -53,6 +54,23 @@ def require_sound(snapshot: Snapshot, day: date, span: Span) -> Mapping[str, int
             "indexer replay its events, or read from another one, then run again."
         )
     return {"blocks": len(blocks)}
+
+
+def reorganised_days(snapshot: Snapshot, loaded: Iterable[Mapping[str, Any]]) -> dict[date, str]:
+    """Of days that were loaded, those that the chain now tells differently, each with the reason, oldest first."""
+    stale = {}
+    for row in sorted(loaded, key=lambda one: one["day"]):
+        last = span_of(snapshot, row["day"]).last
+        found = snapshot.records(_NAME, {"last": last})
+        name = found[0]["name"] if found else None
+        if last != row["last_height"]:
+            stale[row["day"]] = f"its last height is {last} now, and was {row['last_height']}"
+        elif name != row["last_block"]:
+            stale[row["day"]] = f"block {last} is {name} now, and was {row['last_block']}"
+    return stale
+
+
+_NAME = "SELECT '0x' || encode(index_block_hash, 'hex') AS name FROM blocks WHERE canonical AND block_height = %(last)s"
 
 
 def _gaps(heights: list[int], span: Span) -> list[str]:

@@ -1,6 +1,7 @@
 """Answers of the APIs, kept as they came: what was asked without the secrets, when, and the untouched body."""
 
 import gzip
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from core.errors import DayMissing, InvalidAnswer, LakeChanged
+from core.errors import DayMissing, InvalidAnswer
 from resources.clients.lake.object_store import ObjectStore
 
 FOLDER = "raw/stacks"
@@ -73,18 +74,13 @@ class RawAnswers:
         self.store = store
 
     def keep(self, bundle: Bundle) -> str:
-        """Write a bundle. Its key.
-
-        Raises:
-            LakeChanged: when there is one of that moment already.
-        """
-        key = f"{FOLDER}/{bundle.name}/{bundle.observed_at.astimezone(UTC).strftime(_STAMP)}.json.gz"
-        if self.store.read(key) is not None:
-            raise LakeChanged(
-                f"Lake: {self.store.uri(key)} is there already, and kept answers never change. Run again."
-            )
+        """Write a bundle. Its key, which says when it was and begins its hash: other content is another object."""
         document = {"observed_at": bundle.observed_at.isoformat(), "answers": [asdict(one) for one in bundle.answers]}
-        self.store.write(key, gzip.compress(json.dumps(document).encode(), mtime=0))
+        data = gzip.compress(json.dumps(document).encode(), mtime=0)
+        moment = bundle.observed_at.astimezone(UTC).strftime(_STAMP)
+        key = f"{FOLDER}/{bundle.name}/{moment}-{hashlib.sha256(data).hexdigest()[:16]}.json.gz"
+        if self.store.read(key) is None:
+            self.store.write(key, data)
         return key
 
     def newest(self, name: str) -> Bundle:
@@ -94,7 +90,7 @@ class RawAnswers:
             DayMissing: when none was kept.
             InvalidAnswer: when it is not what was written.
         """
-        keys = [found.key for found in self.store.list(f"{FOLDER}/{name}") if found.key.endswith("Z.json.gz")]
+        keys = [found.key for found in self.store.list(f"{FOLDER}/{name}") if found.key.endswith(".json.gz")]
         if not keys:
             raise DayMissing(
                 f"Lake: no answers below {self.store.uri(f'{FOLDER}/{name}')}. Materialize raw/stacks/{name} first."
