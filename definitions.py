@@ -8,9 +8,9 @@ from core.settings.stage import stage_from
 from core.settings.warehouse import Warehouse
 from resources.kinds import with_kinds_of
 from resources.stages import resources_for
-from schedules import ethereum, markets, notices
+from schedules import ethereum, markets, notices, stacks
 
-ROOMS = (ethereum.ROOM, markets.ROOM)
+ROOMS = (ethereum.ROOM, markets.ROOM, stacks.ROOM)
 
 stage, lake, warehouse = together(stage_from, Lake.read, Warehouse.read)
 

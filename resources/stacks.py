@@ -1,5 +1,6 @@
 """The Stacks room's sources as one resource: the node's database, the APIs, the kept answers; locally the sandbox."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from resources.clients.http.api import HttpApi
 from resources.clients.lake.objects import PublishedObjects
 from resources.clients.lake.store_of_uri import store_for
 from resources.clients.markets.coingecko import KEY_HEADERS, PRO_ROOT, PUBLIC_ROOT
-from resources.clients.postgres.database import PostgresAddress
+from resources.clients.postgres.connection import PostgresAddress
 from resources.clients.postgres.embedded import embedded_postgres
 from resources.clients.stacks.answers import RawAnswers
 from resources.clients.stacks.api import AnswerApi
@@ -59,7 +60,7 @@ class StacksResource(ReadsSettings, dg.ConfigurableResource):
         """The node's database."""
         given = self.figures()
         if (sample := self._sample()) is not None:
-            return Indexer(sample.database, SCHEMA, given.db_seconds)
+            return Indexer(sample.database, SCHEMA, given.db_seconds, role=READER)
         host, user, password = given.require("db_host", "db_user", "db_password")
         address = PostgresAddress(
             host=host,
@@ -153,15 +154,9 @@ def sample_stacks(home: Path) -> Sample:
         there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [SAMPLE_DATABASE]).fetchall()
         if not there:
             connection.execute(f"CREATE DATABASE {SAMPLE_DATABASE}".encode())
-        address = _in(server, SAMPLE_DATABASE, server.user)
+        address = replace(server, database=SAMPLE_DATABASE)
         with psycopg.connect(**address.parameters(), autocommit=True) as inside:
             if not there or not inside.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.chain_tip"]).fetchall()[0][0]:
                 install(inside, chain)
     now = now_of(chain)
-    return Sample(
-        _in(server, SAMPLE_DATABASE, READER), StacksServer(chain, now).start(), datetime.fromtimestamp(now, UTC)
-    )
-
-
-def _in(server: PostgresAddress, database: str, user: str) -> PostgresAddress:
-    return PostgresAddress(host=server.host, port=server.port, database=database, user=user, sslmode=server.sslmode)
+    return Sample(address, StacksServer(chain, now).start(), datetime.fromtimestamp(now, UTC))

