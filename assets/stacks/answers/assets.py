@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.stacks.extract import routes
-from assets.stacks.factory import API_POOL, PRICE_POOL, kept_answers
+from assets.stacks.factory import API_POOL, NOW_FRESH, ONCE_A_DAY_FRESH, PRICE_POOL, kept_answers
 from core.errors import SettingError
 from resources.clients.stacks.answers import Bundle
 from resources.stacks import StacksResource
@@ -42,11 +42,11 @@ def _lunar(stacks: StacksResource) -> Bundle:
     return routes.lunar(lunar, stacks.clock())
 
 
-node_state = kept_answers("node_state", API_POOL, _node_state)
-pox_cycles = kept_answers("pox_cycles", API_POOL, _pox_cycles)
-coin = kept_answers("coin", PRICE_POOL, _coin)
-prices = kept_answers("prices", PRICE_POOL, _prices)
-market_series = kept_answers("market_series", PRICE_POOL, _market_series)
-lunar = kept_answers("lunar", PRICE_POOL, _lunar)
+node_state = kept_answers("node_state", API_POOL, NOW_FRESH, _node_state)
+pox_cycles = kept_answers("pox_cycles", API_POOL, ONCE_A_DAY_FRESH, _pox_cycles)
+coin = kept_answers("coin", PRICE_POOL, NOW_FRESH, _coin)
+prices = kept_answers("prices", PRICE_POOL, NOW_FRESH, _prices)
+market_series = kept_answers("market_series", PRICE_POOL, ONCE_A_DAY_FRESH, _market_series)
+lunar = kept_answers("lunar", PRICE_POOL, None, _lunar)
 
 ANSWERS: tuple[dg.AssetsDefinition, ...] = (node_state, pox_cycles, coin, prices, market_series, lunar)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import SourceInconsistent
 from resources.clients.stacks.indexer import Snapshot
 
 # 1,000,000 STX, in µSTX.
@@ -31,6 +32,18 @@ def tip(snapshot: Snapshot) -> Tip | None:
         "ORDER BY block_height DESC LIMIT 1"
     )
     return Tip(*found[0].values()) if found else None
+
+
+def require_tip(snapshot: Snapshot) -> Tip:
+    """The tip.
+
+    Raises:
+        SourceInconsistent: when the database has no canonical block.
+    """
+    found = tip(snapshot)
+    if found is None:
+        raise SourceInconsistent(f"Stacks: {snapshot.address} has no canonical block. Let the indexer catch up first.")
+    return found
 
 
 def whale_movements(snapshot: Snapshot, *, legacy: bool) -> list[dict[str, Any]]:

@@ -14,11 +14,9 @@ from assets.stacks.tables import BALANCE_TOTALS, HOURLY_PRICE, MEMPOOL_COUNT, SP
 from assets.stacks.transform.prices import OLDEST, Prices, series
 from assets.stacks.transform.spot import Moment, spot_stats
 from assets.stacks.transform.stacking import Cycles
-from core.errors import SourceInconsistent
 from core.merging import Batch
 from resources.clients.postgres.database import Postgres
 from resources.clients.stacks.indexer import Snapshot
-from resources.io_managers.postgres import PostgresIOManager
 from resources.stacks import StacksResource
 
 # Beside the table with symbols, the two columns that consumers know, of STX alone.
@@ -28,8 +26,8 @@ _PRICES_AS_EVER = f"""
 """
 
 
-def _hourly_price(stacks: StacksResource, postgres: PostgresIOManager) -> Batch:
-    bundle, database = stacks.raw().newest("prices"), postgres.postgres()
+def _hourly_price(stacks: StacksResource, database: Postgres) -> Batch:
+    bundle = stacks.raw().newest("prices")
     rows: list[dict[str, Any]] = [
         {"symbol": symbol, "unix_timestamp": at, "price_usd": Decimal(repr(price)), "fetched_at": bundle.observed_at}
         for symbol in COINS
@@ -41,35 +39,23 @@ def _hourly_price(stacks: StacksResource, postgres: PostgresIOManager) -> Batch:
     return Batch(rows, source="CoinGecko")
 
 
-def _mempool_count(stacks: StacksResource, postgres: PostgresIOManager) -> Batch:
+def _mempool_count(stacks: StacksResource, database: Postgres) -> Batch:
     observed_at, indexer = stacks.clock().now(), stacks.indexer()
     with indexer.snapshot() as snapshot:
         return Batch([{"observed_at": observed_at, "transactions": now.waiting(snapshot)}], source=str(indexer))
 
 
-def _tip_seen(stacks: StacksResource, postgres: PostgresIOManager) -> Batch:
+def _tip_seen(stacks: StacksResource, database: Postgres) -> Batch:
     observed_at, indexer = stacks.clock().now(), stacks.indexer()
     with indexer.snapshot() as snapshot:
-        tip = require_tip(snapshot)
+        tip = now.require_tip(snapshot)
     return Batch([{"observed_at": observed_at, "height": tip.height, "burn_block_time": tip.time}], source=str(indexer))
 
 
-def require_tip(snapshot: Snapshot) -> now.Tip:
-    """The tip.
-
-    Raises:
-        SourceInconsistent: when the database has no canonical block.
-    """
-    tip = now.tip(snapshot)
-    if tip is None:
-        raise SourceInconsistent(f"Stacks: {snapshot.address} has no canonical block. Let the indexer catch up first.")
-    return tip
-
-
-def _spot_stats(stacks: StacksResource, postgres: PostgresIOManager) -> Batch:
+def _spot_stats(stacks: StacksResource, database: Postgres) -> Batch:
     indexer = stacks.indexer()
     with indexer.snapshot() as snapshot:
-        moment = _moment(stacks, postgres.postgres(), snapshot)
+        moment = _moment(stacks, database, snapshot)
     payload = json.dumps(spot_stats(moment), allow_nan=False)
     return Batch([{"observed_at": moment.node.observed_at, "payload": payload}], source=str(indexer))
 
