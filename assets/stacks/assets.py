@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.conventions import RANGES
 from assets.stacks.answers.assets import ANSWERS
+from assets.stacks.extract import published
 from assets.stacks.extract.balances import compute_following
 from assets.stacks.extract.days import load_day, span_of
 from assets.stacks.extract.source import require_over, require_sound
@@ -14,7 +15,9 @@ from assets.stacks.factory import DB_POOL, PostgresParam, table_of_days
 from assets.stacks.moments.assets import MOMENTS
 from assets.stacks.partitions import DAILY
 from assets.stacks.public.assets import PUBLISHED
-from assets.stacks.tables import ADDRESS_ACTIVITY, BLOCK_RANGE, FOLLOWING, FROM_NODE, STX_BALANCE_DELTA
+from assets.stacks.tables import ADDRESS_ACTIVITY, BLOCK_RANGE, DAILY_ADDRESSES, FOLLOWING, FROM_NODE, STX_BALANCE_DELTA
+from assets.stacks.transform.picture import DAYS as PICTURED
+from assets.stacks.transform.picture import picture
 from core.tables import Table
 from core.windows import parse_day
 from resources.clients.postgres.database import Postgres
@@ -68,6 +71,10 @@ def following(
         for day in _days(context):
             rows = compute_following(database, day, legacy=given.legacy, everyone=given.universe == "all")
             _tell(context, database, FOLLOWING, day, rows)
+            known = published.recent_days(database, day, PICTURED)
+            context.add_asset_metadata(
+                {"picture": dg.MetadataValue.md(picture(known))}, DAILY_ADDRESSES.warehouse_key, day.isoformat()
+            )
     yield from (dg.MaterializeResult(asset_key=table.warehouse_key) for table in FOLLOWING)
 
 

@@ -94,11 +94,6 @@ class Stacks(Settings):
         "SP000000000000000000002Q6VF78=friends,SP2VNPVCQJ4NZYWQTTC0SR65ZPQ73S2RBBR3MESV5=others",
         "",
     )
-    cdn_distribution: Text | None = setting(
-        "STACKS_CDN_DISTRIBUTION",
-        "CloudFront distribution that forgets the published objects that changed; none does when not set.",
-        "E2EXAMPLE123",
-    )
 
     @property
     def legacy(self) -> bool:

@@ -186,3 +186,15 @@ def newest_tips(database: Postgres, count: int) -> list[dict[str, Any]]:
     """The newest looks at the node's database, newest first."""
     condition = "true ORDER BY observed_at DESC LIMIT %(count)s"
     return _records(database, TIP_SEEN, "observed_at, height, burn_block_time", condition, {"count": count})
+
+
+def recent_days(database: Postgres, last: date, days: int) -> dict[str, dict[date, int]]:
+    """Canonical transactions and active addresses of the newest days up to one, as far as they are there."""
+    shown = {"Transactions": (DAILY_TX_COUNT, "tx_count"), "Active addresses": (DAILY_ADDRESSES, "active")}
+    condition, window = "day > %(first)s AND day <= %(last)s", {"first": last - days * ONE_DAY, "last": last}
+    return {
+        name: {
+            row["day"]: row["value"] for row in _records(database, table, f"day, {column} AS value", condition, window)
+        }
+        for name, (table, column) in shown.items()
+    }
