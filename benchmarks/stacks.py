@@ -10,6 +10,7 @@ import resource
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -62,11 +63,10 @@ EVENTS = """
 """
 
 
-def measure(address: PostgresAddress, events: int, principals: int, histories: int = 2) -> list[dict[str, float]]:
+def measure(address: PostgresAddress, events: int, principals: int, histories: int = 2) -> Iterator[dict[str, float]]:
     """Seconds of the last day, and the process's peak memory, with one history, two, and so on."""
     database = Postgres(address)
     indexer = Indexer(address, sandbox.SCHEMA, 600)
-    found = []
     with psycopg.connect(**address.parameters(), autocommit=True) as connection:
         with connection.transaction():
             sandbox.create(connection)
@@ -78,7 +78,7 @@ def measure(address: PostgresAddress, events: int, principals: int, histories: i
             started = time.monotonic()
             last = FIRST_DAY + timedelta(days[-1])
             rows = compute_following(database, last, legacy=False, everyone=False)
-            found.append(
+            yield (
                 {
                     "events": events * (history + 1),
                     "days": len(days) * (history + 1),
@@ -88,7 +88,6 @@ def measure(address: PostgresAddress, events: int, principals: int, histories: i
                     "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
                 }
             )
-    return found
 
 
 def _make(connection: psycopg.Connection, history: int, events: int, principals: int) -> None:
@@ -126,7 +125,7 @@ def main() -> None:
     try:
         address = replace(embedded_postgres(home))
         for figures in measure(address, arguments.events, arguments.principals):
-            print(figures)
+            print(figures, flush=True)
     finally:
         server.release()
         shutil.rmtree(home, ignore_errors=True)
