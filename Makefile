@@ -10,8 +10,6 @@ export OPENBLAS_NUM_THREADS := 1
 BIN := .venv/bin
 # Against the pins of ethereum-etl's own packages, as its dependency group says in pyproject.toml.
 ETL_OVERRIDE := parsimonious==0.9.0
-FROM ?= 2024-01-02
-TO ?= 2024-01-04
 PORT ?= 3000
 # One more than the cores: some tests only wait for a daemon.
 WORKERS ?= 3
@@ -45,9 +43,9 @@ $(DAGSTER_HOME)/dagster.yaml: deploy/local/dagster.yaml
 
 setup: .venv/.ready $(DAGSTER_HOME)/dagster.yaml ## Make the environment
 
-run: setup ## Run the sample days of ROOM= (ethereum, markets, all), FROM= to TO=
+run: setup ## Run the sample days of ROOM= (ethereum, markets, stacks, all), or FROM= to TO=
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"
-	@$(BIN)/python -m commands run $(or $(ROOM),ethereum) --from $(FROM) --to $(TO)
+	@$(BIN)/python -m commands run $(or $(ROOM),ethereum) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
 backfill: setup ## Run the days FROM= to TO= of ROOM= from the configured sources
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"

@@ -8,9 +8,9 @@ from core.settings.stage import stage_from
 from core.settings.warehouse import Warehouse
 from resources.kinds import with_kinds_of
 from resources.stages import resources_for
-from schedules import databridge, ethereum, exchanges, markets, notices
+from schedules import databridge, ethereum, exchanges, markets, notices, stacks
 
-ROOMS = (ethereum.ROOM, markets.ROOM, exchanges.ROOM, databridge.ROOM)
+ROOMS = (ethereum.ROOM, markets.ROOM, exchanges.ROOM, databridge.ROOM, stacks.ROOM)
 
 stage, lake, warehouse = together(stage_from, Lake.read, Warehouse.read)
 

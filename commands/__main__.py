@@ -39,9 +39,9 @@ def main() -> None:
 
 @main.command("run")
 @click.argument("room", type=click.Choice([*rooms(), ALL]))
-@click.option("--from", "first", type=Day(), required=True, help="First UTC day, YYYY-MM-DD.")
-@click.option("--to", "last", type=Day(), required=True, help="Last UTC day, included.")
-def run_days(room: str, first: date, last: date) -> None:
+@click.option("--from", "first", type=Day(), help="First UTC day, YYYY-MM-DD; the first of the room's sample if none.")
+@click.option("--to", "last", type=Day(), help="Last UTC day, included; the last of the room's sample if none.")
+def run_days(room: str, first: date | None, last: date | None) -> None:
     """Run a room's jobs for a range of days; `all` runs one room after the other."""
     _run_rooms(rooms() if room == ALL else [room], first, last)
 
@@ -55,14 +55,15 @@ def backfill(room: str, first: date, last: date) -> None:
     _run_rooms([room], first, last)
 
 
-def _run_rooms(names: list[str], first: date, last: date) -> None:
+def _run_rooms(names: list[str], first: date | None, last: date | None) -> None:
     """Run every room, also after one that failed; the exit code says whether all of it went through."""
+    plans = [plan_of(name) for name in names]
     try:
-        window = DayWindow(first, last)
+        windows = [DayWindow(first or plan.sample.first, last or plan.sample.last) for plan in plans]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with dg.DagsterInstance.get() as instance:
-        done = [_run_room(instance, plan_of(name), window) for name in names]
+        done = [_run_room(instance, plan, window) for plan, window in zip(plans, windows, strict=True)]
     if not all(done):
         raise click.exceptions.Exit(1)
 

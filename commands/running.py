@@ -22,11 +22,12 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LINE = 160
 
 
-def run(instance: dg.DagsterInstance, announced: str, job: str, first: str, last: str) -> bool:
-    """Run a job for a range of partitions; whether it succeeded."""
+def run(instance: dg.DagsterInstance, announced: str, job: str, first: str | None, last: str | None) -> bool:
+    """Run a job, for a range of partitions where it has any; whether it succeeded."""
     print(f"{announced} ...", flush=True)
     started = time.monotonic()
-    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    ends = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    tags = {name: end for name, end in ends.items() if end}
     with contextlib.redirect_stdout(io.StringIO()):  # dbt's own lines are in the run's log
         result = defs.resolve_job_def(job).execute_in_process(
             run_config=QUIET, instance=instance, tags=tags, raise_on_error=False
@@ -54,7 +55,7 @@ def _tell_rows(result: dg.ExecuteInProcessResult) -> None:
     merged: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for event in result.get_asset_materialization_events():
         name, metadata = event.materialization.asset_key.path[-1], event.materialization.metadata
-        rows[name] += int(str(metadata["rows"].value))
+        rows[name] += int(str(metadata["rows"].value)) if "rows" in metadata else 1
         for count in ("inserted", "updated", "unchanged"):
             if count in metadata:
                 merged[name][count] += int(str(metadata[count].value))

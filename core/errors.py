@@ -26,6 +26,7 @@
         ├── LakeDamaged           an object of the lake is not what it must be
         ├── DiskRefused           a disk is full, or does not let us write
         ├── SourceRefused         an API refuses the request, the key or the caller
+        ├── SourceInconsistent    rows of a source contradict each other, or some are missing
         ├── QuotaSpent            an API's quota does not cover the request until it is reset
         ├── LoadRejected          the warehouse refused a day's rows
         └── JobFailed             a batch job's program failed
@@ -113,6 +114,10 @@ class CommitmentMismatch(PermanentError):
 
 class InvalidAnswer(PermanentError):
     """The node's answer holds a value that its column cannot take."""
+
+
+class SourceInconsistent(PermanentError):
+    """Rows of a source contradict each other, or lack some that must be there."""
 
 
 class DayMissing(PermanentError):

@@ -4,22 +4,26 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import jobs.plans
 from core.windows import DayWindow
+
+# The days of the sandbox's first chain.
+SAMPLE = DayWindow(date(2024, 1, 2), date(2024, 1, 4))
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One run of a job, over the partitions from ``first`` to ``last``, announced by a line."""
+    """One run of a job, announced by a line; over the partitions from ``first`` to ``last`` where it has any."""
 
     announced: str
     job: str
-    first: str
-    last: str
+    first: str | None = None
+    last: str | None = None
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Plan:
     """A room's steps for a window of days, and the tables that show what came of them.
 
     ``route`` says in words from where to where the data goes. With ``goes_on``, the steps after one that failed
-    are run all the same: for steps that do not build on each other. ``summaries`` yields titles and rows.
+    are run all the same: for steps that do not build on each other. ``summaries`` yields titles and rows. ``sample``:
+    the days that are run when none are named, those of the room's sandbox.
     """
 
     title: str
@@ -36,6 +41,7 @@ class Plan:
     summaries: Callable[[DayWindow], Iterator[tuple[str, Rows]]]
     closing: Callable[[], str]
     goes_on: bool = False
+    sample: DayWindow = SAMPLE
 
 
 def rooms() -> list[str]:

@@ -12,6 +12,7 @@ from resources.io_managers.objects import ObjectIOManager
 from resources.io_managers.postgres import PostgresIOManager
 from resources.io_managers.selected import WarehouseIOManager
 from resources.markets import BlockchairResource, CoinGeckoResource
+from resources.stacks import StacksObjectIOManager, StacksResource
 
 
 def resources_for(stage: str) -> dict[str, Any]:
@@ -27,5 +28,7 @@ def resources_for(stage: str) -> dict[str, Any]:
         "blockchair": BlockchairResource(stage=stage),
         "exchanges": ExchangesResource(stage=stage),
         "databridge": DatabridgeResource(stage=stage),
+        "stacks": StacksResource(stage=stage),
+        "stacks_objects": StacksObjectIOManager(stage=stage),
         "dbt": dbt_resource(),
     }

@@ -12,6 +12,7 @@ from core.settings.lake import Lake
 from core.settings.notices import MailNotices, TelegramNotices, WebhookNotices
 from core.settings.postgres import Postgres
 from core.settings.redshift import Redshift
+from core.settings.stacks import Stacks
 from core.settings.stage import Stage
 from core.settings.warehouse import Warehouse
 
@@ -26,6 +27,7 @@ MODELS: tuple[type[Settings], ...] = (
     Blockchair,
     Exchanges,
     Databridge,
+    Stacks,
     WebhookNotices,
     TelegramNotices,
     MailNotices,

@@ -58,6 +58,7 @@ class Answer:
     status: int
     document: Any
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Judge = Callable[[Answer], Any]
@@ -185,7 +186,8 @@ class HttpApi:
             headers={"Accept": "application/json", **self.headers},
         ) as response:
             text = hidden(body_of(response, MOST_BYTES).decode(errors="replace"))
-        return Answer(response.status, _document(text), text), self._wait_asked_for(response)
+        answer = Answer(response.status, _document(text), text, dict(response.headers.items()))
+        return answer, self._wait_asked_for(response)
 
     def _receive(self, path: str, file: IO[bytes]) -> tuple[Answer, float | None]:
         file.seek(0)

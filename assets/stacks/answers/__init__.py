@@ -1,0 +1,1 @@
+"""The answers of the APIs as assets: kept as they came."""

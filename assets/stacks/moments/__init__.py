@@ -1,0 +1,1 @@
+"""Tables of moments as assets: prices, the mempool, the tip, the spot figures."""

@@ -1,0 +1,1 @@
+"""The published objects as assets."""

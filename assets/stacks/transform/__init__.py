@@ -1,0 +1,1 @@
+"""What is made of rows and answers: pure functions, without a clock."""

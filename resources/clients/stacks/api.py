@@ -1,0 +1,144 @@
+"""The APIs of the room: a Stacks node's and its indexer's, CoinGecko, LunarCrush. Each answer comes as it was."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from core.clock import Clock
+from core.errors import SourceMoved, SourceRefused
+from resources.clients.http.api import Answer, HttpApi, Unusable
+from resources.clients.stacks.answers import ABSENT, GONE, OK, RawAnswer
+
+RETRIED = {408, 425, 429}
+# A route with more pages than this is no route of ours; listings that move are begun anew so often.
+MOST_PAGES, LISTINGS = 200, 3
+# What says how many requests are left, and for how many seconds: a hosted gateway's; a node of one's own sends none.
+BUDGETS = (("ratelimit-remaining", "ratelimit-reset"), ("x-ratelimit-remaining-stacks-minute", "retry-after"))
+LONGEST_RESET = 60.0
+# What took the place of routes that a server may have switched off.
+SUCCESSORS = {
+    "extended/v1/stx_supply": "extended/v3/tokens/stx/supply",
+    "extended/v1/address": "extended/v3/principals",
+    "extended/v2/addresses": "extended/v3/principals",
+    "extended/v1/microblock": "nothing: there are no microblocks since Nakamoto",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One thing to ask. ``optional``: that the route is absent is an answer, too. ``page``: its pages' length."""
+
+    name: str
+    path: str
+    parameters: Mapping[str, Any]
+    optional: bool = False
+    page: int | None = None
+
+
+class AnswerApi:
+    """An API whose answers are kept. ``key_setting``: what an error about credentials tells to check."""
+
+    def __init__(self, http: HttpApi, clock: Clock, key_setting: str):
+        self.http, self.clock, self.key_setting = http, clock, key_setting
+        self._pause_until = clock.monotonic()
+
+    def ask(self, route: Route) -> list[RawAnswer]:
+        """The answers to a route: one, or one for each page.
+
+        Raises:
+            SourceUnavailable: when there was no usable answer in time.
+            SourceRefused: when the request or the key is refused, or a route that is needed is absent.
+            SourceMoved: when a listing changed while it was paged through, again and again.
+        """
+        if route.page is None:
+            return [self._one(route, route.parameters)]
+        for _ in range(LISTINGS):
+            answers, totals = self._listing(route, route.page)
+            if len(totals) <= 1:
+                return answers
+        raise SourceMoved(
+            f"{self.http.name}: {self.http.address(route.path)} changed its total while it was read, {LISTINGS} times. "
+            "Run again."
+        )
+
+    def _listing(self, route: Route, length: int) -> tuple[list[RawAnswer], set[int]]:
+        answers: list[RawAnswer] = []
+        totals: set[int] = set()
+        for number in range(MOST_PAGES):
+            answer = self._one(route, {**route.parameters, "limit": length, "offset": number * length})
+            answers.append(answer)
+            document = answer.document if answer.status == OK else {}
+            entries = document.get("results") if isinstance(document, dict) else None
+            if not isinstance(entries, list) or not entries:
+                return answers, totals
+            total = document.get("total")
+            if isinstance(total, int):
+                totals.add(total)
+            if len(entries) < length or (number + 1) * length >= max(totals, default=MOST_PAGES * length):
+                return answers, totals
+        raise SourceMoved(f"{self.http.name}: {self.http.address(route.path)} has no end after {MOST_PAGES} pages.")
+
+    def _one(self, route: Route, parameters: Mapping[str, Any]) -> RawAnswer:
+        self.clock.sleep(self._pause_until - self.clock.monotonic())
+        attempts = [0]
+
+        def counted() -> None:
+            attempts[0] += 1
+
+        answer = self.http.get(route.path, parameters, self._judge(route, parameters), before=counted)
+        return RawAnswer(
+            name=route.name,
+            address=self.http.address(route.path, parameters),
+            status=answer.status,
+            fetched_at=self.clock.now().astimezone(UTC).isoformat(),
+            attempt=attempts[0],
+            body=answer.text,
+        )
+
+    def _judge(self, route: Route, parameters: Mapping[str, Any]) -> Callable[[Answer], Answer]:
+        def judge(answer: Answer) -> Answer:
+            self._obey_budget(answer.headers)
+            if answer.status in RETRIED or answer.status >= 500:
+                raise Unusable(f"{answer.status} {answer.text[:100].strip()}")
+            if answer.status in ABSENT and route.optional:
+                return answer
+            if answer.status != OK or _is_error(answer.document):
+                raise SourceRefused(self._refusal(route, parameters, answer))
+            if answer.document is None:
+                raise Unusable("the answer is no JSON")
+            return answer
+
+        return judge
+
+    def _refusal(self, route: Route, parameters: Mapping[str, Any], answer: Answer) -> str:
+        remedy = f"Check {self.key_setting}." if answer.status in {401, 403} else "Update the client."
+        if answer.status in ABSENT:
+            after = next((new for old, new in SUCCESSORS.items() if route.path.startswith(old)), None)
+            gone = "is switched off" if answer.status == GONE else "is not there"
+            remedy = f"The route {gone}; " + (f"use {after}." if after else "check the API's address and its changes.")
+        return (
+            f"{self.http.name} refuses {self.http.address(route.path, parameters)}: {answer.status} "
+            f"{answer.text[:200].strip()}. {remedy}"
+        )
+
+    def _obey_budget(self, headers: Mapping[str, str]) -> None:
+        """Ask nothing more until the budget is renewed, when an answer says that it is spent."""
+        known = {name.lower(): value for name, value in headers.items()}
+        for remaining, reset in BUDGETS:
+            if known.get(remaining, "").strip() == "0":
+                try:
+                    seconds = float(known.get(reset, LONGEST_RESET))
+                except ValueError:
+                    seconds = LONGEST_RESET
+                self._pause_until = self.clock.monotonic() + min(max(seconds, 0.0), LONGEST_RESET)
+                return
+
+
+def _is_error(document: Any) -> bool:
+    """Whether a body of status 200 is an error all the same."""
+    return isinstance(document, dict) and (
+        bool(document.get("error"))
+        or document.get("Response") == "Error"
+        or "error_code" in str(document.get("status"))
+    )

@@ -1,0 +1,83 @@
+"""The tables of days: a day's rows of several tables replaced in one transaction, from the snapshot they agree in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from core.errors import LoadRejected
+from core.tables import Table
+from resources.clients.postgres.database import Postgres
+from resources.clients.stacks.indexer import Snapshot
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What fills a table's day: a statement on the indexer with one column for each of the table's, in order."""
+
+    table: Table
+    statement: str
+
+
+def replace_day(
+    database: Postgres, snapshot: Snapshot, day: date, readings: Iterable[Reading], parameters: Mapping[str, Any]
+) -> dict[str, int]:
+    """Make a day of each table exactly what its statement gives; all of them or none. Rows by table name.
+
+    Writers of a day take turns, so two runs at once leave one set of rows. Nothing is held in memory but a piece of
+    what passes from one server to the other.
+
+    Raises:
+        LoadRejected: when a table does not take a row.
+    """
+    readings = list(readings)
+    database.migrate(*(reading.table for reading in readings))
+    rows = {}
+    with database.transaction() as connection:
+        for reading in readings:
+            table = sql.Identifier(*reading.table.address.split("."))
+            _take_turns(connection, reading.table, day)
+            connection.execute(sql.SQL("DELETE FROM {} WHERE day = %s").format(table), [day])
+            cursor = connection.cursor()
+            try:
+                with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, _columns(reading.table))) as copy:
+                    for piece in snapshot.copied(reading.statement, {**parameters, "day": day}):
+                        copy.write(piece)
+            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                raise LoadRejected(
+                    f"PostgreSQL: {reading.table.address} does not take {day} as {snapshot.address} gives it: "
+                    f"{(error.diag.message_primary or str(error)).strip()}. The day is unchanged."
+                ) from error
+            rows[reading.table.name] = cursor.rowcount
+    return rows
+
+
+def compute_day(
+    database: Postgres, day: date, preparation: str, readings: Iterable[Reading], parameters: Mapping[str, Any]
+) -> dict[str, int]:
+    """The same from the tables of days themselves. ``preparation`` makes what the statements have in common."""
+    readings = list(readings)
+    database.migrate(*(reading.table for reading in readings))
+    rows = {}
+    with database.transaction() as connection:
+        cursor = psycopg.ClientCursor(connection)  # CREATE TABLE AS takes no parameters of the server's
+        cursor.execute(preparation.encode(), {**parameters, "day": day})
+        for reading in readings:
+            table = sql.Identifier(*reading.table.address.split("."))
+            _take_turns(connection, reading.table, day)
+            connection.execute(sql.SQL("DELETE FROM {} WHERE day = %s").format(table), [day])
+            insert = sql.SQL("INSERT INTO {} ({}) ").format(table, _columns(reading.table)).as_bytes(connection)
+            cursor.execute(insert + reading.statement.encode(), {**parameters, "day": day})
+            rows[reading.table.name] = cursor.rowcount
+    return rows
+
+
+def _take_turns(connection: psycopg.Connection[Any], table: Table, day: date) -> None:
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{table.address} {day.isoformat()}"])
+
+
+def _columns(table: Table) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)

@@ -1,0 +1,107 @@
+"""What users of indexers have met: blocks lost, forks counted twice, flags that disagree. Each is refused by name."""
+
+from datetime import timedelta
+
+import pytest
+
+from assets.stacks.extract.days import FIRST_DAY, span_of
+from assets.stacks.extract.source import require_over, require_sound
+from core.errors import DayIncomplete, InvalidAnswer, SourceInconsistent
+from sandbox.stacks.chain import make_chain
+from sandbox.stacks.indexer import READER, SCHEMA
+from sandbox.stacks.story import Story
+from tests.standins.stacks import indexer_of
+
+DAY = FIRST_DAY + timedelta(1)
+FAULTS = {
+    "DELETE FROM blocks WHERE canonical AND block_height = 30": "no canonical block of height 30",
+    "UPDATE blocks SET canonical = true WHERE NOT canonical": "several canonical blocks of height",
+    r"UPDATE blocks SET parent_index_block_hash = '\x00' WHERE canonical AND block_height = 31": "parent of canonical "
+    "block 31",
+    "UPDATE txs SET canonical = true WHERE NOT canonical": "canonical transactions of blocks that are not",
+    "UPDATE stx_events SET canonical = true WHERE NOT canonical": "canonical STX events of blocks that are not",
+    "UPDATE nft_events SET canonical = true WHERE NOT canonical": "canonical NFT events of blocks that are not",
+    r"""INSERT INTO txs (tx_id, tx_index, index_block_hash, block_hash, block_height, parent_block_hash,
+        burn_block_time, parent_burn_block_time, type_id, canonical, nonce, fee_rate, sponsored, sender_address,
+        microblock_canonical, microblock_sequence, microblock_hash, parent_index_block_hash, burn_block_height)
+    SELECT tx_id, 99, index_block_hash, block_hash, block_height, parent_block_hash, burn_block_time,
+        parent_burn_block_time, 2, true, nonce, fee_rate, sponsored, sender_address, true, 1, '\xaa',
+        parent_index_block_hash, burn_block_height FROM txs WHERE canonical AND block_height = 32""": "transactions "
+    "counted twice",
+    """INSERT INTO stx_events (event_index, tx_id, tx_index, block_height, index_block_hash, parent_index_block_hash,
+        microblock_hash, microblock_sequence, microblock_canonical, canonical, asset_event_type_id, amount, sender,
+        recipient)
+    SELECT event_index, tx_id, tx_index, block_height, index_block_hash, parent_index_block_hash, microblock_hash,
+        microblock_sequence, microblock_canonical, canonical, asset_event_type_id, amount, sender, recipient
+    FROM stx_events WHERE canonical""": "STX events counted twice",
+    """INSERT INTO nft_events (event_index, tx_id, tx_index, block_height, index_block_hash, parent_index_block_hash,
+        microblock_hash, microblock_sequence, microblock_canonical, canonical, asset_event_type_id, asset_identifier,
+        value, sender, recipient)
+    SELECT event_index, tx_id, tx_index, block_height, index_block_hash, parent_index_block_hash, microblock_hash,
+        microblock_sequence, microblock_canonical, canonical, asset_event_type_id, asset_identifier, value, sender,
+        recipient
+    FROM nft_events WHERE canonical""": "NFT events counted twice",
+    "UPDATE chain_tip SET block_height = block_height - 1": "chain_tip names block",
+}
+
+
+@pytest.fixture(scope="module")
+def opened(postgres_server):
+    with indexer_of(postgres_server, make_chain(Story(days=2, forks=0.3))) as (indexer, owner):
+        owner.execute(f"SET search_path = {SCHEMA}")
+        yield indexer, owner
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_source_that_contradicts_itself_is_refused_by_name(opened, fault):
+    indexer, owner = opened
+    with owner.transaction(force_rollback=True):
+        owner.execute(fault)
+        problem = FAULTS[fault]
+        # The reader sees only what is committed: look with the owner's eyes instead.
+        snapshot = _as_seen_by(owner, indexer)
+        with pytest.raises(SourceInconsistent, match=problem) as refused:
+            require_sound(snapshot, DAY, span_of(snapshot, DAY))
+        assert str(DAY) in str(refused.value)
+
+
+def _as_seen_by(owner, indexer):
+    from psycopg.rows import dict_row
+
+    from resources.clients.stacks.indexer import Snapshot
+
+    owner.row_factory = dict_row
+    return Snapshot(owner, str(indexer))
+
+
+def test_a_day_is_not_believed_before_the_chain_has_left_it(opened):
+    indexer, _ = opened
+    day = FIRST_DAY + timedelta(2)
+    with indexer.snapshot() as snapshot, pytest.raises(DayIncomplete, match=str(day)):
+        require_over(snapshot, day, span_of(snapshot, day))
+
+
+def test_a_column_that_is_gone_is_named(opened):
+    indexer, owner = opened
+    owner.execute("ALTER TABLE txs RENAME COLUMN fee_rate TO fee")
+    try:
+        with pytest.raises(InvalidAnswer, match=r"txs\.fee_rate"), indexer.snapshot():
+            pass
+    finally:
+        owner.execute("ALTER TABLE txs RENAME COLUMN fee TO fee_rate")
+
+
+def test_a_table_that_may_not_be_read_is_named(opened):
+    indexer, owner = opened
+    owner.execute(f"REVOKE SELECT ON nft_custody FROM {READER}")
+    try:
+        with pytest.raises(InvalidAnswer, match="nft_custody"), indexer.snapshot():
+            pass
+    finally:
+        owner.execute(f"GRANT SELECT ON nft_custody TO {READER}")
+
+
+def test_nothing_can_be_written_through_it(opened):
+    indexer, _ = opened
+    with indexer.snapshot() as snapshot, pytest.raises(Exception, match="read-only"):
+        snapshot.records("CREATE TEMPORARY TABLE made (id int)")
