@@ -20,7 +20,11 @@ from resources.io_managers.selected import WarehouseIOManager
 from resources.stages import resources_for
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-LAKE, WAREHOUSE, MARTS = "key:lake/*", "key:warehouse/*", "key:marts/ethereum/* or key:intermediate/ethereum/*"
+LAKE, WAREHOUSE, MARTS = (
+    "key:lake/ethereum/*",
+    "key:warehouse/ethereum/*",
+    "key:marts/ethereum/* or key:intermediate/ethereum/*",
+)
 MARTS_AND_PARTS = (
     "aggregate_transaction_metrics_by_block",
     "aggregate_metrics_by_day",
