@@ -164,7 +164,7 @@ def test_a_corrupt_file_is_named_with_its_line_and_the_old_day_stays(configured,
     monkeypatch.setenv("LAKE_FORMAT", "csv")
     configured.format = "csv"
     day, asset = SAMPLE_DAYS[0], f"key:warehouse/ethereum/{table.name}"
-    configured.run("key:lake/*", day)
+    configured.run("key:lake/ethereum/*", day)
     configured.run(asset, day)
     before = configured.warehouse.read(table, DayWindow(day, day))
     assert before.num_rows

@@ -103,11 +103,11 @@ def test_a_failed_run_does_not_count_until_it_is_made_good(instance, tmp_path, n
 
     with monkeypatch.context() as patch:
         patch.setattr(exports, "export_tokens", broken)
-        graph.run("key:lake/*", SAMPLE_DAYS[0], expect_success=False)
+        graph.run("key:lake/ethereum/*", SAMPLE_DAYS[0], expect_success=False)
     skipped = _tick(schedules.ethereum_load_schedule, instance)
     assert "lake/ethereum/tokens" in skipped.skip_message
     assert "lake/ethereum/blocks (its run failed)" in skipped.skip_message
-    graph.run("key:lake/*", SAMPLE_DAYS[0])
+    graph.run("key:lake/ethereum/*", SAMPLE_DAYS[0])
     assert _tick(schedules.ethereum_load_schedule, instance).partition_key == DAY
 
 
