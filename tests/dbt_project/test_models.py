@@ -185,6 +185,34 @@ def test_columns_are_documented_in_the_warehouse(graph, refreshed):
     assert undocumented == []
 
 
+@pytest.mark.parametrize("kind", [0x7E, 0x7F, 0x64, 0x6A])
+def test_a_rollups_own_transactions_pay_neither_tip_nor_base_fee(graph, build, refreshed, kind):
+    before = next(row for row in refreshed["daily_chain_metrics"] if row["day"] == FIRST)
+    chosen = f"""FROM ethereum.transactions AS t JOIN ethereum.receipts AS r ON r.transaction_hash = t.hash
+        JOIN ethereum.blocks AS b ON b.number = t.block_number WHERE t.block_date = DATE '{FIRST}'"""
+    (paid,) = graph.warehouse.query(
+        f"""SELECT t.hash, b.base_fee_per_gas * r.gas_used AS burnt,
+            (r.effective_gas_price - b.base_fee_per_gas) * r.gas_used AS tip {chosen} ORDER BY t.hash LIMIT 1"""
+    ).to_pylist()
+    with graph.warehouse._connection() as connection:
+        connection.execute(
+            f"UPDATE ethereum.transactions SET transaction_type = {kind}, gas_price = 0 WHERE hash = '{paid['hash']}'"
+        )
+        connection.execute(
+            f"UPDATE ethereum.receipts SET effective_gas_price = 0 WHERE transaction_hash = '{paid['hash']}'"
+        )
+    build(FIRST)
+    after = next(row for row in graph.marts()["daily_chain_metrics"] if row["day"] == FIRST)
+    assert int(after["tip_wei"]) == int(before["tip_wei"]) - int(paid["tip"])
+    assert int(after["burnt_wei"]) == int(before["burnt_wei"]) - int(paid["burnt"])
+
+
+def test_a_negative_tip_fails_a_dbt_test(graph, build, refreshed):
+    with graph.warehouse._connection() as connection:
+        connection.execute(f"UPDATE ethereum.receipts SET effective_gas_price = 0 WHERE block_date = DATE '{FIRST}'")
+    build(FIRST, expect_success=False)
+
+
 def test_a_wrong_row_fails_a_dbt_test_of_its_day_only(graph, build, refreshed):
     with graph.warehouse._connection() as connection:
         connection.execute("UPDATE ethereum.blocks SET number = number + 500 WHERE number = 20")

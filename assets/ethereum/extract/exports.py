@@ -141,7 +141,17 @@ def _read_blocks(export: Export, numbers: Sequence[int], answer: Answer) -> list
             raise Refusal(Kind.BROKEN, f"block {came} came for {hex(number)}")
     rows = block_rows(answers)
     refused = export.prover.prove_blocks(rows, answers) if export.verify == VERIFY_FULL else {}
+    if refused and (unknown := export.reader.unknown_of_headers(answer)):
+        # The hash is over all fields: with one more, whose place is not known here, no node's block can be proved.
+        refused = {at: _with_unknown(refusal, unknown.get(at)) for at, refusal in refused.items()}
     return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
+
+
+def _with_unknown(refusal: Refusal, fields: list[str] | None) -> Refusal:
+    """The same refusal, or that of a header with fields that this version does not know."""
+    if not fields:
+        return refusal
+    return Refusal(Kind.UNKNOWN_TO_US, f"{refusal.detail}; the header has unknown fields: {', '.join(fields)[:200]}")
 
 
 def evidence(export: Export, proved: int, seconds: float) -> dict[str, Any]:

@@ -66,7 +66,9 @@ def transactions(rows: pa.RecordBatch, answers: pa.StructArray) -> pa.BinaryArra
     """
     kinds = pc.fill_null(rows.column("transaction_type"), _LEGACY).to_numpy()
     if unknown := set(np.unique(kinds).tolist()) - _TYPES:
-        raise UnknownTypeError(f"transactions of type {min(unknown)} cannot be encoded here")
+        kind = min(unknown)
+        told = f"transactions of type {kind} cannot be encoded here: {kind:#x} is none of Ethereum's that are known"
+        raise UnknownTypeError(told)
     typed, priced = kinds != _LEGACY, kinds < _DYNAMIC_FEE
 
     def only(where: Any, encode: Callable[[pa.Array], pa.BinaryArray], column: pa.Array) -> pa.BinaryArray:

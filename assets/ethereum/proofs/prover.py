@@ -54,6 +54,8 @@ class Prover:
         started = time.thread_time()
         try:
             refused = prove()
+        except encodings.UnknownTypeError as error:
+            raise Refusal(Kind.UNKNOWN_TO_US, f"blocks {rows.heads[0][0]} to {rows.heads[-1][0]}: {error}") from error
         except encodings.NOT_ENCODED as error:
             numbers = " to ".join(str(rows.heads[at][0]) for at in ([0, -1] if len(rows.heads) > 1 else [0]))
             told = f"block {numbers}: a row cannot be encoded ({type(error).__name__}: {error})"

@@ -145,6 +145,19 @@ class AnswerReader:
         self._look_at_new_types(RECEIPTS, answer, pc.list_flatten(found))
         return found
 
+    def unknown_of_headers(self, answer: Answer) -> dict[int, list[str]]:
+        """The fields of headers that no column takes, by the block's position in the answer; they are collected, too.
+
+        Only one block of a batch is read strictly at first: a fork may begin behind it.
+        """
+        known = _sources(BLOCKS).keys() | IGNORED_FIELDS[BLOCKS.name] | {"transactions", "withdrawals"}
+        found = {}
+        for at, response in enumerate(answer.responses()):
+            if names := sorted(msgspec.json.decode(response.result).keys() - known):
+                found[at] = names
+                self.unknown.update(f"{BLOCKS.name}.{name}" for name in names)
+        return found
+
     def _look_at_new_types(self, table: Table, answer: Answer, items: pa.StructArray) -> None:
         """Look through the whole answer when items of a transaction type stand in it that none before had."""
         types = {(table.name, type_) for type_ in pc.unique(items.field(_TYPE)).to_pylist()}

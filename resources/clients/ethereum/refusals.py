@@ -27,6 +27,7 @@ class Kind(Enum):
     STATE_MISSING = "state not held"
     MOVED = "another block by now"
     UNPROVEN = "the header commits to something else"
+    UNKNOWN_TO_US = "this version does not know it"
     UNSUPPORTED = "method not offered"
     DENIED = "access denied"
     INVALID = "request refused"

@@ -28,6 +28,10 @@ _GIVEN_UP: dict[Kind, tuple[type[HeadwaterError], str]] = {
     Kind.UNSUPPORTED: (MethodUnsupported, "Use a node that offers it."),
     Kind.INVALID: (NodeRefused, "Use a node that accepts it."),
     Kind.UNPROVEN: (CommitmentMismatch, "Compare the block with a node you trust; nothing of the day was published."),
+    Kind.UNKNOWN_TO_US: (
+        CommitmentMismatch,
+        "No node can change that: use a version of Headwater that knows it, or ETHEREUM_VERIFY=off to export unproved.",
+    ),
     Kind.MOVED: (ChainReorganised, "Materialize the day's blocks again, then what follows from them."),
 }
 
@@ -44,6 +48,7 @@ FINAL = {
     Kind.INVALID,
     Kind.MOVED,
     Kind.UNPROVEN,
+    Kind.UNKNOWN_TO_US,
     Kind.PRUNED,
     Kind.STATE_MISSING,
     Kind.QUOTA_SPENT,

@@ -69,7 +69,9 @@ by_transactions as (
         count(distinct to_address) as unique_receivers,
         count(distinct case when nonce = 0 then from_address end) as new_addresses,
         sum(value) as value_transferred_wei,
-        sum((price_paid - base_fee) * gas_used) as tip_wei,
+        -- Rollups' own types (0x7e, 0x64 to 0x6a, Polygon's 0x7f) pay no fee on this chain.
+        sum(case when {{ pays_no_fee() }} then 0 else (price_paid - base_fee) * gas_used end) as tip_wei,
+        sum(case when {{ pays_no_fee() }} then base_fee * gas_used else 0 end) as unburnt_wei,
         sum(case when transaction_type = 3 then blob_gas_price * blob_gas_used end) as blob_burnt_wei
     from transactions
     group by block_date
@@ -108,7 +110,7 @@ select
     base_fees.p10 / power(10, 9) as base_fee_p10_gwei,
     base_fees.p50 / power(10, 9) as base_fee_p50_gwei,
     base_fees.p90 / power(10, 9) as base_fee_p90_gwei,
-    {{ wei("by_blocks.burnt_wei") }} as burnt_wei,
+    {{ wei("by_blocks.burnt_wei - coalesce(by_transactions.unburnt_wei, 0)") }} as burnt_wei,
     {{ wei("coalesce(by_transactions.tip_wei, 0)") }} as tip_wei,
     cast(by_blocks.blob_gas_used as bigint) as blob_gas_used,
     {{ wei("coalesce(by_transactions.blob_burnt_wei, 0)") }} as blob_burnt_wei,

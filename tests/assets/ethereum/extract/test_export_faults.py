@@ -215,6 +215,25 @@ def test_another_endpoint_is_tried_before_the_partition_fails(good, tmp_path, re
     assert graph.lake_rows([DAY]) == good.lake_rows([DAY])
 
 
+def test_a_header_field_of_a_later_fork_is_named_and_no_other_node_is_asked_for(tmp_path, recorded_chain):
+    def of_the_fork(request):
+        """From block 50 on, in the middle of a batch, the hash is over one field more."""
+        found = recorded_chain.answer(request)
+        block = found.get("result")
+        if request["method"] == "eth_getBlockByNumber" and isinstance(block, dict) and int(block["number"], 16) >= 50:
+            block |= {"blockAccessListHash": "0x" + "cd" * 32, "extraData": "0xff"}
+        return found
+
+    with FaultyNode(of_the_fork) as server:
+        graph = _graph(tmp_path, server)
+        result = graph.run(LAKE, DAY, expect_success=False)
+    said = " ".join(failures(result))
+    assert re.search(r"block 5\d: hash is .* unknown fields: blockAccessListHash", said), said
+    assert "No node can change that" in said
+    assert "node you trust" not in said
+    assert graph.lake.store.list("export/") == []
+
+
 def test_what_was_proved_is_kept_beside_the_data_and_told_by_a_check(good):
     manifest = good.lake.manifest(TRANSACTIONS, DAY)
     assert manifest.verify == "full"

@@ -7,6 +7,7 @@ import pytest
 from assets.ethereum.proofs import encodings, trie
 from assets.ethereum.proofs.prover import Prover
 from resources.clients.ethereum.refusals import Refusal
+from resources.clients.ethereum.verdicts import given_up
 from tests.standins.answers import rows_of_blocks, rows_of_receipts
 from tests.standins.captured import mainnet, needs_captured_data
 from tests.standins.synthetic_chain import SyntheticChain
@@ -266,3 +267,14 @@ def test_an_unknown_type_of_transaction_is_told(rich):
     block["transactions"][0]["type"] = "0x7e"
     with pytest.raises(Refusal, match="type 126 cannot be encoded"):
         _prove_block(block)
+
+
+def test_a_rollups_type_is_told_as_such_and_no_other_node_is_asked(pairs):
+    def deposit(block, receipts):
+        block["transactions"][0]["type"] = "0x7e"
+
+    with pytest.raises(Refusal, match="0x7e is none of Ethereum's") as caught:
+        _prove_block(_mutated(pairs, deposit)[0])
+    told = str(given_up(caught.value.kind, str(caught.value)))
+    assert "node you trust" not in told
+    assert "No node can change that" in told
