@@ -17,7 +17,7 @@ from assets.markets.tables import (
     TRANSACTIONS,
 )
 from assets.markets.tracked import CURRENCY, summed_fields
-from assets.markets.transform import above_zero, chain_row, closes, in_block, sums_row, typed
+from assets.markets.transform import NEAR_MIDNIGHT, above_zero, chain_row, closes, in_block, sums_row, typed
 from core.errors import DayIncomplete, SettingError
 from core.merging import Batch, Row, Rows
 from core.windows import ONE_DAY, end_of
@@ -136,8 +136,15 @@ def _must_be_over(days: Sequence[date], now: datetime) -> None:
 
 def _must_be_there(by_day: Mapping[date, Sequence[Row]], coins: Sequence[str], now: datetime) -> None:
     """Yesterday has a close of every coin; an older day may lack coins that were not traded yet, not all of them."""
+
+    def settled(day: date) -> bool:
+        # Until then the point of this moment cannot be told from that of the midnight.
+        return now.timestamp() * 1000 > end_of(day) * 1000 + NEAR_MIDNIGHT
+
     for day, rows in by_day.items():
-        missing = sorted(set(coins) - {str(row["coin_id"]) for row in rows if row["price"] is not None})
+        missing = sorted(
+            set(coins) - {str(row["coin_id"]) for row in rows if row["price"] is not None and settled(day)}
+        )
         if missing and (day == now.date() - ONE_DAY or not rows):
             raise DayIncomplete(
                 f"CoinGecko has no close of {day} for {', '.join(missing)}. The close of a day is there about 00:35 "

@@ -154,3 +154,10 @@ def test_one_coin_takes_no_others_figures_with_it(dogecoin, caplog):
     assert [row["coin_id"] for row in batch.rows] == ["bitcoin"]
     assert sum(batch.rejected.values()) == len(dogecoin)
     assert "dogecoin: check the ids in dbt_project/seeds" in caplog.text
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 4])
+def test_right_after_midnight_the_point_of_this_moment_is_no_close(minutes):
+    now = datetime(2024, 1, 3, 0, minutes, tzinfo=UTC)
+    with pytest.raises(DayIncomplete, match="2024-01-02 for bitcoin"):
+        fetched({"bitcoin": chart((MIDNIGHT + minutes * 60_000 - 41_000, 122))}, now=now)
