@@ -1,5 +1,6 @@
 """From the clients to batches, one per partition: what belongs together is merged together, or not at all."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from assets.markets.tables import (
     TRANSACTIONS,
 )
 from assets.markets.tracked import CURRENCY, summed_fields
-from assets.markets.transform import chain_row, closes, in_block, sums_row, typed
+from assets.markets.transform import NEAR_MIDNIGHT, above_zero, chain_row, closes, in_block, sums_row, typed
 from core.errors import DayIncomplete, SettingError
 from core.merging import Batch, Row, Rows
 from core.windows import ONE_DAY, end_of
@@ -24,6 +25,22 @@ from resources.clients.markets.blockchair import COST_OF_STATS, COST_OF_SUMS, Bl
 from resources.clients.markets.chain_source import ChainSource
 from resources.clients.markets.coingecko import CoinGecko
 from resources.clients.postgres.database import Postgres
+
+LOG = logging.getLogger("headwater.markets")
+
+NO_FIGURES = "without a moment or a price"
+# Figures of a traded coin that are above zero, or unknown.
+NEVER_ZERO = (
+    "market_cap",
+    "market_cap_rank",
+    "fully_diluted_valuation",
+    "volume",
+    "circulating_supply",
+    "total_supply",
+    "max_supply",
+)
+# The days before its own that the models build anew: dbt's variable of the same meaning.
+LOOKBACK_DAYS = 3
 
 Hashes = Callable[[str, Iterable[int]], Mapping[int, str]]
 
@@ -47,11 +64,32 @@ def coin_list(gecko: CoinGecko) -> Batch:
 
 def market_snapshot(gecko: CoinGecko, coins: Sequence[str]) -> Batch:
     """The coins' figures of this moment."""
-    found = gecko.markets(coins, CURRENCY)
-    if missing := set(coins) - {entry["id"] for entry in found}:
-        raise DayIncomplete(f"CoinGecko sent no market figures of {', '.join(sorted(missing))}. Run again later.")
-    rows = [typed(MARKET_SNAPSHOT, entry, {"vs_currency": CURRENCY}) for entry in found]
-    return Batch(rows, gecko.http.address("coins/markets"), requests=gecko.http.requests)
+    found = [entry for entry in gecko.markets(coins, CURRENCY) if entry["id"] in set(coins)]
+    usable = [entry for entry in found if entry.get("last_updated") is not None and _price(entry)]
+    if missing := sorted(set(coins) - {entry["id"] for entry in usable}):
+        # Of the others, the figures of this moment can never be asked for again: they are written.
+        LOG.warning(
+            "CoinGecko has no market figures of %s: check the ids in dbt_project/seeds/marts/markets/dim_asset.csv",
+            ", ".join(missing),
+        )
+    if coins and not usable:
+        raise DayIncomplete(
+            f"CoinGecko sent no market figures of {', '.join(missing)}. Run again later; if it stays so, check the ids "
+            "in dbt_project/seeds/marts/markets/dim_asset.csv."
+        )
+    rows = [_without_zeros(typed(MARKET_SNAPSHOT, entry, {"vs_currency": CURRENCY})) for entry in usable]
+    rejected = {NO_FIGURES: len(found) - len(usable)} if len(found) > len(usable) else {}
+    return Batch(rows, gecko.http.address("coins/markets"), rejected=rejected, requests=gecko.http.requests)
+
+
+def _price(entry: Mapping[str, Any]) -> bool:
+    """Whether the entry has a price, of whatever kind; a wrong one is found where it is read."""
+    return entry.get("current_price") not in (None, 0)
+
+
+def _without_zeros(row: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a coin that has a price, with null for zeros that stand for unknown."""
+    return row | {name: above_zero(row[name], f"{row['coin_id']}: {name}", row["price"]) for name in NEVER_ZERO}
 
 
 def market_daily(
@@ -59,24 +97,34 @@ def market_daily(
 ) -> Iterator[tuple[str, Batch]]:
     """The coins' closes of the days, a batch per day; one request per coin covers them all.
 
+    A run of yesterday asks for the days before as well, as far as the models look back: what the source corrected
+    since, or did not know then, comes with yesterday's batch.
+
     Raises:
         DayIncomplete: when a day is not over, or its close is not there yet.
     """
     _must_be_over(days, now)
-    back = (now.date() - min(days)).days
+    yesterday = now.date() - ONE_DAY
+    before = [yesterday - ONE_DAY * back for back in range(1, LOOKBACK_DAYS + 1)] if yesterday in days else []
+    again = [day for day in before if day not in days]
     by_day: dict[date, list[Row]] = {day: [] for day in days}
+    corrected: list[Row] = []
     rejected: Counter[str] = Counter()
     for coin in coins:
-        rows, left_out = closes(coin, CURRENCY, gecko.market_chart(coin, CURRENCY, back), days)
+        chart = gecko.market_chart(coin, CURRENCY, (now.date() - min([*days, *again])).days)
+        rows, left_out = closes(coin, CURRENCY, chart, [*days, *again])
         rejected += left_out
         for day, row in rows.items():
-            by_day[day].append(row)
+            if day in by_day:
+                by_day[day].append(row)
+            elif row["price"] is not None:
+                corrected.append(row)
     _must_be_there(by_day, coins, now)
     source, newest = gecko.http.address("coins/*/market_chart"), max(days)
     for day, of_day in by_day.items():
         # What the requests brought besides is counted once, with the newest day.
         extra: dict[str, Any] = {"rejected": rejected, "requests": gecko.http.requests} if day == newest else {}
-        yield str(day), Batch(of_day, source, **extra)
+        yield str(day), Batch(of_day + corrected if day == yesterday else of_day, source, **extra)
 
 
 def _must_be_over(days: Sequence[date], now: datetime) -> None:
@@ -88,8 +136,15 @@ def _must_be_over(days: Sequence[date], now: datetime) -> None:
 
 def _must_be_there(by_day: Mapping[date, Sequence[Row]], coins: Sequence[str], now: datetime) -> None:
     """Yesterday has a close of every coin; an older day may lack coins that were not traded yet, not all of them."""
+
+    def settled(day: date) -> bool:
+        # Until then the point of this moment cannot be told from that of the midnight.
+        return now.timestamp() * 1000 > end_of(day) * 1000 + NEAR_MIDNIGHT
+
     for day, rows in by_day.items():
-        missing = sorted(set(coins) - {str(row["coin_id"]) for row in rows})
+        missing = sorted(
+            set(coins) - {str(row["coin_id"]) for row in rows if row["price"] is not None and settled(day)}
+        )
         if missing and (day == now.date() - ONE_DAY or not rows):
             raise DayIncomplete(
                 f"CoinGecko has no close of {day} for {', '.join(missing)}. The close of a day is there about 00:35 "
@@ -108,6 +163,11 @@ def global_daily(gecko: CoinGecko, days: Sequence[date], now: datetime) -> Itera
         caps = gecko.global_figures().get("total_market_cap")
         answer = {"total_market_cap": caps.get(CURRENCY) if isinstance(caps, dict) else None}
         row = typed(GLOBAL_DAILY, answer, {"vs_currency": CURRENCY, "price_date": day, "observed_at": now})
+        if not row["total_market_cap"]:
+            # The first figure of a day stays for good: an unknown one must not.
+            raise DayIncomplete(
+                f"CoinGecko does not know the whole market's capitalisation after {day}. Run again later."
+            )
         yield str(day), Batch([row], source, requests=gecko.http.requests)
 
 

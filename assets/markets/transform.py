@@ -1,17 +1,26 @@
 """From the sources' answers to rows: types, days, and what is left out. Nothing unknown becomes a zero."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from core.errors import InvalidAnswer
 from core.merging import Row
 from core.tables import Column, ColumnType, Table
-from core.windows import ONE_DAY, day_of, end_of
+from core.windows import ONE_DAY, day_of
+
+LOG = logging.getLogger("headwater.markets")
 
 MIDNIGHT = 86_400_000
+# Daily series are sampled rather than cut: their points lie some seconds to either side of the midnight.
+NEAR_MIDNIGHT = 300_000
+# The most digits of a number: 2^256 has 78.
+MOST_DIGITS = 100
+# No coin is older than 2009: a smaller stamp, of 1973 as milliseconds, is of seconds. None is of year 10000.
+FIRST_MILLISECOND, LAST_MILLISECOND = 100_000_000_000, 253_402_214_400_000
 OFF_MIDNIGHT, NOT_ASKED, NO_PRICE = "not at a midnight", "of a day not asked for", "not above zero"
 
 
@@ -38,7 +47,7 @@ def _value(table: Table, column: Column, value: Any) -> Any:
         return None
     try:
         return _CONVERSIONS[column.type](value)
-    except (ValueError, TypeError, InvalidOperation, ArithmeticError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise InvalidAnswer(
             f"{table.address}.{column.name}: the source sent {str(value)[:80]!r} in {column.source}, which is no "
             f"{column.type.value}. Update the client or the column."
@@ -48,9 +57,11 @@ def _value(table: Table, column: Column, value: Any) -> Any:
 def _number(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
         raise TypeError(type(value).__name__)
+    if isinstance(value, str) and len(value) > MOST_DIGITS:
+        raise ValueError("too many digits")
     number = Decimal(value)
-    if not number.is_finite():
-        raise ValueError("not finite")
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
+        raise ValueError("neither finite nor of a sensible size")
     return number
 
 
@@ -68,7 +79,8 @@ def _text(value: Any) -> str:
 
 
 def _truth(value: Any) -> bool:
-    if value not in (True, False, "1", "0"):  # Blockchair's dumps write 1 and 0
+    # Blockchair's dumps write 1 and 0.
+    if not isinstance(value, (bool, int, str)) or value not in (True, False, "1", "0"):
         raise ValueError("neither true nor false")
     return value in (True, "1")
 
@@ -94,37 +106,88 @@ def closes(
     """The closes of the days from a chart's points, and how many points were left out, by reason.
 
     chart: series of [Unix milliseconds, value]. The point of a midnight is the close of the day that it ends.
+
+    Raises:
+        InvalidAnswer: when a point is none.
     """
-    figures = {name: {point[0]: point[1] for point in chart[name]} for name in chart if isinstance(chart[name], list)}
-    wanted, rejected = set(days), Counter[str]()
+    prices, left_out = _by_midnight(coin, "prices", chart["prices"])
+    volumes, _ = _by_midnight(coin, "total_volumes", chart["total_volumes"])
+    caps, _ = _by_midnight(coin, "market_caps", chart["market_caps"])
+    wanted, rejected = set(days), Counter({OFF_MIDNIGHT: left_out} if left_out else {})
     rows: dict[date, Row] = {}
-    for stamp, price in figures["prices"].items():
-        day = day_of(int(stamp) // 1000) - ONE_DAY
-        if int(stamp) % MIDNIGHT:
-            rejected[OFF_MIDNIGHT] += 1
-        elif day not in wanted:
+    for midnight, (stamp, price) in prices.items():
+        day = day_of(midnight // 1000) - ONE_DAY
+        if day not in wanted:
             rejected[NOT_ASKED] += 1
-        elif price is not None and _number(price) <= 0:
+        elif price is not None and price <= 0:
             rejected[NO_PRICE] += 1
         else:
             rows[day] = {
                 "coin_id": coin,
                 "vs_currency": currency,
                 "price_date": day,
-                "price": _known(price),
-                "volume": _known(figures["total_volumes"].get(stamp)),
-                "market_cap": _known(figures["market_caps"].get(stamp)),
-                "observed_at": datetime.fromtimestamp(end_of(day), tz=UTC),
+                "price": price,
+                "volume": above_zero(volumes.get(midnight, (0, None))[1], f"{coin} on {day}: volume", price),
+                "market_cap": above_zero(caps.get(midnight, (0, None))[1], f"{coin} on {day}: capitalisation", price),
+                "observed_at": datetime.fromtimestamp(stamp / 1000, tz=UTC),
             }
     return rows, rejected
 
 
+def above_zero(value: Decimal | None, what: str, price: Decimal | None = None) -> Decimal | None:
+    """The value, unless it is a zero that stands for unknown: no coin with a price is worth nothing, or untraded."""
+    if value is None or value > 0:
+        return value
+    LOG.warning("%s is %s beside a price of %s; it counts as unknown", what, value, price)
+    return None
+
+
+def _by_midnight(coin: str, series: str, points: Sequence[Any]) -> tuple[dict[int, tuple[int, Decimal | None]], int]:
+    """Midnight to the stamp and value of its nearest point, in milliseconds, and how many points are no midnight's."""
+    found: dict[int, tuple[int, Decimal | None]] = {}
+    left_out = 0
+    for point in points:
+        stamp, value = _point(coin, series, point)
+        midnight = (stamp + MIDNIGHT // 2) // MIDNIGHT * MIDNIGHT
+        if abs(stamp - midnight) > NEAR_MIDNIGHT:
+            left_out += 1
+            continue
+        left_out += midnight in found
+        if midnight not in found or abs(stamp - midnight) < abs(found[midnight][0] - midnight):
+            found[midnight] = stamp, value
+    return found, left_out
+
+
+def _point(coin: str, series: str, point: Any) -> tuple[int, Decimal | None]:
+    """Unix milliseconds and value of a chart's point; stamps that can only be seconds are taken as such."""
+    try:
+        stamp, value = point
+        moment_ = _number(stamp)
+        if moment_ < FIRST_MILLISECOND:
+            moment_ *= 1000
+        if not 0 <= moment_ < LAST_MILLISECOND:
+            raise ValueError("no time")
+        return int(moment_), _known(value)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise InvalidAnswer(
+            f"CoinGecko: {str(point)[:80]!r} in {series} of {coin} is no point of a time in milliseconds and a number. "
+            "Nothing was written; run again, and if it stays so, update the client."
+        ) from error
+
+
 def chain_row(table: Table, chain: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """A block or a transaction, with the UTC day of its time."""
-    row = typed(table, answer, {"chain": chain, "block_date": moment(answer["time"]).date()})
+    row = typed(table, answer, {"chain": chain, "block_date": _day(table, answer)})
     if row.get("block_id") == -1:  # still waiting for a block
         row["block_id"] = None
     return row
+
+
+def _day(table: Table, answer: Mapping[str, Any]) -> date:
+    column = next(column for column in table.columns if column.source == "time")
+    if (found := _value(table, column, answer.get("time"))) is None:
+        raise InvalidAnswer(f"{table.address}: the source sent no time for {str(answer)[:200]}. Update the client.")
+    return found.date()
 
 
 def in_block(known: Mapping[int, str], transaction: Row) -> Row:
@@ -138,8 +201,14 @@ def sums_row(
     """A day's sums. fields: column to the source's field."""
     count = sums.get("count()")
     row: dict[str, Any] = {"chain": chain, "day": day, "is_final": is_final}
-    row["tx_count"] = None if count is None else _whole(count)
-    return row | {column: _known(sums.get(f"sum({field})")) for column, field in fields.items()}
+    try:
+        row["tx_count"] = None if count is None else _whole(count)
+        return row | {column: _known(sums.get(f"sum({field})")) for column, field in fields.items()}
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise InvalidAnswer(
+            f"Blockchair: the sums of {chain} for {day} hold {str(dict(sums))[:200]}, which are no numbers. Run again; "
+            "if it stays so, update the client."
+        ) from error
 
 
 def _known(value: Any) -> Decimal | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.clock import Clock
-from core.errors import InvalidAnswer, SettingError, SourceRefused
+from core.errors import InvalidAnswer, QuotaSpent, SettingError, SourceRefused
 from resources.clients.http.api import Answer, HttpApi, Unusable
 
 PUBLIC_ROOT = "https://api.coingecko.com/api/v3"
@@ -18,6 +18,8 @@ KEY_HEADERS = {"demo": "x-cg-demo-api-key", "pro": "x-cg-pro-api-key"}
 PAGE = 250
 
 RETRIED = {408, 429}
+# The month's credits are spent; it comes with 429, which alone means the minute's limit.
+MONTH_SPENT = 10006
 REMEDIES = {
     400: "The request itself is wrong: update the client.",
     401: "Check COINGECKO_API_KEY and COINGECKO_PLAN.",
@@ -110,6 +112,12 @@ class CoinGecko:
                 return answer.document
             if code is None:
                 raise Unusable("the answer is no JSON")
+            if code == MONTH_SPENT:
+                raise QuotaSpent(
+                    f"CoinGecko says that the month's credits are spent ({code} {message}), at "
+                    f"{self.http.address(path, parameters)}. Use a larger plan, set COINGECKO_PLAN=keyless, or run "
+                    "again next month."
+                )
             if code in RETRIED or 500 <= code < 600:
                 raise Unusable(f"{code} {message}".strip())
             raise SourceRefused(
@@ -136,7 +144,7 @@ def error_of(answer: Answer) -> tuple[int | None, str]:
         code, message = 1020, "access denied"
     else:
         code, message = None, "" if answer.status == 200 else answer.text[:200].strip()
-    if answer.status in RETRIED or answer.status >= 500:
+    if code != MONTH_SPENT and (answer.status in RETRIED or answer.status >= 500):
         return answer.status, message
     if code is None and (answer.status != 200 or error):
         code = answer.status if answer.status != 200 else 400
@@ -146,5 +154,5 @@ def error_of(answer: Answer) -> tuple[int | None, str]:
 def _code(value: Any) -> int:
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 400

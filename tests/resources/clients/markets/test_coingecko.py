@@ -170,3 +170,14 @@ def test_an_answer_of_another_form_is_no_data(market, clock):
 def test_no_bad_status_passes_for_good(status, text):
     code, _ = error_of(Answer(status, None, text))
     assert code is not None
+
+
+@pytest.mark.parametrize("code", [10006, "10006"])
+@pytest.mark.parametrize("status", [429, 403, 200])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_the_months_spent_credits_are_told_from_the_minutes_limit(code, status, wrapped):
+    body = {"status": {"error_code": code, "error_message": "monthly credit limit reached"}}
+    document = {"error": body} if wrapped else body
+    assert error_of(Answer(status, document, "")) == (10006, "monthly credit limit reached")
+    minute = {"status": {"error_code": 429, "error_message": "too many"}}
+    assert error_of(Answer(429, minute, ""))[0] == 429

@@ -1,6 +1,6 @@
 select
     price_date as day,
-    total_market_cap as total_market_cap_usd,
+    nullif(total_market_cap, 0) as total_market_cap_usd,
     observed_at,
     last_seen_at
 from {{ source("markets", "global_daily") }}

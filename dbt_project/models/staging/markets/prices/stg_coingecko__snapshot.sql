@@ -3,10 +3,10 @@ select
     cast(observed_at at time zone 'UTC' as date) as day,
     observed_at,
     price as price_usd,
-    market_cap as market_cap_usd,
-    market_cap_rank,
-    volume as volume_usd,
-    circulating_supply,
+    nullif(market_cap, 0) as market_cap_usd,
+    nullif(market_cap_rank, 0) as market_cap_rank,
+    nullif(volume, 0) as volume_usd,
+    nullif(circulating_supply, 0) as circulating_supply,
     last_seen_at
 from {{ source("markets", "market_snapshot") }}
 where vs_currency = 'usd'
