@@ -31,6 +31,6 @@ RUN cd dbt_project && dbt parse --quiet && mkdir -p logs && chown -R headwater t
 USER headwater
 EXPOSE 3000
 # The web server has no login: reachable from a proxy only (docs/deploying.md).
-CMD ["dagster-webserver", "-h", "0.0.0.0", "-p", "3000", "-w", "workspace.yaml"]
+CMD ["python", "-m", "commands.web", "-h", "0.0.0.0", "-p", "3000", "-w", "workspace.yaml"]
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:3000/server_info', timeout=5)"]

@@ -52,7 +52,7 @@ backfill: setup ## Run the days FROM= to TO= of ROOM= from the configured source
 	@$(BIN)/python -m commands backfill $(or $(ROOM),ethereum) $(FROM) $(TO)
 
 dev: setup ## Open the Dagster UI on http://localhost:3000 (another PORT= if that is taken)
-	@$(BIN)/dagster dev -w workspace.yaml --port $(PORT)
+	@$(BIN)/python -m commands dev --port $(PORT)
 
 test: .venv/.ready-dev ## Run the tests, or those of ROOM=
 	$(if $(TESTED),,$(error There are no tests of a room named "$(ROOM)"))

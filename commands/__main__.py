@@ -9,6 +9,7 @@ from datetime import date
 import click
 import dagster as dg
 
+from commands import dev
 from commands.running import print_record, print_table, run
 from core.errors import HeadwaterError
 from core.windows import DayWindow, parse_day
@@ -53,6 +54,13 @@ def run_days(room: str, first: date | None, last: date | None) -> None:
 def backfill(room: str, first: date, last: date) -> None:
     """Run a room's jobs for the days FROM to TO, included, from the configured sources."""
     _run_rooms([room], first, last)
+
+
+@main.command("dev")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Of the UI.")
+def develop(port: int) -> None:
+    """Serve the UI on 127.0.0.1, with the daemon beside it, until Ctrl-C."""
+    raise click.exceptions.Exit(dev.together(dev.commands(port)))
 
 
 def _run_rooms(names: list[str], first: date | None, last: date | None) -> None:

@@ -155,6 +155,15 @@ def test_long_running_tasks_are_watched():
     assert "--read-only" in viewer["command"]
 
 
+def test_every_web_server_stands_behind_the_guard():
+    guarded = ["python", "-m", "commands.web"]
+    for container in _containers(_document(DEPLOY / "ecs/web.json")):
+        assert container["command"][:3] == guarded
+        assert {"name": "HEADWATER_URL", "value": ACCOUNT["HEADWATER_URL"]} in container["environment"]
+    assert all(COMPOSE["services"][name]["command"][:3] == guarded for name in ("web", "viewer"))
+    assert f"CMD {json.dumps(guarded)[:-1]}, " in (ROOT / "Dockerfile").read_text()
+
+
 @pytest.mark.parametrize("path", sorted(DEPLOY.glob("*/iam/*.json")), ids=lambda path: path.stem)
 def test_policies_name_real_actions_and_few_things(path):
     session = botocore.session.get_session()
@@ -366,4 +375,4 @@ def test_the_image_is_locked_and_not_roots():
     for source in re.findall(r"^COPY (\S+) \S+$", lines, re.MULTILINE):
         assert (ROOT / source).exists()
     ignored = (ROOT / ".dockerignore").read_text().split()
-    assert {"**/.env", "deploy/compose/proxy"} <= set(ignored)
+    assert {"**/.env", "deploy/compose/proxy"} <= set(ignored)  # the rest: test_ignored.py

@@ -215,7 +215,12 @@ def test_with_a_password_the_page_and_its_api_answer(proxied):
 def _subscription(host, headers):
     url = host.url("operators", "/graphql").replace("https", "wss")
     with connect(
-        url, ssl=_context(host), additional_headers=headers, subprotocols=["graphql-ws"], open_timeout=20
+        url,
+        ssl=_context(host),
+        origin=host.url("operators", ""),
+        additional_headers=headers,
+        subprotocols=["graphql-ws"],
+        open_timeout=20,
     ) as socket:
         socket.send(json.dumps({"type": "connection_init", "payload": {}}))
         yield json.loads(socket.recv(timeout=20))

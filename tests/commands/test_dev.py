@@ -1,0 +1,38 @@
+"""The two programs of ``make dev``: on the loopback, and ended together."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from commands import dev
+
+ROOT = Path(__file__).parents[2]
+WAITS = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def test_the_web_server_is_the_guarded_one_on_the_loopback():
+    web, daemon = dev.commands(3000)
+    assert web[1:7] == ["-m", "commands.web", "-h", "127.0.0.1", "-p", "3000"]
+    assert Path(daemon[0]).name == "dagster-daemon"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_one_that_ends_takes_the_other_with_it(code):
+    assert dev.together([WAITS, [sys.executable, "-c", f"raise SystemExit({code})"]]) == code
+    assert not psutil.Process().children()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_it_ends_both(number):
+    says = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
+    program = f"from commands.dev import together; raise SystemExit(together([{says!r}, {says!r}]))"
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        started = [int(process.stdout.readline()) for _ in range(2)]
+        os.kill(process.pid, number)
+        assert process.wait(60) == 0
+    assert not [pid for pid in started if psutil.pid_exists(pid)]
