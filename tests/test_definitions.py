@@ -30,7 +30,7 @@ def test_definitions_load_with_an_empty_environment():
             env=bare | {"HEADWATER_STAGE": stage},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=900,
             check=False,
         )
         assert done.returncode == 0, done.stderr

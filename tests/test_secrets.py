@@ -70,7 +70,7 @@ class Everything:
         watch = threading.Thread(target=self._watch, args=(process.pid, over))
         watch.start()
         try:
-            self.output, _ = process.communicate(json.dumps(runs).encode(), timeout=400)
+            self.output, _ = process.communicate(json.dumps(runs).encode(), timeout=900)
         finally:
             process.kill()
             over.set()

@@ -29,7 +29,7 @@ def ui(tmp_path_factory):
     """Dagster's web server and daemon over a home with 30 days run through."""
     home = tmp_path_factory.mktemp("ui")
     command = [sys.executable, "-m", "commands", "run", ROOM, "--from", DAYS[0], "--to", DAYS[-1]]
-    subprocess.run(command, cwd=ROOT, env=prepared(home), check=True, capture_output=True, timeout=300)
+    subprocess.run(command, cwd=ROOT, env=prepared(home), check=True, capture_output=True, timeout=900)
     with serving(home) as dagster:
         yield dagster
 
@@ -80,4 +80,4 @@ def test_an_asset_page_says_what_the_asset_is(ui, page):
 def test_a_30_day_backfill_of_loads_and_aggregates_starts_one_run_per_group(ui):
     backfills = [ui.launch(ui.assets(ROOM, layers), DAYS) for layers in GROUPS.values()]
     for backfill in backfills:
-        assert [run["status"] for run in ui.runs_of(backfill, 300)] == ["SUCCESS"]
+        assert [run["status"] for run in ui.runs_of(backfill, 900)] == ["SUCCESS"]

@@ -18,7 +18,7 @@ def test_a_day_of_the_sample_from_nothing_to_the_tables(tmp_path):
         env={**os.environ, "HEADWATER_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

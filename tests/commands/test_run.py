@@ -30,7 +30,7 @@ def run(tmp_path_factory):
         env={"PATH": os.environ["PATH"], "HEADWATER_HOME": str(home), "DAGSTER_HOME": str(home)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
@@ -80,7 +80,7 @@ def _backfill(*arguments, **settings):
         env={"PATH": os.environ["PATH"]} | settings,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
         check=False,
     )
 
@@ -121,7 +121,7 @@ def test_dagsters_own_command_materializes_every_asset_against_a_given_node(tmp_
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

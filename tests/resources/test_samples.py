@@ -18,7 +18,7 @@ def test_dagsters_own_command_finds_the_sandbox(tmp_path):
         env={"PATH": os.environ["PATH"], "HEADWATER_HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
