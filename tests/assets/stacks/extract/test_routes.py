@@ -148,7 +148,11 @@ def test_kept_answers_never_change_and_hold_no_key(server, clock):
     assert store.read(key) == before
 
 
-@pytest.mark.parametrize("body", ["{", "[]", '{"results": 3}', "null", '"' + "9" * 5000 + '"', "[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    ["{", "[]", '{"results": 3}', "null", '"' + "9" * 5000 + '"', "[" * 100_000],
+    ids=lambda value: repr(value)[:20],
+)
 def test_a_body_that_is_no_page_ends_as_an_error_of_ours(body):
     answer = RawAnswer("signers", "http://localhost/signers", 200, "", 1, body)
     with pytest.raises(InvalidAnswer):

@@ -86,7 +86,11 @@ def test_wrong_schemas_are_refused_by_name(document, reason):
     assert reason in str(refused.value)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b'{"fields": [{"srid":: 2272}]}', b"[" * 100_000, b" " * (1 << 21)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xff", b'{"fields": [{"srid":: 2272}]}', b"[" * 100_000, b" " * (1 << 21)],
+    ids=lambda value: repr(value)[:20],
+)
 def test_what_is_no_schema_is_refused(data):
     with pytest.raises(InvalidAnswer, match="Schema there"):
         parse_schema(data, "there")

@@ -39,6 +39,7 @@ class Raw:
                     continue
 
     def stop(self):
+        self._socket.shutdown(socket.SHUT_RDWR)  # a thread that accepts would otherwise accept once more
         self._socket.close()
 
 
