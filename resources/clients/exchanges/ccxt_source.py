@@ -15,7 +15,8 @@ from resources.clients.exchanges.bars import Bar, bar_of_row
 from resources.clients.exchanges.bounded import BoundedAdapter
 from resources.clients.exchanges.markets import Market, markets_of
 from resources.clients.exchanges.profiles import profile_of
-from resources.clients.exchanges.retrying import MayPass, Patience, seconds
+from resources.clients.exchanges.retrying import MayPass, Patience
+from resources.clients.http.bounded import seconds_to_wait
 
 T = TypeVar("T")
 # ccxt counts all of these as trouble of the network; asking again changes nothing.
@@ -104,7 +105,7 @@ class CcxtSource:
             status = self._http.status
             if status in REFUSALS:
                 raise self._refused(what, error) from None
-            wait = seconds(self._http.retry_after, self.clock.now()) if status else None
+            wait = seconds_to_wait(self._http.retry_after, self.clock.now()) if status else None
             raise MayPass(f"{type(error).__name__}{f', status {status}' if status else ''}", status, wait) from None
         except errors.BaseError as error:
             if (self._http.status or 0) >= 500:

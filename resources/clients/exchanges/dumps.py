@@ -20,7 +20,8 @@ from core.errors import InvalidAnswer, SourceRefused
 from core.windows import end_of, start_of
 from resources.clients.exchanges.bars import LAST_MS, Bar, bar_of_row, distinct
 from resources.clients.exchanges.bounded import BoundedAdapter
-from resources.clients.exchanges.retrying import MayPass, Patience, seconds
+from resources.clients.exchanges.retrying import MayPass, Patience
+from resources.clients.http.bounded import seconds_to_wait
 
 ROOT = "https://data.binance.vision"
 MARKETS = {"spot": "spot", "futures": "futures/um"}
@@ -101,7 +102,7 @@ class BinanceDumps:
             if response.status_code == MISSING:
                 return None
             if response.status_code in TRY_AGAIN or response.status_code >= 500:
-                wait = seconds(self._http.retry_after, self.clock.now())
+                wait = seconds_to_wait(self._http.retry_after, self.clock.now())
                 raise MayPass(f"status {response.status_code}", response.status_code, wait)
             raise SourceRefused(
                 f"{self.name}: {path} was refused with status {response.status_code}. Check EXCHANGES_DUMPS_URL."

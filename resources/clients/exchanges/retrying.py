@@ -4,8 +4,6 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from core.clock import Clock
@@ -67,15 +65,3 @@ class Patience:
             return failure.retry_after
         longest: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
         return longest / 2 + self.chance() * longest / 2
-
-
-def seconds(retry_after: str | None, now: datetime) -> float | None:
-    """Seconds of a Retry-After header, given as seconds or as a date; None when it is neither."""
-    text = (retry_after or "").strip()
-    if text.isascii() and text.isdigit() and len(text) <= 9:
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-        return max(0.0, (moment - now).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
