@@ -6,9 +6,10 @@ from assets.exchanges.download import Exchange
 from assets.exchanges.names import parse_job
 from assets.exchanges.partitions import partition_of
 from core.settings.base import environment
-from core.windows import DayWindow
+from core.windows import ONE_DAY, DayWindow, day_of
 from jobs.plan import Plan, Rows, Step
 from resources.io_managers.selected import WarehouseIOManager
+from sandbox.exchanges.world import SAMPLE_START_MS
 
 SHOWN_JOBS = ("binance.binance.spot.v7", "ccxt.binance.spot.v7")
 DAYS = """
@@ -66,4 +67,6 @@ def _closing() -> str:
     return "The picture of the closes is in the metadata of lake/exchanges/ohlcv_1d: open the graph with `make dev`."
 
 
-PLAN = Plan("Exchanges", _route, _steps, _summaries, _closing)
+_FIRST = day_of(SAMPLE_START_MS // 1000)
+SAMPLE = DayWindow(_FIRST, _FIRST + 2 * ONE_DAY)
+PLAN = Plan("Exchanges", _route, _steps, _summaries, _closing, sample=SAMPLE)
