@@ -33,7 +33,7 @@ from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, st
 from core.errors import NodeUnavailable
 from core.memory import keep_freed_memory
 from core.progress import Progress
-from core.spool import DaySpool, Spool, SpooledTable
+from core.spool import DaySpool, RowSpan, Spool, SpooledTable
 from core.tables import Table
 from core.windows import day_of
 from resources.clients.ethereum.endpoints import Answer
@@ -122,7 +122,7 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
         _check_inside(block, day.day)
         if block.number in (blocks.first, blocks.last):
             edges[block.number] = block
-        held_back.add(block.number, block.tables)
+        held_back.add(block.number, block.tables if block.number else _of_day(block.tables, day.day))
         export.progress.advance()
     first, last = edges[blocks.first], edges[blocks.last]
     check_successor(export.node, blocks, last.hash, day.day)
@@ -131,6 +131,15 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
     day.add({BLOCKS_META.name: meta_batch(span, day.day)})
     proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
     spool.finish(day, telling(span, proof))
+
+
+def _of_day(tables: Mapping[str, RowSpan], day: date) -> dict[str, pa.RecordBatch]:
+    """The genesis block's rows as rows of its day, that of block 1: its own timestamp may be of any day."""
+    found = {}
+    for name, (rows, start, stop) in tables.items():
+        own, at = rows.slice(start, stop - start), rows.schema.get_field_index("block_date")
+        found[name] = own.set_column(at, own.schema.field(at), pa.array([day] * own.num_rows, pa.date32()))
+    return found
 
 
 def _read_blocks(export: Export, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
