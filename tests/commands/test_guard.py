@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-import re
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ NAVIGATION = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec
 TABLE = [
     ("curl with JSON", "POST", "/graphql", JSON, 200),
     ("the UI itself", "POST", "/graphql", JSON | SAME, 200),
+    ("the UI itself, by operation", "POST", "/graphql?op=AssetRecordsQuery", JSON | SAME, 200),
     ("JSON with a charset", "POST", "/graphql", {"Content-Type": "application/json; charset=utf-8"}, 200),
     ("a page typed in", "GET", "/runs", {"Sec-Fetch-Site": "none"}, 200),
     ("a link followed", "GET", "/runs/1?logs=2", NAVIGATION, 200),
@@ -51,6 +52,8 @@ TABLE = [
     ("graphql by GET", "GET", "/graphql", {}, 405),
     ("graphql by HEAD", "HEAD", "/graphql", {}, 405),
     ("a query beside a body", "POST", "/graphql?query=mutation", JSON, 405),
+    ("a query behind an operation", "POST", "/graphql?op=x&query=mutation", JSON, 405),
+    ("an operation by GET", "GET", "/graphql?op=AssetRecordsQuery", {}, 405),
     ("below a prefix", "GET", "/prefix/graphql?query=mutation", {}, 405),
 ]
 
@@ -116,6 +119,13 @@ def test_the_host_is_that_of_the_setting():
     assert host_of(None) == ()
 
 
+def _answers(address):
+    try:
+        return urllib3.request("GET", address, retries=False, timeout=5).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
 @pytest.fixture(scope="module")
 def web(tmp_path_factory):
     """The real web server by its command, on a workspace without anything in it."""
@@ -129,13 +139,14 @@ def web(tmp_path_factory):
         [sys.executable, "-m", "commands.web", "-h", "127.0.0.1", "-p", str(port), "-f", str(home / "empty.py")],
         cwd=ROOT,
         env=os.environ | {"DAGSTER_HOME": str(home), "HEADWATER_URL": f"https://{OURS}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
-    for line in process.stdout:
-        if re.search("Uvicorn running", line):
-            break
+    deadline = time.monotonic() + 300
+    while not _answers(f"http://127.0.0.1:{port}/server_info"):
+        assert process.poll() is None, "the web server has ended"
+        assert time.monotonic() < deadline, "the web server does not answer"
+        time.sleep(0.1)
     yield f"http://127.0.0.1:{port}"
     process.terminate()
     process.wait(60)
