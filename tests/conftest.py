@@ -1,6 +1,7 @@
 """Shared by all tests: an environment without settings, the sample chain's node, days of the sample."""
 
 import os
+import sys
 import uuid
 from datetime import date
 from pathlib import Path
@@ -47,6 +48,17 @@ def _unit(item):
 
 def pytest_addoption(parser):
     parser.addoption("--snapshots", action="store_true", help="write the rooms' snapshots anew instead of comparing")
+
+
+# The interpreter's own. py_ecc, which signing in the tests brings, raises it to 100,000, at which nested JSON ends the
+# process instead of its reading.
+RECURSION_LIMIT = 1000
+
+
+@pytest.fixture(autouse=True)
+def recursion_limit():
+    """Tests run under the limit that the product runs under."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 @pytest.fixture(autouse=True)

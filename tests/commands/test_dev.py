@@ -23,8 +23,9 @@ def test_the_web_server_is_the_guarded_one_on_the_loopback():
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_one_that_ends_takes_the_other_with_it(code):
+    others = set(psutil.Process().children())  # servers that the session's tests share
     assert dev.together([WAITS, [sys.executable, "-c", f"raise SystemExit({code})"]]) == code
-    assert not psutil.Process().children()
+    assert not set(psutil.Process().children()) - others
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
