@@ -11,7 +11,9 @@ from core.settings.base import environment
 from core.settings.exchanges import Exchanges, words
 from resources.configured import ReadsSettings
 from resources.ecs import EcsPlace, PipesEcsTasks
+from resources.in_force import origins
 from resources.retries import Retries
+from resources.samples import SAMPLE, sample_for
 
 # As the old DAG had it: once more where mail is sent of what fails after that.
 RETRIES = {"local": Retries(0, 0), "test": Retries(0, 0), "preprod": Retries(1, 300), "prod": Retries(1, 300)}
@@ -31,7 +33,12 @@ class ExchangesResource(ReadsSettings, dg.ConfigurableResource):
     def in_force(self) -> dict[str, str]:
         """Which exchanges are asked, and where their bars are fetched."""
         given = self.given()
-        return {"Exchanges": f"{given.source or 'sample'}, {given.execution}"}
+        if sample_for(given.source, self.of_stage()) or given.source == SAMPLE:
+            said = "sandbox: the embedded sample"
+        else:
+            given.require("source")
+            said = f"live, asked through {origins(given.url)}" if given.url else "live"
+        return {"Exchanges": f"{said}; steps run {given.execution}"}
 
     def ecs(self) -> PipesEcsTasks:
         """What starts tasks, with AWS's own settings."""

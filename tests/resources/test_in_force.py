@@ -11,7 +11,9 @@ from resources.stages import resources_for
 
 def test_the_sandbox_is_named_where_nothing_is_set(home):
     said = in_force(resources_for("local"))
-    assert {name for name, text in said.items() if is_sandbox(text)} == {"Ethereum node", "CoinGecko", "Blockchair"}
+    stores = {"Lake", "Warehouse", "PostgreSQL", "Ethereum export"}
+    assert {name for name, text in said.items() if is_sandbox(text)} == said.keys() - stores
+    assert {"Ethereum node", "CoinGecko"} < said.keys() - stores
     assert said["Lake"] == f"{home / 'lake'}, parquet"
     assert said["Warehouse"] == f"duckdb, embedded: {home / 'warehouse.duckdb'}"
     assert said["PostgreSQL"] == f"embedded, under {home / 'postgres'}"
@@ -31,6 +33,15 @@ def test_no_secret_is_said(monkeypatch):
         "POSTGRES_USER": "loader",
         "POSTGRES_PASSWORD": "planted",
         "LAKE_URI": "s3://bucket/prefix",
+        "EXCHANGES_SOURCE": "live",
+        "EXCHANGES_URL": "https://me:planted@proxy.example.com/planted",
+        "DATABRIDGE_SECRETS_REGION": "us-east-1",
+        "DATABRIDGE_URI": "s3://staging",
+        "STACKS_DB_HOST": "stacks.example.com",
+        "STACKS_DB_USER": "reader",
+        "STACKS_DB_PASSWORD": "planted",
+        "STACKS_API_URL": "https://api.example.com/planted",
+        "STACKS_API_KEY": "planted",
     }.items():
         monkeypatch.setenv(name, value)
     said = in_force(resources_for("prod"))
