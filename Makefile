@@ -43,13 +43,13 @@ $(DAGSTER_HOME)/dagster.yaml: deploy/local/dagster.yaml
 
 setup: .venv/.ready $(DAGSTER_HOME)/dagster.yaml ## Make the environment
 
-run: setup ## Run the sample days of ROOM= (ethereum, markets, stacks, all), or FROM= to TO=
+run: setup ## Run the sample days of ROOM= (a room, or all), or FROM= to TO=
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"
 	@$(BIN)/python -m commands run $(or $(ROOM),ethereum) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
-backfill: setup ## Run the days FROM= to TO= of ROOM= from the configured sources
+backfill: setup ## Run the days FROM= to TO= of ROOM= from the configured sources (ARGS=--sandbox: the samples, too)
 	@echo "Loading the definitions (the first time, dbt's project is parsed)"
-	@$(BIN)/python -m commands backfill $(or $(ROOM),ethereum) $(FROM) $(TO)
+	@$(BIN)/python -m commands backfill $(or $(ROOM),ethereum) $(FROM) $(TO) $(ARGS)
 
 dev: setup ## Open the Dagster UI on http://localhost:3000 (another PORT= if that is taken)
 	@$(BIN)/python -m commands dev --port $(PORT)

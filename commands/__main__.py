@@ -7,11 +7,9 @@ looked at in the UI afterwards. What a room runs and shows is in its own module 
 from datetime import date
 
 import click
-import dagster as dg
 
 from commands import dev
-from commands.running import print_record, print_table, run
-from core.errors import HeadwaterError
+from core.errors import HeadwaterError, SettingError
 from core.windows import DayWindow, parse_day
 from jobs.plan import Plan, plan_of, rooms
 
@@ -44,16 +42,17 @@ def main() -> None:
 @click.option("--to", "last", type=Day(), help="Last UTC day, included; the last of the room's sample if none.")
 def run_days(room: str, first: date | None, last: date | None) -> None:
     """Run a room's jobs for a range of days; `all` runs one room after the other."""
-    _run_rooms(rooms() if room == ALL else [room], first, last)
+    _run_rooms(rooms() if room == ALL else [room], first, last, sandbox=True)
 
 
 @main.command()
 @click.argument("room", type=click.Choice(rooms()))
 @click.argument("first", type=Day(), metavar="FROM")
 @click.argument("last", type=Day(), metavar="TO")
-def backfill(room: str, first: date, last: date) -> None:
+@click.option("--sandbox", is_flag=True, help="Also where the sandbox's made-up data would serve a source.")
+def backfill(room: str, first: date, last: date, sandbox: bool) -> None:
     """Run a room's jobs for the days FROM to TO, included, from the configured sources."""
-    _run_rooms([room], first, last)
+    _run_rooms([room], first, last, sandbox=sandbox)
 
 
 @main.command("dev")
@@ -63,25 +62,35 @@ def develop(port: int) -> None:
     raise click.exceptions.Exit(dev.together(dev.commands(port)))
 
 
-def _run_rooms(names: list[str], first: date | None, last: date | None) -> None:
+def _run_rooms(names: list[str], first: date | None, last: date | None, *, sandbox: bool) -> None:
     """Run every room, also after one that failed; the exit code says whether all of it went through."""
-    plans = [plan_of(name) for name in names]
     try:
+        plans = [plan_of(name) for name in names]
         windows = [DayWindow(first or plan.sample.first, last or plan.sample.last) for plan in plans]
+    except HeadwaterError as error:
+        raise click.ClickException(str(error)) from error
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    with dg.DagsterInstance.get() as instance:
-        done = [_run_room(instance, plan, window) for plan, window in zip(plans, windows, strict=True)]
+    done = [_run_room(plan, window, sandbox) for plan, window in zip(plans, windows, strict=True)]
     if not all(done):
         raise click.exceptions.Exit(1)
 
 
-def _run_room(instance: dg.DagsterInstance, plan: Plan, window: DayWindow) -> bool:
+def _run_room(plan: Plan, window: DayWindow, sandbox: bool) -> bool:
     try:
+        # With it the definitions are loaded: `--help` need not wait for that, and a wrong setting ends here in words.
+        from commands.running import print_record, print_table, run, say_first  # noqa: PLC0415
+
         print(f"{plan.title}, {window}: {plan.route()}")
+        made_up = say_first(plan.uses)
+        if made_up and not sandbox:
+            raise SettingError(
+                f"{', '.join(made_up)}: no source is set, so that these days would be made up by the sandbox. Set the "
+                "source in the environment or .env (docs/settings.md), or pass --sandbox if that is meant."
+            )
         done = True
         for step in plan.steps(window):
-            done &= run(instance, step.announced, step.job, step.first, step.last)
+            done &= run(step.announced, step.job, step.first, step.last)
             if not (done or plan.goes_on):
                 break
         if done:

@@ -15,15 +15,35 @@ import dagster as dg
 
 from core.settings.base import environment
 from core.settings.stage import Stage
-from definitions import defs
+from definitions import defs, stage
+from resources.in_force import in_force, is_sandbox
+from resources.stages import resources_for
 
 # The run's own log is in Dagster's record; here its warnings are told in short.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LINE = 160
 
 
-def run(instance: dg.DagsterInstance, announced: str, job: str, first: str | None, last: str | None) -> bool:
+def say_first(uses: Sequence[str]) -> list[str]:
+    """Print what is in force of the resources of these keys; the names of those that the sandbox serves.
+
+    Raises:
+        SettingError: with a sentence for every setting that is missing or wrong, of all of them.
+    """
+    resources = resources_for(stage)
+    said = in_force({key: resources[key] for key in uses})
+    for name, text in said.items():
+        print(f"  {name}: {text}", flush=True)
+    return [name for name, text in said.items() if is_sandbox(text)]
+
+
+def run(announced: str, job: str, first: str | None, last: str | None) -> bool:
     """Run a job, for a range of partitions where it has any; whether it succeeded."""
+    with dg.DagsterInstance.get() as instance:
+        return _run(instance, announced, job, first, last)
+
+
+def _run(instance: dg.DagsterInstance, announced: str, job: str, first: str | None, last: str | None) -> bool:
     print(f"{announced} ...", flush=True)
     started = time.monotonic()
     ends = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}

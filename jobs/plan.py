@@ -32,7 +32,8 @@ class Plan:
 
     ``route`` says in words from where to where the data goes. With ``goes_on``, the steps after one that failed
     are run all the same: for steps that do not build on each other. ``summaries`` yields titles and rows. ``sample``:
-    the days that are run when none are named, those of the room's sandbox.
+    the days that are run when none are named, those of the room's sandbox. ``uses``: the keys of the resources that
+    say first what they are; a backfill is refused where one of them is the sandbox.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Plan:
     steps: Callable[[DayWindow], Sequence[Step]]
     summaries: Callable[[DayWindow], Iterator[tuple[str, Rows]]]
     closing: Callable[[], str]
+    uses: Sequence[str]
     goes_on: bool = False
     sample: DayWindow = SAMPLE
 

@@ -1,12 +1,15 @@
 """What every resource does with settings: take the environment in once, when a run sets it up."""
 
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 import dagster as dg
 from pydantic import BaseModel, Field, PrivateAttr
 
+from core.errors import SettingError
 from core.settings.base import Settings, environment
 from core.settings.stage import Stage
+from resources.in_force import Described
 
 Model = TypeVar("Model", bound=Settings)
 
@@ -21,8 +24,12 @@ class ReadsSettings(BaseModel):
     _environ: dict[str, str] | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Take the environment in, before anything asks."""
+        """Take the environment in, before anything asks; and tell the run's log what is in force."""
         self._environ = environment()
+        if isinstance(self, Described) and context.log:
+            with suppress(SettingError):  # the step that needs the setting fails with the same sentence
+                for name, said in self.in_force().items():
+                    context.log.info(f"{name}: {said}")
 
     def sharing(self, other: "ReadsSettings") -> Self:
         """This resource with what the other one took in."""

@@ -140,8 +140,15 @@ class StacksObjectIOManager(ObjectIOManager):
     def objects(self) -> PublishedObjects:
         """The plain client."""
         given, of_lake = self.settings(stacks.Stacks), self.settings(lake.Lake)
-        root = self.uri or given.objects_uri or of_lake.root(self.of_stage())
-        return PublishedObjects(store_for(root, of_lake.kms_key), self.acls and given.acl != "none")
+        return PublishedObjects(store_for(self._root(), of_lake.kms_key), self.acls and given.acl != "none")
+
+    def in_force(self) -> dict[str, str]:
+        """Where the objects are published."""
+        return {"Stacks objects": self._root()}
+
+    def _root(self) -> str:
+        given, of_lake = self.settings(stacks.Stacks), self.settings(lake.Lake)
+        return self.uri or given.objects_uri or of_lake.root(self.of_stage())
 
 
 @cache

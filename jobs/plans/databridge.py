@@ -63,4 +63,4 @@ def _in_sandbox() -> bool:
     return "sandbox" in _route()
 
 
-PLAN = Plan("Databridge", _route, _steps, _summaries, _closing)
+PLAN = Plan("Databridge", _route, _steps, _summaries, _closing, ("databridge",))

@@ -45,4 +45,4 @@ def _closing() -> str:
     return "Open the graph with `make dev`; the tables with any client of the warehouse, schema ethereum."
 
 
-PLAN = Plan("Ethereum", _route, _steps, _summaries, _closing)
+PLAN = Plan("Ethereum", _route, _steps, _summaries, _closing, ("ethereum", "lake", "warehouse"))

@@ -69,4 +69,4 @@ def _closing() -> str:
 
 _FIRST = day_of(SAMPLE_START_MS // 1000)
 SAMPLE = DayWindow(_FIRST, _FIRST + 2 * ONE_DAY)
-PLAN = Plan("Exchanges", _route, _steps, _summaries, _closing, sample=SAMPLE)
+PLAN = Plan("Exchanges", _route, _steps, _summaries, _closing, ("exchanges", "lake", "warehouse"), sample=SAMPLE)

@@ -64,4 +64,4 @@ def _closing() -> str:
     return f"The tables are in {PostgresSettings.read().database}, schemas raw and markets."
 
 
-PLAN = Plan("Markets", _route, _steps, _summaries, _closing, goes_on=True)
+PLAN = Plan("Markets", _route, _steps, _summaries, _closing, ("coingecko", "blockchair", "postgres"), goes_on=True)

@@ -67,4 +67,4 @@ def _closing() -> str:
 
 # The chain of the sandbox begins as mainnet did, and balances follow from all days since.
 SAMPLE = DayWindow(FIRST_DAY, FIRST_DAY + 2 * ONE_DAY)
-PLAN = Plan("Stacks", _route, _steps, _summaries, _closing, sample=SAMPLE)
+PLAN = Plan("Stacks", _route, _steps, _summaries, _closing, ("stacks", "postgres", "stacks_objects"), sample=SAMPLE)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_a_day_of_the_sample_from_nothing_to_the_tables(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "commands", "backfill", "markets", "2024-01-04", "2024-01-04"],
+        [sys.executable, "-m", "commands", "backfill", "markets", "2024-01-04", "2024-01-04", "--sandbox"],
         cwd=ROOT,
         env={**os.environ, "HEADWATER_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)},
         capture_output=True,

@@ -48,6 +48,7 @@ def test_it_exits_0_and_says_what_it_does(run):
     for words in ("Exporting 2024-01-02 to 2024-01-04", "Loading", "Aggregating", "11 of 11 checks passed", "make dev"):
         assert words in run.stdout
     assert "Traceback" not in run.stderr
+    assert run.stdout.index("Ethereum node: sandbox: the embedded sample chain") < run.stdout.index("Exporting")
 
 
 def test_the_table_holds_what_the_recorded_answers_add_up_to(run, recorded_chain):
@@ -91,10 +92,26 @@ def test_a_wrong_range_is_refused_in_words(tmp_path):
     assert "a window of days cannot end (2024-01-02) before it starts (2024-01-04)" in done.stderr
 
 
+def test_the_sandbox_is_not_exported_unless_that_is_meant(tmp_path):
+    done = _backfill("2024-01-03", "2024-01-03", HEADWATER_HOME=str(tmp_path), DAGSTER_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "Ethereum node: sandbox: the embedded sample chain" in done.stdout
+    assert f"Lake: {tmp_path / 'lake'}, parquet" in done.stdout
+    assert "pass --sandbox if that is meant" in done.stderr
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_wrong_stage_is_a_sentence(tmp_path):
+    done = _backfill("2024-01-03", "2024-01-03", HEADWATER_HOME=str(tmp_path), HEADWATER_STAGE="staging")
+    assert done.returncode == 1
+    assert "HEADWATER_STAGE='staging': expected one of local, test, preprod, prod." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_failure_names_the_step_and_the_reason(tmp_path):
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     home = {"HEADWATER_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)}
-    done = _backfill("2024-01-06", "2024-01-06", **home)
+    done = _backfill("2024-01-06", "2024-01-06", "--sandbox", **home)
     assert done.returncode == 1
     assert "Ethereum day 2024-01-06 is not complete" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -11,7 +11,7 @@ from resources.stages import resources_for
 
 def test_the_sandbox_is_named_where_nothing_is_set(home):
     said = in_force(resources_for("local"))
-    stores = {"Lake", "Warehouse", "PostgreSQL", "Ethereum export"}
+    stores = {"Lake", "Warehouse", "PostgreSQL", "Ethereum export", "Stacks objects"}
     assert {name for name, text in said.items() if is_sandbox(text)} == said.keys() - stores
     assert {"Ethereum node", "CoinGecko"} < said.keys() - stores
     assert said["Lake"] == f"{home / 'lake'}, parquet"
