@@ -139,15 +139,19 @@ def reorg_events(moved: dict[str, str]) -> list[dg.AssetMaterialization | dg.Ass
         for day, hash_ in moved.items()
     ]
     (check_key,) = still_on_the_chain.check_keys
-    named = dg.AssetCheckEvaluation(
-        check_name=check_key.name,
-        asset_key=dg.AssetKey(BLOCKS.lake_key),
-        passed=False,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Reorganised since their export: {', '.join(moved)}. Materialize these days again.",
-        metadata=moved,
-    )
-    return [*versions, named]
+    named = [
+        dg.AssetCheckEvaluation(
+            check_name=check_key.name,
+            asset_key=dg.AssetKey(BLOCKS.lake_key),
+            partition=day,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{day} was reorganised since its export. Materialize it again.",
+            metadata={"last_hash": hash_},
+        )
+        for day, hash_ in moved.items()
+    ]
+    return [*versions, *named]
 
 
 SCHEDULES = (ethereum_export_schedule, ethereum_load_schedule, ethereum_aggregates_schedule)

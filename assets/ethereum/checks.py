@@ -1,8 +1,7 @@
 """The room's asset checks. Blocking ones keep a wrong day out of the layers below it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -12,6 +11,7 @@ from assets.ethereum.extract import ethereum_etl as etl
 from assets.ethereum.partitions import DAILY
 from assets.ethereum.spans import span_of
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS, WITHDRAWALS
+from assets.evaluations import evaluations
 from core.errors import HeadwaterError
 from core.tables import Table
 from core.windows import ONE_DAY, DayWindow, parse_day
@@ -21,8 +21,6 @@ from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.selected import WarehouseIOManager
 from resources.retries import failures_explained
 
-# Sentences quoted in a check's result; the count tells the rest.
-QUOTED = 20
 TRAILING_DAYS = 7
 
 Problems = Callable[[Lake, date], Iterable[str]]
@@ -34,36 +32,17 @@ def _lake_check(
     """A check of each of the run's days by what the lake holds."""
 
     @dg.asset_check(asset=table.lake_key, name=name, description=description, blocking=blocking, partitions_def=DAILY)
-    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]) -> dg.AssetCheckResult:
-        days = _days(context)
+    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]):
         with failures_explained():
-            found = [f"{day}: {problem}" for day in days for problem in problems(lake.lake(), day)]
-        return _result(found, days, blocking)
+            client = lake.lake()
+            found = {str(day): [f"{day}: {problem}" for problem in problems(client, day)] for day in _days(context)}
+        yield from evaluations(context, found)
 
     return check
 
 
 def _days(context: dg.AssetCheckExecutionContext) -> list[date]:
     return [parse_day(key) for key in context.partition_keys]
-
-
-def _result(
-    problems: list[str],
-    days: list[date],
-    blocking: bool,
-    account: Mapping[str, Any] = MappingProxyType({}),
-    note: str | None = None,
-) -> dg.AssetCheckResult:
-    span = f"{days[0]} to {days[-1]}" if len(days) > 1 else str(days[0])
-    metadata: dict[str, Any] = {"days": span, "problems": len(problems), **account}
-    if problems:
-        metadata["first_problems"] = dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems[:QUOTED]))
-    return dg.AssetCheckResult(
-        passed=not problems,
-        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-        description="; ".join(problems[:3]) or note,
-        metadata=metadata,
-    )
 
 
 def _rows(lake: Lake, table: Table, day: date, *columns: str):
@@ -129,17 +108,18 @@ def _rows_loaded(table: Table) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext,
         lake: dg.ResourceParam[LakeIOManager],
         warehouse: dg.ResourceParam[WarehouseIOManager],
-    ) -> dg.AssetCheckResult:
+    ):
         days = _days(context)
         with failures_explained():
             loaded = warehouse.warehouse().count_by_day(table, DayWindow(days[0], days[-1]))
             listed = {day.day: day.manifest.rows for day in lake.lake().open(table, days).days}
-        problems = [
-            f"{day}: {loaded.get(day, 0):,} rows in {table.address}, {rows:,} in the lake"
-            for day, rows in listed.items()
+        problems = {
+            str(day): [f"{day}: {loaded.get(day, 0):,} rows in {table.address}, {rows:,} in the lake"]
             if loaded.get(day, 0) != rows
-        ]
-        return _result(problems, days, blocking=True)
+            else []
+            for day, rows in listed.items()
+        }
+        yield from evaluations(context, problems)
 
     return check
 
@@ -152,34 +132,28 @@ def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
         blocking=True,
         partitions_def=DAILY,
     )
-    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]) -> dg.AssetCheckResult:
-        days = _days(context)
+    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]):
+        problems: dict[str, list[str]] = {}
+        accounts: dict[str, dict[str, Any]] = {}
+        notes: dict[str, str] = {}
         with failures_explained():
             client = lake.lake()
-            found = {day.day: (day.manifest, client.evidence(day.manifest)) for day in client.open(table, days).days}
-        blocks = {day: len(span_of(manifest) or ()) for day, (manifest, _) in found.items()}
-        unverified = {day: manifest.engine for day, (manifest, _) in found.items() if manifest.verify != "full"}
-        problems = [
-            f"{day}: {(evidence or {}).get('blocks_proved', 0)} blocks were proved, the day has {blocks[day]}"
-            for day, (manifest, evidence) in found.items()
-            if manifest.verify == "full" and (evidence or {}).get("blocks_proved", 0) < blocks[day]
-        ]
-        evidences = [evidence for _, evidence in found.values() if evidence]
-        account = {
-            "blocks_proved": sum(evidence.get("blocks_proved", 0) for evidence in evidences),
-            "seconds_proving": sum(evidence.get("seconds", 0.0) for evidence in evidences),
-            "days_not_verified": len(unverified),
-        }
-        note = f"Not verified: {_unverified(unverified)}" if unverified else None
-        return _result(problems, days, blocking=True, account=account, note=note)
+            for day in client.open(table, _days(context)).days:
+                key, manifest = str(day.day), day.manifest
+                evidence = client.evidence(manifest) or {}
+                blocks, proved = len(span_of(manifest) or ()), evidence.get("blocks_proved", 0)
+                accounts[key] = {"blocks_proved": proved, "seconds_proving": evidence.get("seconds", 0.0)}
+                if manifest.verify != "full":
+                    notes[key] = _why_not_verified(manifest.engine)
+                short = manifest.verify == "full" and proved < blocks
+                problems[key] = [f"{key}: {proved} blocks were proved, the day has {blocks}"] if short else []
+        yield from evaluations(context, problems, accounts, notes)
 
     return check
 
 
-def _unverified(engines: Mapping[date, str]) -> str:
-    """Why days were not verified. engines: who exported them."""
-    reasons = {etl.ENGINE: "ethereum-etl exported"}
-    return ", ".join(f"{reasons.get(name, 'ETHEREUM_VERIFY was off for')} {day}" for day, name in engines.items())
+def _why_not_verified(engine: str) -> str:
+    return f"Not verified: {'ethereum-etl exported it' if engine == etl.ENGINE else 'ETHEREUM_VERIFY was off'}"
 
 
 @dg.asset_check(
@@ -190,16 +164,19 @@ def _unverified(engines: Mapping[date, str]) -> str:
 )
 def still_on_the_chain(
     context: dg.AssetCheckExecutionContext, ethereum: EthereumNodeResource, lake: dg.ResourceParam[LakeIOManager]
-) -> dg.AssetCheckResult:
+):
     """Whether the exported days were reorganised since."""
     days = _days(context)
     try:
         node, client = ethereum.client(), lake.lake()
         moved = {day: moved_to(client, node, day) for day in days}
+        problems = {
+            str(day): [f"{day}: its last block is {hash_} on the node's chain by now"] if hash_ else []
+            for day, hash_ in moved.items()
+        }
     except HeadwaterError as error:  # a node in trouble is no reason to fail the run that exported the day
-        return _result([f"could not compare: {error}"], days, blocking=False)
-    problems = [f"{day}: its last block is {hash_} on the node's chain by now" for day, hash_ in moved.items() if hash_]
-    return _result(problems, days, blocking=False)
+        problems = {str(day): [f"{day}: could not compare: {error}"] for day in days}
+    yield from evaluations(context, problems)
 
 
 def moved_to(lake: Lake, node, day: date) -> str | None:

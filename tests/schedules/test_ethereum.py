@@ -146,7 +146,8 @@ def test_a_reorganised_day_is_stale_and_named_until_it_is_exported_again(instanc
             instance.report_runless_asset_event(event)
         assert _status(instance) == StaleStatus.STALE
         (named,) = (event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation))
-        assert named.description == "Reorganised since their export: 2024-01-02. Materialize these days again."
+        assert named.description == "2024-01-02 was reorganised since its export. Materialize it again."
+        assert named.partition == "2024-01-02"
         assert _sense_reorgs(instance, graph, result.cursor).asset_events == []  # said once
         evaluation = graph.evaluate(BLOCKS.lake_key, "still_on_the_chain", day)
         assert chain.hashes[2] in evaluation.description

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 
@@ -73,6 +74,23 @@ def test_damage_is_found_by_name(graph, table, change, check, sentence):
     assert not evaluation.passed
     assert re.search(sentence, evaluation.description)
     assert str(DAY) in evaluation.description
+
+
+def test_a_range_has_one_evaluation_for_each_day(graph):
+    """Dagster plans one for each partition; what is planned and never evaluated shows as skipped."""
+    result = graph.run('key:"lake/ethereum/blocks"', DAY, NEXT)
+    evaluations = result.get_asset_check_evaluations()
+    days = {str(DAY), str(NEXT)}
+    by_check = {
+        name: {e.partition for e in evaluations if e.check_name == name} for name in {e.check_name for e in evaluations}
+    }
+    assert set(map(frozenset, by_check.values())) == {frozenset(days)}
+    for check in by_check:
+        key = dg.AssetCheckKey(dg.AssetKey(BLOCKS.lake_key), check)
+        history = graph.instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
+        records = [record for record in history if record.run_id == result.run_id]
+        assert {record.partition for record in records} == days
+        assert {record.status.value for record in records} == {"SUCCEEDED"}
 
 
 def test_the_day_must_fit_its_neighbour(graph):
