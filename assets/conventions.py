@@ -7,6 +7,7 @@ import dagster as dg
 
 from core.tables import Table
 from resources.descriptions import described
+from resources.io_managers.rows import PLOTTED
 
 # backfill_policy= and partitions_def= on checks work and are tested here; Dagster calls them beta and preview.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -30,9 +31,13 @@ def tags_of(room: str, layer: str) -> dict[str, str]:
     return {"room": room, "layer": layer}
 
 
-def lake_table(table: Table, freshness: dg.FreshnessPolicy | None = None) -> dict[str, Any]:
-    """What ``dg.asset`` and ``dg.AssetSpec`` are told of a table's files in the lake."""
-    return _described(table, "lake", "s3", freshness) | {"key": dg.AssetKey(table.lake_key)}
+def lake_table(table: Table, freshness: dg.FreshnessPolicy | None = None, *, plot_rows: bool = False) -> dict[str, Any]:
+    """What ``dg.asset`` and ``dg.AssetSpec`` are told of a table's files in the lake.
+
+    plot_rows: whether each run shows the rows of the last 90 days as a picture.
+    """
+    told = _described(table, "lake", "s3", freshness)
+    return told | {"key": dg.AssetKey(table.lake_key), "metadata": told["metadata"] | {PLOTTED: plot_rows}}
 
 
 def warehouse_table(table: Table, freshness: dg.FreshnessPolicy | None = None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Running dbt for a window of days, and what the UI shows of each model afterwards."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -8,18 +9,13 @@ import dagster as dg
 from dagster_dbt import DagsterDbtCliRuntimeError
 
 from assets.dbt.manifest import MANIFEST
-from assets.dbt.plot import bars
 from assets.dbt.translator import RoomTranslator
 from core.windows import ONE_DAY, DayWindow
 from resources.clients.postgres.database import Postgres
 from resources.clients.warehouse import Warehouse
 from resources.dbt import Dbt
 from resources.descriptions import receipt
-
-# Models with a plot in their metadata: title and the column drawn, by day.
-PLOTS = {"daily_chain_metrics": ("Transactions per day", "transactions_cnt")}
-PLOTTED_DAYS = 30
-
+from resources.plots import DAYS, plot_by_day
 
 # What dbt builds on: a room's warehouse, or the PostgreSQL of rooms that live there.
 Engine = Warehouse | Postgres
@@ -51,7 +47,7 @@ def build(
     """
     events: list[Any] = []
     failure = None
-    label = f"headwater dbt run={context.run_id}{f' days={window.first}..{window.last}' if window else ''}"
+    label = f"headwater dbt run={context.run.run_id}{f' days={window.first}..{window.last}' if window else ''}"
     with (
         engine.exclusive(),
         dbt.started(
@@ -96,7 +92,7 @@ def rebuild(context: dg.OpExecutionContext, dbt: Dbt, engine: Engine, translator
 def _describe(
     context: dg.AssetExecutionContext, warehouse: Engine, node: Mapping[str, Any], window: DayWindow | None
 ) -> None:
-    """Attach columns, rows and address of a model to each day's materialization, and to some a plot up to the day.
+    """Attach columns, rows and address of a model to each day's materialization, and a plot to the last one's.
 
     node: the model in dbt's manifest.
     """
@@ -115,9 +111,8 @@ def _describe(
         f"SELECT day, count(*) AS row_count FROM {address} WHERE {_between(window.first, window.last)} GROUP BY day"
     ).to_pylist()
     rows = {entry["day"]: entry["row_count"] for entry in counted}
-    plots = _plots(warehouse, model, address, window)
     for day in window:
-        plot = {"plot": dg.MetadataValue.md(plots[day])} if day in plots else {}
+        plot = _plot(warehouse, node, address, day) if day == window.last else {}
         context.add_asset_metadata(receipt(rows.get(day, 0), warehouse.uri(address), about | plot), key, str(day))
 
 
@@ -125,16 +120,23 @@ def _between(first: date, last: date) -> str:
     return f"day BETWEEN DATE '{first}' AND DATE '{last}'"
 
 
-def _plots(warehouse: Engine, model: str, address: str, window: DayWindow) -> dict[date, str]:
-    if model not in PLOTS:
+def _plot(warehouse: Engine, node: Mapping[str, Any], address: str, last: date) -> dict[str, dg.MetadataValue]:
+    """The picture that the model's ``meta: plot:`` asks for, of the days up to this one.
+
+    Its ``title`` names what its ``value`` shows, an expression of the model's columns; ``by`` is the column that each
+    has a panel of its own for.
+    """
+    wanted = node["config"].get("meta", {}).get("plot")
+    if wanted is None:
         return {}
-    title, column = PLOTS[model]
-    first = window.first - (PLOTTED_DAYS - 1) * ONE_DAY
+    by = wanted.get("by", "NULL")
     found = warehouse.query(
-        f"SELECT day, {column} AS value FROM {address} WHERE {_between(first, window.last)} ORDER BY day"
+        f"SELECT day, {by} AS series, {wanted['value']} AS shown FROM {address} "
+        f"WHERE {_between(last - (DAYS - 1) * ONE_DAY, last)} ORDER BY 1, 2"
     ).to_pylist()
-    plots = {}
-    for day in window:
-        shown = [row for row in found if day - PLOTTED_DAYS * ONE_DAY < row["day"] <= day]
-        plots[day] = bars(title, [str(row["day"]) for row in shown], [row["value"] for row in shown])
-    return plots
+    series = defaultdict[str, dict[date, Any]](dict)
+    for row in found:
+        if row["shown"] is not None:
+            title = wanted["title"] if row["series"] is None else f"{row['series']}: {wanted['title']}"
+            series[title][row["day"]] = row["shown"]
+    return {"plot": plot_by_day(series)}

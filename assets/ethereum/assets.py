@@ -42,12 +42,15 @@ WAREHOUSE_POOL = "warehouse"
 LAKE_FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 3 * * *", lower_bound_delta=timedelta(hours=3))
 WAREHOUSE_FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="30 3 * * *", lower_bound_delta=timedelta(hours=3))
 
+# What a gap or a jump of the chain shows in first.
+PLOTTED = (BLOCKS, TRANSACTIONS)
+
 
 def _export_step(
     *tables: Table, reads: Sequence[Table] = (), pool: str | None = None, deps: Sequence[dg.AssetKey] = ()
 ):
     """A step that publishes tables to the lake, a subset of them on demand; it reads others from there."""
-    specs = [dg.AssetSpec(**lake_table(table, LAKE_FRESHNESS)) for table in tables]
+    specs = [dg.AssetSpec(**lake_table(table, LAKE_FRESHNESS, plot_rows=table in PLOTTED)) for table in tables]
     return dg.multi_asset(
         outs={
             spec.key.path[-1]: dg.AssetOut.from_spec(spec, io_manager_key="lake", is_required=False) for spec in specs

@@ -15,6 +15,7 @@ from resources.clients.lake.store_of_uri import store_for
 from resources.configured import ReadsSettings
 from resources.descriptions import link, receipt, report
 from resources.io_managers.addresses import partitions_of, table_of
+from resources.io_managers.rows import PLOTTED, rows_by_day
 from resources.retries import failures_explained
 
 
@@ -32,11 +33,15 @@ class _LakeReadsAndWrites:
             if strangers := [str(day.partition) for day in tables.days if day.partition not in keys]:
                 raise ValueError(f"{table.address}: {strangers[:3]} were spooled, the run is of {[*keys.values()][:3]}")
             lake = self.lake()
+            counted: dict[str, int] = {}
             for day in tables.days:
                 started = time.monotonic()
                 manifest = lake.publish(table, tables, day, context.run_id)
                 written = {"bytes": manifest.size, "seconds": round(time.monotonic() - started, 3), **day.telling.shown}
                 about = receipt(manifest.rows, lake.uri(table, day.partition), written | _files(lake, manifest))
+                counted[keys[day.partition]] = manifest.rows
+                if day is tables.days[-1] and (context.definition_metadata or {}).get(PLOTTED):
+                    about["plot"] = rows_by_day(context, table.name, counted)
                 report(context, keys[day.partition], about)
 
     def load_input(self, context: dg.InputContext) -> Any:

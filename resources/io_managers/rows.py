@@ -1,0 +1,28 @@
+"""The rows that were written of the days before, as Dagster recorded them: a plot beside each new day."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import dagster as dg
+
+from core.windows import ONE_DAY, parse_day
+from resources.plots import DAYS, plot_by_day
+
+# In an asset's metadata: whether its materializations carry the plot.
+PLOTTED = "plot_rows"
+
+
+def rows_by_day(context: dg.OutputContext, name: str, written: Mapping[str, int]) -> dg.MarkdownMetadataValue:
+    """The plot of 90 days up to the newest of those written now. written: rows by partition key, a day.
+
+    A day counts as Dagster's newest record of it says.
+    """
+    counts: dict[date, int] = {}
+    last = parse_day(max(written))
+    keys = [str(last - distance * ONE_DAY) for distance in range(DAYS)]
+    filter_ = dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=keys)
+    for record in context.step_context.instance.fetch_materializations(filter_, limit=2 * DAYS).records:  # newest first
+        rows = record.asset_materialization.metadata.get("rows") if record.asset_materialization else None
+        if rows is not None and record.partition_key is not None:
+            counts.setdefault(parse_day(record.partition_key), int(str(rows.value)))
+    return plot_by_day({f"{name}, rows per day": counts | {parse_day(day): rows for day, rows in written.items()}})

@@ -1,0 +1,47 @@
+"""A small picture of figures by day, as the UI opens it from an asset's metadata."""
+
+import io
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from math import nan
+
+import dagster as dg
+
+from core.windows import ONE_DAY, DayWindow
+
+# As much as one looks back for a jump or a gap.
+DAYS = 90
+MOST_PANELS = 4
+
+
+def plot_by_day(series: Mapping[str, Mapping[date, int | float | Decimal]]) -> dg.MarkdownMetadataValue:
+    """A PNG with a panel for each of the first four series, by name, of the newest 90 days; with a value axis.
+
+    A day without a value is a gap. Each series has its own scale.
+    """
+    # Matplotlib takes half a second to load: only a step that draws pays for it.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.ticker import StrMethodFormatter  # noqa: PLC0415
+
+    shown = {name: values for name, values in series.items() if values}
+    shown = {name: shown[name] for name in list(shown)[:MOST_PANELS]}
+    figure = Figure(figsize=(5.6, 0.3 + 1.3 * max(1, len(shown))), dpi=80, layout="constrained")
+    FigureCanvasAgg(figure)
+    for at, (name, values) in enumerate(shown.items(), 1):
+        last = max(values)
+        days = list(DayWindow(max(min(values), last - (DAYS - 1) * ONE_DAY), last))
+        axes = figure.add_subplot(len(shown), 1, at)
+        axes.plot([float(values.get(day, nan)) for day in days], marker=".", linewidth=1, color="#4f6bd8")
+        axes.set_title(name, fontsize=8, loc="left")
+        axes.grid(axis="y", linewidth=0.3)
+        axes.tick_params(labelsize=7)
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.12g}"))
+        # First and last day alone: 90 labels would lie over each other.
+        axes.set_xticks(ends := sorted({0, len(days) - 1}), [str(days[at]) for at in ends])
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    names = ", ".join(shown) or "no days"
+    return dg.MetadataValue.md(f"![{names}](data:image/png;base64,{b64encode(file.getvalue()).decode()})")
