@@ -5,11 +5,8 @@ import dagster as dg
 from assets.databridge.assets import CONFIGURED, DATABRIDGE_ASSETS
 from assets.databridge.tables import BridgeTable
 from assets.room import Room
-from core.settings.stage import stage_from
 from jobs.databridge import JOBS, JOBS_BY_TABLE, name_of
-
-# A laptop starts nothing by itself.
-STATUS = dg.DefaultScheduleStatus.RUNNING if stage_from() in ("preprod", "prod") else dg.DefaultScheduleStatus.STOPPED
+from schedules.declared import SCHEDULE_STATUS
 
 
 def schedule_of(table: BridgeTable) -> dg.ScheduleDefinition:
@@ -19,7 +16,7 @@ def schedule_of(table: BridgeTable) -> dg.ScheduleDefinition:
         job=JOBS_BY_TABLE[table.name],
         cron_schedule=table.config.schedule_interval or "",
         execution_timezone="UTC",
-        default_status=STATUS,
+        default_status=SCHEDULE_STATUS,
         description=f"Replaces {table.name} at {table.config.schedule_interval} UTC, as {table.path} says.",
     )
 

@@ -23,6 +23,7 @@ from core.windows import ONE_DAY, parse_day
 from jobs.ethereum import JOBS, ethereum_aggregates_job, ethereum_export_job, ethereum_load_job
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.lake import LakeIOManager
+from schedules.declared import schedule, sensor
 from schedules.stages import missing, to_start
 
 # A stage that is late by more days than this is a backfill, to be started by hand.
@@ -45,20 +46,20 @@ def _yesterday(context: dg.ScheduleEvaluationContext) -> str:
     return str(context.scheduled_execution_time.astimezone(UTC).date() - ONE_DAY)
 
 
-@dg.schedule(job=ethereum_export_job, cron_schedule="0 1 * * *", execution_timezone="UTC")
+@schedule(job=ethereum_export_job, cron="0 1 * * *")
 def ethereum_export_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Export the day that ended an hour ago."""
     day = _yesterday(context)
     return dg.RunRequest(run_key=day, partition_key=day, asset_selection=[CHAIN_KEY, *_keys(LAKE_ASSETS)])
 
 
-@dg.schedule(job=ethereum_load_job, cron_schedule="30 1 * * *", execution_timezone="UTC")
+@schedule(job=ethereum_load_job, cron="30 1 * * *")
 def ethereum_load_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Load yesterday, if it was exported."""
     return _after(context, _keys(LAKE_ASSETS), _keys(WAREHOUSE_ASSETS))
 
 
-@dg.schedule(job=ethereum_aggregates_job, cron_schedule="0 2 * * *", execution_timezone="UTC")
+@schedule(job=ethereum_aggregates_job, cron="0 2 * * *")
 def ethereum_aggregates_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Aggregate yesterday, if it was loaded."""
     return _after(context, _keys(WAREHOUSE_ASSETS), _keys([ethereum_aggregates]))
@@ -83,7 +84,7 @@ def _recent_days(now: datetime, count: int) -> list[str]:
     return [day for day in days if day >= DAILY.start.date().isoformat()]
 
 
-@dg.sensor(jobs=[ethereum_load_job, ethereum_aggregates_job], minimum_interval_seconds=60)
+@sensor(jobs=[ethereum_load_job, ethereum_aggregates_job], every_seconds=60)
 def ethereum_stage_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Start a late stage of the past days once the stage before it is there."""
     days = _recent_days(datetime.now(UTC), SENSOR_DAYS)
@@ -100,7 +101,7 @@ def ethereum_stage_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResul
     return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("No stage is late.")
 
 
-@dg.sensor(minimum_interval_seconds=3600)
+@sensor(every_seconds=3600)
 def ethereum_reorg_sensor(
     context: dg.SensorEvaluationContext,
     ethereum: EthereumNodeResource,

@@ -19,10 +19,10 @@ from assets.exchanges.tables import TABLES
 from assets.room import Room
 from core.errors import SettingError
 from core.settings.exchanges import Exchanges, words
-from core.settings.stage import stage_from
 from core.windows import ONE_DAY
 from jobs.exchanges import JOBS as ROOM_JOBS
 from jobs.exchanges import exchanges_daily_job, exchanges_views_job
+from schedules.declared import SCHEDULE_STATUS, schedule, sensor
 from schedules.stages import newest
 
 # A day that is missed for longer is a backfill, started by hand.
@@ -34,7 +34,6 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
 ]
 EVERY_HOUR = 3600
-RUNNING = stage_from() in ("preprod", "prod")
 
 
 def daily_jobs(given: Exchanges) -> list[str]:
@@ -58,15 +57,9 @@ def tags_of_run(job: str) -> dict[str, str]:
     return {"exchanges/job": job, "exchanges/task": name.task} | ({"user": user} if user else {})
 
 
-@dg.schedule(
-    job=exchanges_daily_job,
-    cron_schedule="20 1 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING if RUNNING else dg.DefaultScheduleStatus.STOPPED,
-    description="Fetches the day that ended, and looks at the days before it again, one run for each job and day.",
-)
+@schedule(job=exchanges_daily_job, cron="20 1 * * *")
 def exchanges_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Yesterday of each job, and the days that may have been revised."""
+    """Fetch the day that ended, and look at the days before it again, one run for each job and day."""
     given, now = Exchanges.read(), context.scheduled_execution_time.astimezone(UTC)
     for job in daily_jobs(given):
         for distance in range(1, given.lookback_days + 1):
@@ -76,17 +69,13 @@ def exchanges_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[
             )
 
 
-@dg.sensor(
-    job=exchanges_daily_job,
-    minimum_interval_seconds=EVERY_HOUR,
-    default_status=dg.DefaultSensorStatus.RUNNING if RUNNING else dg.DefaultSensorStatus.STOPPED,
-    description="Asks for days of the last week that were missed, or whose last fetch failed.",
-)
+@sensor(jobs=[exchanges_daily_job], every_seconds=EVERY_HOUR)
 def exchanges_repair_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """One run for each job and day that was missed; the key has the hour, so that a day is not asked for for ever."""
+    """Ask for days of the last week that were missed, or whose last fetch failed."""
     if context.instance.get_runs(dg.RunsFilter(job_name=exchanges_daily_job.name, statuses=UNFINISHED), limit=1):
         return dg.SkipReason("Runs of the room are not over.")
     now = datetime.now(UTC)
+    # The hour is in the key: a day that fails is asked for again, but not without end.
     missed = days_to_repair(context.instance, daily_jobs(Exchanges.read()), now.date())
     requests = [
         dg.RunRequest(
@@ -111,7 +100,7 @@ exchanges_views_schedule = dg.ScheduleDefinition(
     job=exchanges_views_job,
     cron_schedule="40 2 * * *",
     execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING if RUNNING else dg.DefaultScheduleStatus.STOPPED,
+    default_status=SCHEDULE_STATUS,
     description="Tests what the views show, once the day's runs are over.",
 )
 

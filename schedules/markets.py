@@ -25,6 +25,7 @@ from jobs.markets import (
     markets_prices_job,
     markets_snapshot_job,
 )
+from schedules.declared import schedule, sensor
 from schedules.stages import newest
 
 # A day that changes later than this is a backfill, built by hand.
@@ -41,14 +42,14 @@ def _yesterday(now: datetime) -> str:
     return str(now.astimezone(UTC).date() - ONE_DAY)
 
 
-@dg.schedule(job=markets_prices_job, cron_schedule="0 1 * * *", execution_timezone="UTC")
+@schedule(job=markets_prices_job, cron="0 1 * * *")
 def markets_prices_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The closes of the day that ended an hour ago."""
     day = _yesterday(context.scheduled_execution_time)
     return dg.RunRequest(run_key=day, partition_key=day)
 
 
-@dg.schedule(job=markets_chains_job, cron_schedule="0 1 * * *", execution_timezone="UTC")
+@schedule(job=markets_chains_job, cron="0 1 * * *")
 def markets_chains_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """The chains of the day that ended an hour ago, each in a run of its own."""
     day = _yesterday(context.scheduled_execution_time)
@@ -56,13 +57,13 @@ def markets_chains_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[d
         yield dg.RunRequest(run_key=f"{day}:{chain}", partition_key=partition_of(chain, day))
 
 
-@dg.schedule(job=markets_snapshot_job, cron_schedule="5 * * * *", execution_timezone="UTC")
+@schedule(job=markets_snapshot_job, cron="5 * * * *")
 def markets_snapshot_schedule() -> dg.RunRequest:
     """The figures of this hour."""
     return dg.RunRequest()
 
 
-@dg.schedule(job=markets_coin_list_job, cron_schedule="20 2 * * 1", execution_timezone="UTC")
+@schedule(job=markets_coin_list_job, cron="20 2 * * 1")
 def markets_coin_list_schedule() -> dg.RunRequest:
     """The list of all coins, weekly."""
     return dg.RunRequest()
@@ -73,7 +74,7 @@ def partition_of(chain: str, day: str) -> dg.MultiPartitionKey:
     return dg.MultiPartitionKey({"chain": chain, "day": day})
 
 
-@dg.sensor(job=markets_chain_models_job, minimum_interval_seconds=60)
+@sensor(jobs=[markets_chain_models_job], every_seconds=60)
 def markets_chain_models_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Build the days whose blocks, sums or prices are newer than what was built from them."""
     under_way = context.instance.get_runs(dg.RunsFilter(job_name=markets_chains_job.name, statuses=UNFINISHED), limit=1)

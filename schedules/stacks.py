@@ -13,12 +13,13 @@ from assets.stacks.assets import STACKS_ASSETS
 from assets.stacks.checks import CHECKS
 from core.settings.stacks import Stacks
 from jobs.stacks import JOBS, stacks_daily_job, stacks_lunar_job, stacks_moment_job, stacks_once_a_day_job
+from schedules.declared import schedule
 
 # Days that are read again: the one that has ended, and the one before.
 LATE_DAYS = 2
 
 
-@dg.schedule(job=stacks_daily_job, cron_schedule="45 0 * * *", execution_timezone="UTC")
+@schedule(job=stacks_daily_job, cron="45 0 * * *")
 def stacks_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """The day that has ended, and the one before once more."""
     today = context.scheduled_execution_time.astimezone(UTC).date()
@@ -27,19 +28,19 @@ def stacks_daily_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.
         yield dg.RunRequest(run_key=f"{today}:{day}", partition_key=day)
 
 
-@dg.schedule(job=stacks_moment_job, cron_schedule="*/30 * * * *", execution_timezone="UTC")
+@schedule(job=stacks_moment_job, cron="*/30 * * * *")
 def stacks_moment_schedule() -> dg.RunRequest:
     """What is so now."""
     return dg.RunRequest()
 
 
-@dg.schedule(job=stacks_once_a_day_job, cron_schedule="15 1 * * *", execution_timezone="UTC")
+@schedule(job=stacks_once_a_day_job, cron="15 1 * * *")
 def stacks_once_a_day_schedule() -> dg.RunRequest:
     """What is told once a day."""
     return dg.RunRequest()
 
 
-@dg.schedule(job=stacks_lunar_job, cron_schedule="20 1 * * *", execution_timezone="UTC")
+@schedule(job=stacks_lunar_job, cron="20 1 * * *")
 def stacks_lunar_schedule() -> dg.RunRequest | dg.SkipReason:
     """LunarCrush's scores, if there is a key."""
     if Stacks.read().lunar_key is None:
