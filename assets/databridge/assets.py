@@ -8,7 +8,7 @@ from assets.databridge.factory import assets_of
 from assets.databridge.loading import Loaded, load_tree
 from core.settings.databridge import Databridge
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("headwater.databridge")
 
 
 def configured() -> Loaded:

@@ -26,11 +26,11 @@ def home(tmp_path_factory):
     return path
 
 
-def _started(home, *command):
+def _started(home, *command, **settings):
     return subprocess.Popen(
         [BIN / command[0], *command[1:]],
         cwd=ROOT,
-        env={"PATH": f"{BIN}:{os.environ['PATH']}", "HEADWATER_HOME": str(home), "DAGSTER_HOME": str(home)},
+        env={"PATH": f"{BIN}:{os.environ['PATH']}", "HEADWATER_HOME": str(home), "DAGSTER_HOME": str(home)} | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -62,6 +62,20 @@ def test_days_and_a_range_reach_the_history_of_the_ui(home):
         assert [run.status.value for run in instance.get_runs()] == ["SUCCESS"] * 3
     rows = DuckDbWarehouse(str(home / "warehouse.duckdb")).count_by_day(BLOCKS, ALL_DAYS)
     assert rows == {date(2024, 1, 2): 35, date(2024, 1, 3): 37}
+
+
+def test_a_node_that_is_not_there_is_told_in_seconds_and_in_the_runs_log(home):
+    day = _documented("README.md")
+    code, said = _said(_started(home, "dagster", *day, ETHEREUM_PROVIDER_URI="http://127.0.0.1:1"))
+    assert code == 1
+    assert "host, port and scheme of ETHEREUM_PROVIDER_URI" in said
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        (run,) = instance.get_runs(limit=1)
+        entries = [entry for entry in instance.all_logs(run.run_id) if "attempt" in entry.user_message]
+    assert [entry.user_message.split(" at ")[0].split(": ")[1] for entry in entries[:3]] == [
+        f"attempt {number} of 4" for number in (1, 2, 3)
+    ]
+    assert entries[2].timestamp - entries[0].timestamp < 30
 
 
 def test_what_reads_the_definitions_finds_them(home):

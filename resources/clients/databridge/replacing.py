@@ -20,7 +20,7 @@ from core.errors import HeadwaterError, LoadRejected
 from resources.clients.databridge.rolling_back import STAMP, Sql, dependent_views, old_of
 from resources.clients.databridge.schema import TableSchema, Target, casts, compound, literal, quoted
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("headwater.databridge")
 
 # Temporary tables older than any load lasts are swept.
 ABANDONED = timedelta(days=1)
