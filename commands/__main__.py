@@ -9,11 +9,14 @@ from datetime import date
 import click
 
 from commands import dev
+from core.clock import Clock
 from core.errors import HeadwaterError, SettingError
-from core.windows import DayWindow, parse_day
+from core.windows import ONE_DAY, DayWindow, parse_day
 from jobs.plan import Plan, plan_of, rooms
 
 ALL = "all"
+# Days that `missing` looks at unless told.
+LOOKED_BACK = 30
 
 
 class Day(click.ParamType):
@@ -55,6 +58,32 @@ def backfill(room: str, first: date, last: date, sandbox: bool) -> None:
     _run_rooms([room], first, last, sandbox=sandbox)
 
 
+@main.command()
+@click.argument("room", type=click.Choice(rooms()))
+@click.option("--from", "first", type=Day(), help="First UTC day; 30 days before the last if none.")
+@click.option("--to", "last", type=Day(), help="Last UTC day, included; yesterday if none.")
+@click.option("--start", is_flag=True, help="Materialize these days, layer by layer, and nothing else.")
+@click.option("--sandbox", is_flag=True, help="Also where the sandbox's made-up data would serve a source.")
+def missing(room: str, first: date | None, last: date | None, start: bool, sandbox: bool) -> None:
+    """List the days of a room that are missing, or of a run that failed, by layer."""
+    last = last or Clock().now().date() - ONE_DAY
+    try:
+        window = DayWindow(first or last - LOOKED_BACK * ONE_DAY, last)
+        from commands.running import print_record, show_missing  # noqa: PLC0415 - loads the definitions
+
+        if start:
+            _say_first(plan_of(room), sandbox)
+        done = show_missing(room, window, start=start)
+        if start:
+            print_record()
+    except HeadwaterError as error:
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if not done:
+        raise click.exceptions.Exit(1)
+
+
 @main.command("dev")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Of the UI.")
 def develop(port: int) -> None:
@@ -79,15 +108,10 @@ def _run_rooms(names: list[str], first: date | None, last: date | None, *, sandb
 def _run_room(plan: Plan, window: DayWindow, sandbox: bool) -> bool:
     try:
         # With it the definitions are loaded: `--help` need not wait for that, and a wrong setting ends here in words.
-        from commands.running import print_record, print_table, run, say_first  # noqa: PLC0415
+        from commands.running import print_record, print_table, run  # noqa: PLC0415
 
         print(f"{plan.title}, {window}: {plan.route()}")
-        made_up = say_first(plan.uses)
-        if made_up and not sandbox:
-            raise SettingError(
-                f"{', '.join(made_up)}: no source is set, so that these days would be made up by the sandbox. Set the "
-                "source in the environment or .env (docs/settings.md), or pass --sandbox if that is meant."
-            )
+        _say_first(plan, sandbox)
         done = True
         for step in plan.steps(window):
             done &= run(step.announced, step.job, step.first, step.last)
@@ -102,6 +126,17 @@ def _run_room(plan: Plan, window: DayWindow, sandbox: bool) -> bool:
         click.echo(f"{plan.title}: {problem}", err=True)
         return False
     return done
+
+
+def _say_first(plan: Plan, sandbox: bool) -> None:
+    from commands.running import say_first  # noqa: PLC0415 - loads the definitions
+
+    made_up = say_first(plan.uses)
+    if made_up and not sandbox:
+        raise SettingError(
+            f"{', '.join(made_up)}: no source is set, so that these days would be made up by the sandbox. Set the "
+            "source in the environment or .env (docs/settings.md), or pass --sandbox if that is meant."
+        )
 
 
 if __name__ == "__main__":

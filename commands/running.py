@@ -13,8 +13,10 @@ from typing import Any
 
 import dagster as dg
 
+from commands.missing import by_series, gaps, starts, told
 from core.settings.base import environment
 from core.settings.stage import Stage
+from core.windows import DayWindow
 from definitions import defs, stage
 from resources.in_force import in_force, is_sandbox
 from resources.stages import resources_for
@@ -40,17 +42,41 @@ def say_first(uses: Sequence[str]) -> list[str]:
 def run(announced: str, job: str, first: str | None, last: str | None) -> bool:
     """Run a job, for a range of partitions where it has any; whether it succeeded."""
     with dg.DagsterInstance.get() as instance:
-        return _run(instance, announced, job, first, last)
+        return _run(instance, announced, defs.resolve_job_def(job), first, last)
 
 
-def _run(instance: dg.DagsterInstance, announced: str, job: str, first: str | None, last: str | None) -> bool:
+def show_missing(room: str, window: DayWindow, *, start: bool) -> bool:
+    """Tell which days of a room are missing or failed, layer by layer, and start only these; whether all went well."""
+    done = True
+    with dg.DagsterInstance.get() as instance:
+        for series in by_series(gaps(defs, instance, room, window)):
+            # Asked anew for each: what the layer before has just filled may be what this one lacked.
+            found = by_series(gaps(defs, instance, room, window))[series]
+            for line in told(series, found):
+                print(line, flush=True)
+            for missed in starts(found) if start else ():
+                job = defs.resolve_implicit_global_asset_job_def()
+                announced = f"Starting {series}, {missed.window}"
+                done &= _run(instance, announced, job, missed.first, missed.last, assets=missed.assets)
+    return done
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    announced: str,
+    job: dg.JobDefinition,
+    first: str | None,
+    last: str | None,
+    *,
+    assets: Sequence[dg.AssetKey] | None = None,
+) -> bool:
     print(f"{announced} ...", flush=True)
     started = time.monotonic()
     ends = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     tags = {name: end for name, end in ends.items() if end}
     with contextlib.redirect_stdout(io.StringIO()):  # dbt's own lines are in the run's log
-        result = defs.resolve_job_def(job).execute_in_process(
-            run_config=QUIET, instance=instance, tags=tags, raise_on_error=False
+        result = job.execute_in_process(
+            run_config=QUIET, instance=instance, tags=tags, raise_on_error=False, asset_selection=assets
         )
     _tell_rows(result)
     for entry in instance.all_logs(result.run_id):

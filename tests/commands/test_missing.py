@@ -1,0 +1,107 @@
+"""Missing and failed days by layer: what is told, and that only these are started."""
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner
+
+from assets.ethereum.tables import BLOCKS
+from commands.__main__ import main
+from commands.missing import Series, by_series, gaps, starts, told
+from core.windows import DayWindow
+from definitions import defs
+from tests.standins.runs import LAKE, Graph
+
+ROOT = Path(__file__).parents[2]
+DAY = date(2024, 1, 2)
+WINDOW = DayWindow(date(2024, 1, 1), date(2024, 1, 5))
+LAKE_SERIES = Series("lake")
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def _wrote(instance, key, *partitions):
+    for partition in partitions:
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+
+
+def test_missing_days_are_told_by_asset_and_what_was_never_there_is_no_gap(instance):
+    for table in ("blocks", "transactions"):
+        _wrote(instance, ["lake", "ethereum", table], "2024-01-01", "2024-01-04", "2024-01-05")
+    _wrote(instance, ["lake", "ethereum", "logs"], "2024-01-01", "2024-01-02", "2024-01-03", "2024-01-05")
+    found = by_series(gaps(defs, instance, "ethereum", WINDOW))
+    assert found.keys() >= {LAKE_SERIES, Series("warehouse"), Series("models")}
+    lines = told(LAKE_SERIES, found[LAKE_SERIES])
+    assert lines[:2] == [
+        "lake: missing 2024-01-02 to 2024-01-03: blocks, transactions",
+        "lake: missing 2024-01-04: logs",
+    ]
+    assert "traces" in lines[2]
+    assert [(str(start.window), {key.path[-1] for key in start.assets}) for start in starts(found[LAKE_SERIES])] == [
+        ("2024-01-02 to 2024-01-04", {"blocks", "transactions", "logs"})
+    ]
+    assert starts(found[Series("warehouse")]) == []
+
+
+def test_each_value_of_another_dimension_is_a_series_of_its_own(instance):
+    _wrote(instance, ["raw", "markets", "blocks"], "bitcoin|2024-01-01", "bitcoin|2024-01-05")
+    found = by_series(gaps(defs, instance, "markets", WINDOW))
+    (start,) = starts(found[Series("raw", "bitcoin")])
+    assert (start.first, start.last) == ("bitcoin|2024-01-02", "bitcoin|2024-01-04")
+    assert starts(found[Series("raw", "dogecoin")]) == []
+
+
+def test_runs_hold_no_more_days_than_their_assets_allow(instance):
+    window = DayWindow(date(2024, 1, 1), date(2024, 1, 20))
+    _wrote(instance, BLOCKS.lake_key, "2023-12-31")
+    found = by_series(gaps(defs, instance, "ethereum", window))
+    assert [str(start.window) for start in starts(found[LAKE_SERIES])] == [
+        "2024-01-01 to 2024-01-07",
+        "2024-01-08 to 2024-01-14",
+        "2024-01-15 to 2024-01-20",
+    ]
+
+
+def test_what_a_failed_run_left_is_told_as_failed(tmp_path, node_uri):
+    """Token transfers were written again from the logs that were there; the same run could not reach the node."""
+    graph = Graph(tmp_path, node_uri)
+    graph.run(LAKE, DAY)
+    without = Graph(tmp_path, "http://127.0.0.1:1", instance=graph.instance)
+    without.run('key:"lake/ethereum/erc1155_transfers" or key:"lake/ethereum/traces"', DAY, expect_success=False)
+    found = by_series(gaps(defs, graph.instance, "ethereum", DayWindow(DAY, DAY)))
+    assert told(LAKE_SERIES, found[LAKE_SERIES]) == ["lake: failed 2024-01-02: erc1155_transfers"]
+    assert [start.first for start in starts(found[LAKE_SERIES])] == ["2024-01-02"]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("dbt")
+def test_only_what_is_missing_is_started(tmp_path, monkeypatch):
+    (tmp_path / "dagster.yaml").write_text((ROOT / "deploy/local/dagster.yaml").read_text())
+    monkeypatch.setenv("HEADWATER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+
+    def command(*words):
+        return CliRunner().invoke(main, words, catch_exceptions=False)
+
+    days = ["--from", "2024-01-02", "--to", "2024-01-03"]
+    done = command("run", "ethereum", "--from", "2024-01-02", "--to", "2024-01-02")
+    assert done.exit_code == 0, done.output
+    refused = command("missing", "ethereum", *days, "--start")
+    assert refused.exit_code == 1
+    assert "--sandbox" in refused.output
+    filled = command("missing", "ethereum", *days, "--start", "--sandbox")
+    assert filled.exit_code == 0, filled.output
+    for series in ("lake", "warehouse", "models"):
+        assert f"Starting {series}, 2024-01-03 ..." in filled.output
+    again = command("missing", "ethereum", *days)
+    assert again.output.count(": all there") >= 3
+    assert "missing 2024" not in again.output
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        starts_of_runs = [run.tags.get("dagster/asset_partition_range_start") for run in instance.get_runs()]
+    assert starts_of_runs.count("2024-01-02") == 3  # those of the first command: that day was not run again
