@@ -12,7 +12,7 @@ from core.settings.exchanges import Exchanges, words
 from resources.configured import ReadsSettings
 from resources.ecs import EcsPlace, PipesEcsTasks
 from resources.in_force import origins
-from resources.retries import Retries
+from resources.retries import Retries, failure_of
 from resources.samples import SAMPLE, sample_for
 
 # As the old DAG had it: once more where mail is sent of what fails after that.
@@ -62,10 +62,10 @@ class ExchangesResource(ReadsSettings, dg.ConfigurableResource):
         except TransientError as error:
             retries = RETRIES[self.of_stage().stage]
             if not retries.times:
-                raise dg.Failure(description=str(error), allow_retries=False) from error
+                raise failure_of(error) from error
             raise dg.RetryRequested(max_retries=retries.times, seconds_to_wait=retries.seconds) from error
         except PermanentError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+            raise failure_of(error) from error
 
 
 def tags_of_task(environ: dict[str, str], job: str, day: str) -> dict[str, Any]:

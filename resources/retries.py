@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from core.errors import PermanentError, TransientError
+from core.errors import HeadwaterError, PermanentError, TransientError
 from core.settings.stage import StageName, stage_from
 
 
@@ -38,7 +38,13 @@ def failures_explained(stage: StageName | None = None) -> Iterator[None]:
     except TransientError as error:
         retries = RETRIES[stage or stage_from()]
         if retries.times == 0:
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+            raise failure_of(error) from error
         raise dg.RetryRequested(max_retries=retries.times, seconds_to_wait=retries.seconds) from error
     except PermanentError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise failure_of(error) from error
+
+
+def failure_of(error: HeadwaterError) -> dg.Failure:
+    """What the UI shows of a step that is not tried again: the error's sentence, and where more is said about it."""
+    description = f"{error}\nMore: docs/troubleshooting.md#{type(error).__name__.lower()}"
+    return dg.Failure(description=description, allow_retries=False)

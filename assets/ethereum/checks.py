@@ -144,7 +144,7 @@ def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
                 blocks, proved = len(span_of(manifest) or ()), evidence.get("blocks_proved", 0)
                 accounts[key] = {"blocks_proved": proved, "seconds_proving": evidence.get("seconds", 0.0)}
                 if manifest.verify != "full":
-                    notes[key] = _why_not_verified(manifest.engine)
+                    notes[key] = f"Not verified: {_by_whom(manifest.engine)} {key}"
                 short = manifest.verify == "full" and proved < blocks
                 problems[key] = [f"{key}: {proved} blocks were proved, the day has {blocks}"] if short else []
         yield from evaluations(context, problems, accounts, notes)
@@ -152,8 +152,8 @@ def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
     return check
 
 
-def _why_not_verified(engine: str) -> str:
-    return f"Not verified: {'ethereum-etl exported it' if engine == etl.ENGINE else 'ETHEREUM_VERIFY was off'}"
+def _by_whom(engine: str) -> str:
+    return "ethereum-etl exported" if engine == etl.ENGINE else "ETHEREUM_VERIFY was off for"
 
 
 @dg.asset_check(

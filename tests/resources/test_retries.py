@@ -1,7 +1,10 @@
+import re
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
-from core.errors import DayIncomplete, DayMissing
+from core.errors import DayIncomplete, DayMissing, PermanentError, TransientError
 from resources.retries import RETRIES, failures_explained
 
 
@@ -22,7 +25,16 @@ def test_permanent_errors_are_not(monkeypatch):
     monkeypatch.setenv("HEADWATER_STAGE", "prod")
     with pytest.raises(dg.Failure) as caught, failures_explained():
         raise DayMissing("Materialize it.")
-    assert (caught.value.description, caught.value.allow_retries) == ("Materialize it.", False)
+    assert caught.value.description == "Materialize it.\nMore: docs/troubleshooting.md#daymissing"
+    assert not caught.value.allow_retries
+
+
+def test_every_error_has_its_section_in_the_docs():
+    """Anchors as renderers of Markdown make them: the heading in lower case."""
+    page = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text()
+    headings = re.findall(r"^### (\w+)$", page, re.MULTILINE)
+    kinds = [*TransientError.__subclasses__(), *PermanentError.__subclasses__()]
+    assert sorted(headings) == sorted(kind.__name__ for kind in kinds if kind.__module__ == "core.errors")
 
 
 def test_bugs_pass_as_they_are():
