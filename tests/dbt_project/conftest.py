@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.dbt_project import engines
+from tests.standins.postgres import DATABASE, make_anew
 from tests.standins.redshift.fixtures import USER
 from tests.standins.runs import LAKE, WAREHOUSE, Graph
 from tests.standins.s3 import s3_client
@@ -71,10 +72,8 @@ def on_duckdb(loaded, tmp_path):
 
 @pytest.fixture
 def on_postgres(loaded_postgres, postgres_server, tmp_path):
-    name = f"test_{uuid.uuid4().hex}"
-    engines.execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {loaded_postgres}")
-    yield engines.Engine(engines.postgres_warehouse(postgres_server, name), tmp_path)
-    engines.execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    make_anew(postgres_server, loaded_postgres)
+    return engines.Engine(engines.postgres_warehouse(postgres_server, DATABASE), tmp_path)
 
 
 @pytest.fixture

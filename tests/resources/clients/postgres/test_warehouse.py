@@ -1,6 +1,7 @@
 """PostgreSQL as a warehouse: windows of days are replaced in one transaction, from the lake's own files."""
 
 import threading
+import uuid
 from dataclasses import replace
 from datetime import date
 
@@ -170,7 +171,8 @@ def test_a_migrated_table_needs_no_statement(warehouse, monkeypatch):
 
 
 def test_roles_get_what_their_work_takes_and_no_more(database, warehouse, lake):
-    names = [f"{role}_{database.address.database}" for role in ("loader", "dbt", "reader")]
+    mark = uuid.uuid4().hex  # roles are the server's, not the database's
+    names = [f"{role}_{mark}" for role in ("loader", "dbt", "reader")]
     with psycopg.connect(**database.address.parameters(), autocommit=True) as connection:
         for name in names:
             connection.execute(f"CREATE ROLE {name} LOGIN")
