@@ -3,12 +3,15 @@
 import contextlib
 import io
 import logging
+import os
+import shutil
 import sys
 import textwrap
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -24,6 +27,20 @@ from resources.stages import resources_for
 # The run's own log is in Dagster's record; here its warnings are told in short.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LINE = 160
+DAGSTER_YAML = Path(__file__).parents[1] / "deploy/local/dagster.yaml"
+
+
+def _instance() -> dg.DagsterInstance:
+    """Dagster's record of DAGSTER_HOME; without one, of the home directory, as make lays it out."""
+    home = environment().get("DAGSTER_HOME")
+    if not home:
+        directory = Stage.read().directory
+        directory.mkdir(parents=True, exist_ok=True)
+        if not (directory / DAGSTER_YAML.name).exists():
+            shutil.copyfile(DAGSTER_YAML, directory / DAGSTER_YAML.name)
+        home = str(directory)
+    os.environ["DAGSTER_HOME"] = home
+    return dg.DagsterInstance.get()
 
 
 def say_first(uses: Sequence[str]) -> list[str]:
@@ -41,14 +58,14 @@ def say_first(uses: Sequence[str]) -> list[str]:
 
 def run(announced: str, job: str, first: str | None, last: str | None) -> bool:
     """Run a job, for a range of partitions where it has any; whether it succeeded."""
-    with dg.DagsterInstance.get() as instance:
+    with _instance() as instance:
         return _run(instance, announced, defs.resolve_job_def(job), first, last)
 
 
 def show_missing(room: str, window: DayWindow, *, start: bool) -> bool:
     """Tell which days of a room are missing or failed, layer by layer, and start only these; whether all went well."""
     done = True
-    with dg.DagsterInstance.get() as instance:
+    with _instance() as instance:
         for series in by_series(gaps(defs, instance, room, window)):
             # Asked anew for each: what the layer before has just filled may be what this one lacked.
             found = by_series(gaps(defs, instance, room, window))[series]

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtCliRuntimeError
 
+from assets.dbt.lineage import column_lineage
 from assets.dbt.manifest import MANIFEST
 from assets.dbt.translator import RoomTranslator
 from core.windows import ONE_DAY, DayWindow
@@ -65,7 +66,9 @@ def build(
             failure = error
     for event in events:
         if isinstance(event, dg.Output):
-            _describe(context, engine, MANIFEST["nodes"][event.metadata["unique_id"].value], window)
+            node = MANIFEST["nodes"][event.metadata["unique_id"].value]
+            from_parents = column_lineage(node, MANIFEST, translator, command.target_path, engine.engine)
+            _describe(context, engine, node, window, from_parents)
         yield event
     if failure:
         days = f" for {window}" if window else ""
@@ -90,7 +93,11 @@ def rebuild(context: dg.OpExecutionContext, dbt: Dbt, engine: Engine, translator
 
 
 def _describe(
-    context: dg.AssetExecutionContext, warehouse: Engine, node: Mapping[str, Any], window: DayWindow | None
+    context: dg.AssetExecutionContext,
+    warehouse: Engine,
+    node: Mapping[str, Any],
+    window: DayWindow | None,
+    from_parents: dg.TableColumnLineage | None,
 ) -> None:
     """Attach columns, rows and address of a model to each day's materialization, and a plot to the last one's.
 
@@ -101,7 +108,9 @@ def _describe(
         dg.TableColumn(name, type_, description=node["columns"].get(name, {}).get("description"))
         for name, type_ in warehouse.columns(address).items()
     ]
-    about = {"dagster/table_name": address, "dagster/column_schema": dg.TableSchema(columns=columns)}
+    about: dict[str, Any] = {"dagster/table_name": address, "dagster/column_schema": dg.TableSchema(columns=columns)}
+    if from_parents:
+        about["dagster/column_lineage"] = from_parents
     (key,) = (key for key in context.selected_asset_keys if key.path[-1] == model)
     if window is None:
         (total,) = warehouse.query(f"SELECT count(*) AS row_count FROM {address}").to_pylist()
