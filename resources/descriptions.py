@@ -32,7 +32,7 @@ def described(table: Table) -> dict[str, Any]:
 
 def receipt(rows: int, uri: str, more: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata of one written partition: rows, a link to what was written, and what else is known."""
-    return {"dagster/partition_row_count": rows, "dagster/uri": uri, "rows": rows, **more}
+    return {"dagster/uri": uri, "rows": rows, **more}
 
 
 def report(context: dg.OutputContext, partition: date | str, metadata: Mapping[str, Any]) -> None:

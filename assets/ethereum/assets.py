@@ -160,11 +160,12 @@ def _made(
 def _outputs(
     context: dg.AssetExecutionContext, tables: Tables, account: Mapping[str, Any], warnings: Iterable[str]
 ) -> Iterator[dg.Output[SpooledTable]]:
-    """The selected tables, each with the account of the step."""
+    """The selected tables, each with the account of the step, whose totals are named as the run's."""
     for warning in warnings:
         context.log.warning(warning)
+    totals = {name if isinstance(value, str) else f"run_{name}": value for name, value in account.items()}
     for name in context.op_execution_context.selected_output_names:
-        yield dg.Output(tables[name], output_name=name, metadata=dict(account))
+        yield dg.Output(tables[name], output_name=name, metadata=totals)
 
 
 def _warehouse_asset(table: Table) -> dg.AssetsDefinition:

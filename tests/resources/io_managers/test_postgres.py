@@ -77,7 +77,7 @@ def test_a_frame_replaces_its_day_also_with_nothing(database, frame):
         result = run(amounts, partition_key=str(DAY))
         assert database.records("SELECT * FROM someroom.amounts ORDER BY name") == ROWS
     (materialization,) = result.asset_materializations_for_node("raw__someroom__amounts")
-    assert materialization.metadata["dagster/partition_row_count"].value == 2
+    assert materialization.metadata["rows"].value == 2
     assert materialization.metadata["dagster/uri"].value == database.uri("someroom.amounts")
     rows.clear()
     if frame(ROWS).__class__ is not pd.DataFrame:  # an empty pandas column has no type to go by

@@ -171,14 +171,14 @@ def test_run_metadata_accounts_for_the_work(tmp_path, recorded_chain):
         result = _graph(tmp_path, server).run('key:"lake/ethereum/blocks" or key:"lake/ethereum/transactions"', DAY)
     (event,) = result.asset_materializations_for_node("blocks_and_transactions")[:1]
     metadata = {name: value.value for name, value in event.metadata.items()}
-    assert metadata["blocks"] == 37
+    assert metadata["run_blocks"] == 37
     # The server also saw one call of the check that compares the day with the chain.
-    assert metadata["calls"] == len(server.calls) - 1
-    assert metadata["requests"] == len(server.requests) - 1
-    assert metadata["retries"] == 0
+    assert metadata["run_calls"] == len(server.calls) - 1
+    assert metadata["run_requests"] == len(server.requests) - 1
+    assert metadata["run_retries"] == 0
     assert (metadata["first_block"], metadata["last_block"]) == (42, 78)
     assert metadata["node_version"].startswith("anvil")
-    assert {"bytes_received", "seconds", "blocks_per_second", "rows", "dagster/uri", "file"} <= metadata.keys()
+    assert {"run_bytes_received", "seconds", "run_blocks_per_second", "rows", "dagster/uri", "file"} <= metadata.keys()
 
 
 def _lying(chain, number, field):
