@@ -26,12 +26,16 @@ STATUSES = """
 from definitions import defs
 entries = [*defs.schedules, *(sensor for sensor in defs.sensors if sensor.name != "failed_run_sensor")]
 print({entry.default_status.value for entry in entries})
+keys = [key for check in defs.asset_checks for key in check.check_keys if key.name == "newest_day_is_there"]
+print(sorted({key.asset_key.path[1] for key in keys}))
 """
 
 
-@pytest.mark.parametrize(("stage", "status"), [("local", "STOPPED"), ("prod", "RUNNING")])
-def test_definitions_load_with_an_empty_environment(stage, status):
-    """And schedules and sensors run by themselves where it is for real."""
+@pytest.mark.parametrize(
+    ("stage", "status", "watched"), [("local", "STOPPED", []), ("prod", "RUNNING", ["ethereum", "markets", "stacks"])]
+)
+def test_definitions_load_with_an_empty_environment(stage, status, watched):
+    """And schedules and sensors run by themselves, and the newest day is watched, where it is for real."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", STATUSES],
         cwd=ROOT,
@@ -41,7 +45,7 @@ def test_definitions_load_with_an_empty_environment(stage, status):
         timeout=900,
         check=False,
     )
-    assert done.stdout.strip() == str({status}), done.stderr
+    assert done.stdout.splitlines() == [str({status}), str(watched)], done.stderr
 
 
 def test_a_wrong_stage_is_one_sentence():
