@@ -41,11 +41,7 @@ def load(table: BridgeTable, step: Step, run: Run) -> Live:
     """
     staging = Staging(run.store, table.keys)
     manifest = staging.require()
-    schema = staging.schema()
-    if schema is None or schema.names != manifest.columns:
-        raise LoadRejected(
-            f"Table {table.name}: {table.keys.schema} does not name the columns of the staged run. Extract again."
-        )
+    schema = staging.schema_of(manifest)
     path = staging.fetch(manifest, run.scratch)
     with target(table, step, run.connections) as (sql, user):
         wanted = wanted_of(table, step, manifest, schema, user)
