@@ -57,7 +57,7 @@ class _Refused(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without what makes little input large: no aliases or tags, bounded depth, number and length; no key twice."""
+    """YAML without what makes little input large: no aliases, no tags, bounded depth, number, length; no key twice."""
 
     def __init__(self, text: str):
         super().__init__(text)

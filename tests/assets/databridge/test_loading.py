@@ -231,9 +231,7 @@ def test_any_odd_value_of_any_key_is_taken_or_named_and_never_ends_the_reading(t
 
 
 def test_names_of_files_that_are_no_text_are_named(tmp_path):
-    folder = os.fsencode(tmp_path) + b"/databridge/a\xff"
-    os.makedirs(folder)
-    Path(os.fsdecode(folder + b"/t\xfe.yml")).write_text("carto_users: [a]\n")
+    put(tmp_path, os.fsdecode(b"databridge/a\xff/t\xfe.yml"), GOOD)
     put(tmp_path, "databridge/a/folder.yml/x.txt", "")
     assert [fault.encode().split(b": ")[0] for fault in faults(tmp_path)] == [
         b"databridge/a/folder.yml",
