@@ -64,13 +64,14 @@ class _Loader(yaml.SafeLoader):
         self._depth = self._nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise _Refused(f"line {self.peek_event().start_mark.line + 1}: an alias; write the value out")
-        event = self.peek_event()
+        event: Any = self.peek_event()
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(f"line {line}: an alias; write the value out")
         if getattr(event, "tag", None):
-            raise _Refused(f"line {event.start_mark.line + 1}: a tag, {event.tag[:SHOWN]}; write the value plainly")
+            raise _Refused(f"line {line}: a tag, {event.tag[:SHOWN]}; write the value plainly")
         if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_VALUE:
-            raise _Refused(f"line {event.start_mark.line + 1}: a value of more than {LONGEST_VALUE} characters")
+            raise _Refused(f"line {line}: a value of more than {LONGEST_VALUE} characters")
         self._depth += 1
         self._nodes += 1
         if self._depth > DEEPEST or self._nodes > MOST_NODES:

@@ -13,12 +13,15 @@ from resources.clients.postgres.database import Postgres
 from resources.clients.postgres.embedded import DBT_ROLE, RAW_SCHEMA, embedded_postgres, grants
 from resources.clients.postgres.server import EmbeddedServer
 
+# What tests write need not survive a power cut: waiting for the disk is most of a test's time on a busy machine.
+IN_MEMORY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+
 
 @pytest.fixture(scope="session")
 def postgres_server():
     """Where the session's server is. In it, this user may connect as any role, as it may on no other embedded one."""
     home = Path(tempfile.mkdtemp(prefix="headwater-postgres-"))
-    server = EmbeddedServer(home, ("all",))
+    server = EmbeddedServer(home, ("all",), IN_MEMORY)
     server.start()
     yield embedded_postgres(home)
     server.release()

@@ -86,7 +86,8 @@ class GeometryFacts:
         self.types["POINT"] += 1
         self.vertices += 1
         west, south, east, north = self.bounds or (x, y, x, y)
-        self.bounds = (min(west, x), min(south, y), max(east, x), max(north, y))
+        if self.bounds is None or not (west <= x <= east and south <= y <= north):
+            self.bounds = (min(west, x), min(south, y), max(east, x), max(north, y))
 
     def add(self, kind: str, points: list[list[float]], dimensions: int) -> None:
         """Count one geometry."""
