@@ -13,11 +13,13 @@ from assets.databridge.extract import Run, extract
 from assets.databridge.load import load, planned, rolled_back
 from assets.databridge.loading import json_schema, load_tree
 from assets.databridge.tables import ROOM, BridgeTable
+from assets.databridge.telling import CARTO_CHECKS, live_facts, live_findings, staged_facts
 from core.clock import Clock
 from core.errors import HeadwaterError, TransientError
 from core.scratch import ScratchDirectory
 from core.settings.databridge import Databridge
 from resources.clients.aws.batch import TEMPORARY_FAILURE
+from resources.clients.databridge.replacing import Unproved
 from resources.databridge import DatabridgeResource
 
 tree = click.option("--tree", type=click.Path(path_type=Path), help="Instead of DATABRIDGE_CONFIG_DIR.")
@@ -84,27 +86,33 @@ def step(table: str, step: str, run: str) -> None:
 
 
 def _stage(pipes: PipesContext, table: BridgeTable, run: Run) -> None:
+    """Extract. Where a verdict is bad, the checks are all that is reported, and the step fails by their names."""
     done = extract(table, run)
     for verdict in done.verdicts:
-        pipes.report_asset_check(
-            verdict.name, passed=verdict.passed, severity="ERROR", metadata={"found": verdict.said}
-        )
+        _report_check(pipes, verdict.name, passed=verdict.passed, said=verdict.said)
     if done.manifest is None:
-        sys.exit(f"Nothing was staged: {'; '.join(verdict.said for verdict in done.failed)}")
-    manifest = done.manifest
-    pipes.report_asset_materialization({"rows": manifest.rows, "object": manifest.key, "sha256": manifest.sha256})
+        click.echo(f"Nothing was staged: {'; '.join(verdict.said for verdict in done.failed)}", err=True)
+        return
+    pipes.report_asset_materialization(staged_facts(done.manifest, run.store))
 
 
 def _load(pipes: PipesContext, table: BridgeTable, step: str, run: Run) -> None:
-    done = load(table, step, run)  # type: ignore[arg-type]
-    pipes.report_asset_materialization(
-        {"rows": done.loaded.rows, "table": done.address, "unchanged": done.loaded.unchanged}
-    )
-    for name in ("rows", "indexes", *(["grants"] if step == "carto" else [])):
-        pipes.report_asset_check(name, passed=True, severity="ERROR")
-    if step == "carto":
-        found = {"found": "; ".join(done.notes) or str(done.privacy)}
-        pipes.report_asset_check("privacy", passed=not done.notes, severity="WARN", metadata=found)
+    try:
+        done = load(table, step, run)  # type: ignore[arg-type]
+    except Unproved as unproved:
+        _report_check(pipes, unproved.check, passed=False, said=str(unproved))
+        click.echo(str(unproved), err=True)
+        return
+    pipes.report_asset_materialization(live_facts(done))
+    for name, said in live_findings(done).items():
+        if step == "carto" or name not in CARTO_CHECKS:
+            warns = name == "privacy"
+            _report_check(pipes, name, passed=not (warns and done.notes), said=said, warns=warns)
+
+
+def _report_check(pipes: PipesContext, name: str, *, passed: bool, said: str, warns: bool = False) -> None:
+    severity = "WARN" if warns else "ERROR"
+    pipes.report_asset_check(name, passed=passed, severity=severity, metadata={"found": said})  # type: ignore[arg-type]
 
 
 def _table(name: str, tree: Path | None) -> BridgeTable:

@@ -8,9 +8,10 @@ from typing import Any
 from assets.databridge.config import AirtableConfig, DatabridgeConfig, KnackConfig
 from assets.databridge.tables import BridgeTable
 from core.clock import Clock
-from core.errors import InvalidAnswer, LoadRejected, SourceMoved
+from core.errors import LoadRejected, SourceMoved
 from resources.clients.databridge.airtable.geocoding import GeocodedSource
 from resources.clients.databridge.connections import DATABASES, Connections
+from resources.clients.databridge.geometry import WrongGeometry
 from resources.clients.databridge.records import RecordWriter, utc_text
 from resources.clients.databridge.schema import TableSchema, missing_columns, settle_drift
 from resources.clients.databridge.source import Source
@@ -20,7 +21,8 @@ from resources.clients.lake.object_store import ObjectStore
 # What has to hold before anything is published, in the order in which it is judged.
 VERDICTS = {
     "schema": "The source has the columns that the schema names, by the table's schema_drift.",
-    "geometry": "Every geometry can be read, is of the column's type and has its SRID.",
+    "geometry": "Every geometry can be read and is of the column's type.",
+    "srid": "The column of geometries names its reference system (SRID), and every geometry has it.",
     "not_empty": "There is at least one row.",
     "rows": "As many rows were written as the source counted before and after.",
     "shrink": "The table did not shrink by more than max_shrink_percent since the run before.",
@@ -89,21 +91,18 @@ def extract(table: BridgeTable, run: Run) -> Extracted:
     staging, done, config = Staging(run.store, table.keys), Extracted(), table.config
     last, before = staging.schema(), staging.newest()
     source, started = source_of(table, run.connections, last), run.clock.now()
+    path = run.scratch / f"{run.name}.csv"
     try:
         schema, notes = settle_drift(table.name, last, source.schema(), config.schema_drift)
         if missing := missing_columns(config.indexes, schema):
             raise LoadRejected(f"Table {table.name}: indexes names {missing[0]}, which is no column.")
+        done.verdicts.append(Verdict("schema", True, "; ".join(notes) or f"{len(schema.columns)} columns, as before."))
+        writer, counted = _read(path, source, schema)
+    except WrongGeometry as wrong:
+        done.verdicts.append(Verdict(wrong.check, False, str(wrong)))
+        return done
     except LoadRejected as rejected:
         done.verdicts.append(Verdict("schema", False, str(rejected)))
-        return done
-    done.verdicts.append(Verdict("schema", True, "; ".join(notes) or f"{len(schema.columns)} columns, as before."))
-    path = run.scratch / f"{run.name}.csv"
-    try:
-        writer, counted = _read(path, source, schema)
-    except InvalidAnswer as invalid:
-        if not str(invalid).startswith("Geometry"):
-            raise
-        done.verdicts.append(Verdict("geometry", False, str(invalid)))
         return done
     previous = before.rows if before else None
     done.verdicts += judged(table, writer, counted, previous)
@@ -126,7 +125,8 @@ def judged(table: BridgeTable, writer: RecordWriter, counted: int | None, previo
     rows, most = writer.rows, table.config.max_shrink_percent
     facts, box = writer.geometry, table.config.bounding_box
     shrunk = 100 * (previous - rows) / previous if previous and rows < previous else 0.0
-    bounds = facts.bounds
+    bounds, column = facts.bounds, writer.schema.geometry
+    srid = column.srid if column else None
     within = not box or not bounds or (
         box[0] <= bounds[0] and box[1] <= bounds[1] and bounds[2] <= box[2] and bounds[3] <= box[3]
     )  # fmt: skip
@@ -134,6 +134,7 @@ def judged(table: BridgeTable, writer: RecordWriter, counted: int | None, previo
     flattened = f"; {facts.flattened:,} lost their third dimension" if facts.flattened else ""
     return [
         Verdict("geometry", True, f"{types or 'no geometry'}; {facts.empty:,} empty{flattened}."),
+        Verdict("srid", True, f"{'no geometry' if srid is None else f'SRID {srid}'} in all."),
         Verdict("not_empty", rows > 0, f"{rows:,} rows."),
         Verdict("rows", True, f"{rows:,} rows; the source counted {'nothing' if counted is None else f'{counted:,}'}."),
         Verdict(

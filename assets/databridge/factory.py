@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,21 +12,19 @@ from assets.conventions import OWNERS, group_of, tags_of
 from assets.databridge.extract import VERDICTS, Extracted, Run, extract, run_name
 from assets.databridge.load import Live, load
 from assets.databridge.tables import ROOM, BridgeTable
+from assets.databridge.telling import CARTO_CHECKS, LIVE_CHECKS, live_facts, live_findings, staged_facts
 from core.clock import Clock
+from core.errors import SourceMoved
 from core.scratch import ScratchDirectory
+from resources.clients.databridge.replacing import Unproved
 from resources.clients.databridge.schema import TableSchema
 from resources.clients.lake.object_store import ObjectStore
 from resources.databridge import DatabridgeResource
+from resources.plots import DAYS, plot_by_day
 from resources.retries import failures_explained
 
 Step = Literal["staged", "carto", "postgres"]
 GRAIN = "one row per row of the source; each run replaces the table"
-LIVE_CHECKS = {
-    "rows": "The live table has the rows of the staged run.",
-    "indexes": "The live table has the indexes that its file names.",
-    "grants": "Who its file names may read the live table.",
-    "privacy": "The dataset is public exactly when publicuser may read it.",
-}
 PROGRAM = ["python", "-m", "commands.databridge", "step"]
 
 
@@ -61,15 +59,21 @@ def _staged(table: BridgeTable) -> dg.AssetsDefinition:
             yield from _on_batch(context, databridge, table, "staged")
             return
         with failures_explained(databridge.of_stage().stage), ScratchDirectory(ROOM) as scratch:
-            done = extract(table, _run(context, databridge, scratch))
-        yield from told(context.asset_key, done, databridge.store())
+            try:
+                done = extract(table, _run(context, databridge, scratch))
+            except SourceMoved as moved:
+                yield dg.AssetCheckResult(
+                    passed=False, asset_key=context.asset_key, check_name="rows", description=str(moved)
+                )
+                raise
+        yield from told(context.instance, context.asset_key, done, databridge.store())
 
     return staged
 
 
 def _live(table: BridgeTable, step: Literal["carto", "postgres"]) -> dg.AssetsDefinition:
     account = table.config.carto_conn_id if step == "carto" else table.config.postgres_conn_id
-    names = LIVE_CHECKS if step == "carto" else {name: LIVE_CHECKS[name] for name in ("rows", "indexes")}
+    names = {name: said for name, said in LIVE_CHECKS.items() if step == "carto" or name not in CARTO_CHECKS}
     specs = [dg.AssetCheckSpec(name, asset=key_of(table, step), description=said) for name, said in names.items()]
 
     @dg.asset(
@@ -84,8 +88,14 @@ def _live(table: BridgeTable, step: Literal["carto", "postgres"]) -> dg.AssetsDe
             yield from _on_batch(context, databridge, table, step)
             return
         with failures_explained(databridge.of_stage().stage), ScratchDirectory(ROOM) as scratch:
-            done = load(table, step, _run(context, databridge, scratch))
-        yield from told_live(context.asset_key, done, list(names))
+            try:
+                done = load(table, step, _run(context, databridge, scratch))
+            except Unproved as unproved:
+                yield dg.AssetCheckResult(
+                    passed=False, asset_key=context.asset_key, check_name=unproved.check, description=str(unproved)
+                )
+                raise
+        yield from told_live(context.instance, context.asset_key, done, list(names))
 
     return live
 
@@ -111,7 +121,7 @@ def _run(context: dg.AssetExecutionContext, databridge: DatabridgeResource, scra
     return Run(name, databridge.connections(), databridge.store(), Path(scratch), Clock())
 
 
-def told(key: dg.AssetKey, done: Extracted, store: ObjectStore) -> Iterator[Any]:
+def told(instance: dg.DagsterInstance, key: dg.AssetKey, done: Extracted, store: ObjectStore) -> Iterator[Any]:
     """The verdicts as check results, then what was staged, or a failure that no retry mends.
 
     Raises:
@@ -124,20 +134,8 @@ def told(key: dg.AssetKey, done: Extracted, store: ObjectStore) -> Iterator[Any]
     if done.manifest is None:
         failed = "; ".join(f"{verdict.name}: {verdict.said}" for verdict in done.failed)
         raise dg.Failure(f"Nothing was staged, and what is live stays. {failed}", allow_retries=False)
-    manifest = done.manifest
-    metadata: dict[str, Any] = {
-        "rows": manifest.rows,
-        "dagster/row_count": manifest.rows,
-        "bytes": manifest.bytes,
-        "sha256": manifest.sha256,
-        "object": manifest.key,
-        "source": manifest.source,
-        "characters of zero left out": manifest.nuls,
-        "notes": "; ".join(manifest.notes) or "none",
-        "dagster/uri": store.uri(manifest.key),
-        "dagster/column_schema": columns_of(done.schema),
-    }
-    yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+    facts = {**staged_facts(done.manifest, store), "dagster/column_schema": columns_of(done.schema)}
+    yield dg.MaterializeResult(asset_key=key, metadata={**facts, **plotted(instance, key, done.manifest.rows)})
 
 
 def columns_of(schema: TableSchema | None) -> dg.TableSchema:
@@ -146,28 +144,10 @@ def columns_of(schema: TableSchema | None) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(column.name, column.sql_type("carto")) for column in columns])
 
 
-def told_live(key: dg.AssetKey, done: Live, checks: list[str]) -> Iterator[Any]:
+def told_live(instance: dg.DagsterInstance, key: dg.AssetKey, done: Live, checks: list[str]) -> Iterator[Any]:
     """What is live, and the check results of it: a load that lacked something would have failed."""
-    loaded = done.loaded
-    was = "nothing" if loaded.was_rows is None else f"{loaded.was_rows:,} rows"
-    yield dg.MaterializeResult(
-        asset_key=key,
-        metadata={
-            "rows": loaded.rows,
-            "dagster/row_count": loaded.rows,
-            "table": done.address,
-            "outcome": "unchanged: it held this data" if loaded.unchanged else f"replaced {was}",
-            "staged run": done.manifest.run,
-            "extracted at": done.manifest.extracted_at,
-            "views": ", ".join(loaded.views) or "none",
-        },
-    )
-    said = {
-        "rows": f"{loaded.rows:,} rows, as staged.",
-        "indexes": "; ".join(loaded.indexes) or "none",
-        "grants": "As the file names them.",
-        "privacy": "; ".join(done.notes) or f"{done.privacy}.",
-    }
+    yield dg.MaterializeResult(asset_key=key, metadata={**live_facts(done), **plotted(instance, key, done.loaded.rows)})
+    said = live_findings(done)
     for name in checks:
         yield dg.AssetCheckResult(
             passed=name != "privacy" or not done.notes,
@@ -178,12 +158,39 @@ def told_live(key: dg.AssetKey, done: Live, checks: list[str]) -> Iterator[Any]:
         )
 
 
+def plotted(instance: dg.DagsterInstance, key: dg.AssetKey, rows: int) -> dict[str, dg.MetadataValue]:
+    """A picture of the table's rows by day, the last run of each, this one included."""
+    by_day: dict[date, int] = {}
+    for record in reversed(instance.fetch_materializations(key, limit=DAYS).records):
+        made, found = record.asset_materialization, datetime.fromtimestamp(record.timestamp, UTC)
+        counted = made.metadata.get("rows") if made else None
+        if counted and isinstance(counted.value, int):
+            by_day[found.date()] = counted.value
+    return {"plot": plot_by_day({"rows": {**by_day, Clock().now().date(): rows}})}
+
+
 def _on_batch(
     context: dg.AssetExecutionContext, databridge: DatabridgeResource, table: BridgeTable, step: Step
 ) -> Iterator[Any]:
-    """The step as a job; what it reports through Pipes comes back as the step's own."""
+    """The step as a job; what it reports through Pipes comes back as the step's own.
+
+    A job that ends well and reports no table has judged what it found: its failed checks say what is wrong.
+    """
     command = [*PROGRAM, table.name, step, run_name(f"{context.run.run_id}:{context.retry_number}")]
     request = databridge.submission(table.job(step), table.definition(step), command)
     done = databridge.batch().run(context=context, submit_job_params=request)
     sys.stdout.flush()
-    yield from done.get_results()
+    results = done.get_results(implicit_materializations=False)
+    for result in results:
+        yield _with_plot(context.instance, result)
+    if not any(isinstance(result, dg.MaterializeResult) for result in results):
+        failed = [result for result in results if isinstance(result, dg.AssetCheckResult) and not result.passed]
+        said = "; ".join(f"{result.check_name}: {result.metadata['found'].value}" for result in failed)
+        raise dg.Failure(f"What is live stays. {said or 'The job reported nothing.'}", allow_retries=False)
+
+
+def _with_plot(instance: dg.DagsterInstance, result: Any) -> Any:
+    if not isinstance(result, dg.MaterializeResult) or result.asset_key is None:
+        return result
+    metadata: dict[str, Any] = dict(result.metadata or {})
+    return result._replace(metadata={**metadata, **plotted(instance, result.asset_key, metadata["rows"].value)})

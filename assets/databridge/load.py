@@ -8,12 +8,13 @@ from typing import Literal
 from assets.databridge.extract import Run, source_of
 from assets.databridge.tables import BridgeTable
 from core.clock import Clock
-from core.errors import HeadwaterError, LoadRejected
+from core.errors import HeadwaterError
 from resources.clients.databridge.carto.sql_api import SqlApi
+from resources.clients.databridge.catalog import Sql
 from resources.clients.databridge.connections import Connections
 from resources.clients.databridge.postgres_sql import PostgresSql
-from resources.clients.databridge.replacing import Loaded, Replacement, Wanted
-from resources.clients.databridge.rolling_back import Sql, roll_back
+from resources.clients.databridge.replacing import Loaded, Replacement, Unproved, Wanted
+from resources.clients.databridge.rolling_back import roll_back
 from resources.clients.databridge.schema import TableSchema, differences, quoted
 from resources.clients.databridge.staging import Manifest, Staging
 from resources.clients.lake.object_store import ObjectStore
@@ -41,11 +42,7 @@ def load(table: BridgeTable, step: Step, run: Run) -> Live:
     """
     staging = Staging(run.store, table.keys)
     manifest = staging.require()
-    schema = staging.schema()
-    if schema is None or schema.names != manifest.columns:
-        raise LoadRejected(
-            f"Table {table.name}: {table.keys.schema} does not name the columns of the staged run. Extract again."
-        )
+    schema = staging.schema_of(manifest)
     path = staging.fetch(manifest, run.scratch)
     with target(table, step, run.connections) as (sql, user):
         wanted = wanted_of(table, step, manifest, schema, user)
@@ -60,12 +57,17 @@ def load(table: BridgeTable, step: Step, run: Run) -> Live:
 
 
 def refuse_shrunk(table: BridgeTable, was: int | None, manifest: Manifest) -> None:
-    """Keep the live table if what is to replace it is too small; the live one is what a mistake would cost."""
+    """Keep the live table if what is to replace it is too small; the live one is what a mistake would cost.
+
+    Raises:
+        Unproved: then.
+    """
     most = table.config.max_shrink_percent
     if was and manifest.rows < was * (1 - most / 100):
-        raise LoadRejected(
+        raise Unproved(
+            "shrink",
             f"Table {table.name}: {manifest.rows:,} rows would replace {was:,}, which is more than {most:g} % less. If "
-            "that is right, raise max_shrink_percent in the table's file for one run."
+            "that is right, raise max_shrink_percent in the table's file for one run.",
         )
 
 

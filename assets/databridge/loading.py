@@ -22,6 +22,8 @@ from resources.clients.databridge.schema import LONGEST_NAME
 
 # The largest real file has 400 bytes, and no value in one lies deeper than a list.
 LONGEST_FILE, DEEPEST, MOST_NODES, MOST_FILES = 64 << 10, 6, 2000, 20_000
+# Characters of one value: YAML reads some tens of thousands of hexadecimal digits as a number that cannot be shown.
+LONGEST_VALUE = 500
 SHOWN = 80
 # Parts of a path by kind.
 DEPTHS = {"databridge": 3, "knack": 4, "airtable": 2}
@@ -38,7 +40,8 @@ class Fault:
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {f'{self.key}: ' if self.key else ''}{self.problem}"
+        text = f"{self.path}: {f'{self.key}: ' if self.key else ''}{self.problem}"
+        return text.encode(errors="backslashreplace").decode()  # names of files need not be UTF-8
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,21 @@ class _Refused(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without what makes little input large: no aliases, bounded depth and number; and no key twice."""
+    """YAML without what makes little input large: no aliases, no tags, bounded depth, number, length; no key twice."""
 
     def __init__(self, text: str):
         super().__init__(text)
         self._depth = self._nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise _Refused(f"line {self.peek_event().start_mark.line + 1}: an alias; write the value out")
+        event: Any = self.peek_event()
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(f"line {line}: an alias; write the value out")
+        if getattr(event, "tag", None):
+            raise _Refused(f"line {line}: a tag, {event.tag[:SHOWN]}; write the value plainly")
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_VALUE:
+            raise _Refused(f"line {line}: a value of more than {LONGEST_VALUE} characters")
         self._depth += 1
         self._nodes += 1
         if self._depth > DEEPEST or self._nodes > MOST_NODES:
@@ -147,7 +156,7 @@ def _values(path: Path) -> dict[str, Any]:
             loader.dispose()
     except OSError as error:
         raise _Refused(f"it cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError, LookupError, AttributeError) as error:
         raise _Refused(f"it is no YAML: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise _Refused("it holds no keys; it should begin like schedule_interval: 0 5 * * *")

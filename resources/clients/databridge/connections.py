@@ -78,7 +78,7 @@ class Connections:
         """An account of Carto's."""
         name, values = self._secret(connection)
         (text,) = need(values, name, "connection_string")
-        return SqlApi(CartoAccount.of(text, values.get("base_url")))
+        return SqlApi(CartoAccount.of(text, values.get("base_url")), self.clock)
 
     def knack(self, connection: str, number: int, time_zone: str) -> Source:
         """An object of a Knack app."""

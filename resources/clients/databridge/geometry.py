@@ -56,6 +56,18 @@ _PLAIN_POINT = re.compile(rf"SRID=([0-9]{{1,6}}+);POINT\(({_NUMBER}) ({_NUMBER})
 _RINGS = re.compile(r"\(([^()]++)\)")
 
 
+class WrongGeometry(InvalidAnswer):
+    """A geometry that its column does not take. check: the name of the proof that failed."""
+
+    check = "geometry"
+
+
+class WrongSrid(WrongGeometry):
+    """A geometry, or a column of them, of another reference system or of none."""
+
+    check = "srid"
+
+
 @dataclass
 class GeometryFacts:
     """What a column's geometries were: counted while they are read, judged before they go live.
@@ -74,7 +86,8 @@ class GeometryFacts:
         self.types["POINT"] += 1
         self.vertices += 1
         west, south, east, north = self.bounds or (x, y, x, y)
-        self.bounds = (min(west, x), min(south, y), max(east, x), max(north, y))
+        if self.bounds is None or not (west <= x <= east and south <= y <= north):
+            self.bounds = (min(west, x), min(south, y), max(east, x), max(north, y))
 
     def add(self, kind: str, points: list[list[float]], dimensions: int) -> None:
         """Count one geometry."""
@@ -91,7 +104,7 @@ class GeometryColumn:
     """A column of geometries: its name, what the schema calls its type, and its SRID.
 
     Raises:
-        InvalidAnswer: for a type that is none, or no SRID.
+        WrongGeometry, WrongSrid: for a type that is none, or no SRID.
     """
 
     name: str
@@ -101,9 +114,9 @@ class GeometryColumn:
     def __post_init__(self) -> None:
         if self.kind.lower() not in COLUMN_TYPES:
             known = ", ".join(COLUMN_TYPES)
-            raise InvalidAnswer(f"Geometry {self.name}: geometry_type {self.kind!r} is none of {known}.")
+            raise WrongGeometry(f"Geometry {self.name}: geometry_type {self.kind!r} is none of {known}.")
         if not 0 < self.srid < 1_000_000:
-            raise InvalidAnswer(
+            raise WrongSrid(
                 f"Geometry {self.name}: SRID {self.srid} names no reference system. Set the source column's SRID, "
                 "or name it in the table's schema JSON, such as 2272."
             )
@@ -126,7 +139,7 @@ class GeometryColumn:
         """The geometry in the one form, None for an empty one; counted in ``facts``.
 
         Raises:
-            InvalidAnswer: naming column and record, when it is no geometry, of another SRID, or of another type.
+            WrongGeometry, WrongSrid: naming column and record, when it is no geometry, of another type or SRID.
         """
         if text is None or not text.strip():
             facts.empty += 1
@@ -139,12 +152,14 @@ class GeometryColumn:
         head = _HEAD.match(text)
         if not head:
             doubled = text.upper().count("SRID=") > 1
-            raise self._wrong(text, record, "names its SRID twice" if doubled else "is no well-known text")
+            if doubled:
+                raise self._wrong(text, record, "names its SRID twice", WrongSrid)
+            raise self._wrong(text, record, "is no well-known text")
         srid, kind, body = head[1], head[2].upper(), text[head.end() :].strip()
         if kind not in _BODIES and kind != "GEOMETRYCOLLECTION":
             raise self._wrong(text, record, f"is a {kind}, which no column here takes")
         if srid is not None and int(srid) != self.srid:
-            raise self._wrong(text, record, f"has SRID {srid}, the column {self.srid}")
+            raise self._wrong(text, record, f"has SRID {srid}, the column {self.srid}", WrongSrid)
         if body.upper() == "EMPTY":
             facts.empty += 1
             return None
@@ -175,8 +190,8 @@ class GeometryColumn:
             return f"{wanted}({body})"
         raise self._wrong(text, record, f"is a {kind}, the column takes {wanted}")
 
-    def _wrong(self, text: str, record: int, reason: str) -> InvalidAnswer:
-        return InvalidAnswer(
+    def _wrong(self, text: str, record: int, reason: str, kind: type[WrongGeometry] = WrongGeometry) -> WrongGeometry:
+        return kind(
             f"Geometry {self.name}, record {record:,}: {text[:SHOWN]!r} {reason}. Mend it in the source, or correct "
             "geometry_type and srid in the table's schema JSON."
         )

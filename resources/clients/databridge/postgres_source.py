@@ -1,4 +1,7 @@
-"""A table or view of PostgreSQL, with PostGIS or without, read in one snapshot by a cursor of the server's."""
+"""A table or view of PostgreSQL, with PostGIS or without, read in one snapshot by a cursor of the server's.
+
+Values come as the server writes them: no digit and no fraction is lost on the way, and none is parsed for nothing.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,14 +12,20 @@ import psycopg
 
 from core.errors import DatabaseUnavailable, SourceRefused
 from core.secrecy import hidden
+from resources.clients.databridge.geometry import COLUMN_TYPES
+from resources.clients.databridge.records import localised_text
 from resources.clients.databridge.schema import Column, TableSchema, checked, quoted
 
 CONNECT_SECONDS = 5
-# Rows that are held at a time.
-BATCH = 2000
+# Rows that are held at a time: a thousand real districts have 33 MB.
+BATCH = 1000
 # A column of ArcGIS' own that no reader knows.
 IGNORED = "gdb_geomattr_data"
-_GEOMETRY = re.compile(r'"?geometry\((\w+?)(?:Z|M|ZM)?,([0-9]+)\)"?', re.IGNORECASE)
+_GEOMETRY = re.compile(r'"?geo(?:metry|graphy)\((\w+?)(?:ZM|Z|M)?,([0-9]+)\)"?', re.IGNORECASE)
+# One whose column does not say what reference system it has.
+_BARE = re.compile(r"geometry(\(\w+\))?", re.IGNORECASE)
+# As texts are wanted, whatever the server's or the user's own settings say.
+_WRITTEN = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL bytea_output = 'hex'"
 _TYPES = {
     "character varying": "text", "character": "text", "text": "text", "name": "text", "citext": "text", "uuid": "text",
     "smallint": "integer", "integer": "integer", "bigint": "bigint", "numeric": "numeric", "real": "double precision",
@@ -60,40 +69,40 @@ class PostgresSource:
             (rows,) = connection.execute(f"SELECT count(*) FROM {self._named}".encode()).fetchone() or (0,)
         return rows
 
-    def rows(self, schema: TableSchema) -> Iterator[Sequence[Any]]:
+    def rows(self, schema: TableSchema) -> Iterator[Sequence[str | None]]:
         with self._connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            names = {name.lower(): name for name in self._names(connection)}
-            if gone := [name for name in schema.names if name not in names]:
+            connection.execute(_WRITTEN)
+            found = connection.execute(_COLUMNS.encode(), [self._schema, self._table]).fetchall()
+            kinds = {row[0].lower(): (row[0], row[1]) for row in found}
+            if gone := [name for name in schema.names if name not in kinds]:
                 raise SourceRefused(f"{self}: column {gone[0]} is gone since the schema was read. Run again.")
             has_postgis = self._has_postgis(connection)
-            cells = [self._cell(names[column.name], column, has_postgis) for column in schema.columns]
+            cells = [self._cell(*kinds[column.name], column, has_postgis) for column in schema.columns]
+            walls = [at for at, name in enumerate(schema.names) if _is_wall(kinds[name][1])]
             with connection.cursor("headwater_extract") as cursor:
-                cursor.itersize = BATCH
                 cursor.execute(f"SELECT {', '.join(cells)} FROM {self._named}".encode())
-                yield from cursor
+                while batch := cursor.fetchmany(BATCH):
+                    yield from (_placed(row, walls) for row in batch) if walls else batch
 
     @property
     def _named(self) -> str:
         return f"{quoted(self._schema)}.{quoted(self._table)}"
 
-    def _names(self, connection: psycopg.Connection) -> list[str]:
-        return [row[0] for row in connection.execute(_COLUMNS.encode(), [self._schema, self._table])]
-
     def _has_postgis(self, connection: psycopg.Connection) -> bool:
         return bool(connection.execute("SELECT 1 FROM pg_proc WHERE proname = 'st_asewkt'").fetchall())
 
     @staticmethod
-    def _cell(name: str, column: Column, has_postgis: bool) -> str:
+    def _cell(name: str, kind: str, column: Column, has_postgis: bool) -> str:
         if column.is_geometry:
             return f"ST_AsEWKT({quoted(name)})" if has_postgis else f"{quoted(name)}::text"
-        # NUMERIC keeps its digits; what has no type of ours comes as the server writes it.
-        return f"{quoted(name)}::text" if column.type in ("text", "time") else quoted(name)
+        return f"to_jsonb({quoted(name)})::text" if kind.endswith("[]") else f"{quoted(name)}::text"
 
     def _column(self, connection: psycopg.Connection, name: str, kind: str, required: bool) -> Column:
         if found := _GEOMETRY.fullmatch(kind):
-            return Column(name.lower(), "geometry", required, geometry_type=found[1].lower(), srid=int(found[2]))
-        if kind == "geometry":
+            known = found[1].lower() if found[1].lower() in COLUMN_TYPES else "geometry"
+            return Column(name.lower(), "geometry", required, geometry_type=known, srid=int(found[2]))
+        if _BARE.fullmatch(kind):
             return self._sampled(connection, name, required)
         if kind.endswith("[]"):
             return Column(name.lower(), "array", required)
@@ -103,10 +112,9 @@ class PostgresSource:
     def _sampled(self, connection: psycopg.Connection, name: str, required: bool) -> Column:
         """A geometry column without a declared type: what a row says; one without SRID is refused by name."""
         found = connection.execute(
-            f"SELECT lower(GeometryType({quoted(name)})), ST_SRID({quoted(name)}) FROM {self._named} "
-            f"WHERE {quoted(name)} IS NOT NULL LIMIT 1".encode()
+            f"SELECT ST_SRID({quoted(name)}) FROM {self._named} WHERE {quoted(name)} IS NOT NULL LIMIT 1".encode()
         ).fetchone()
-        return Column(name.lower(), "geometry", required, geometry_type="geometry", srid=found[1] if found else 0)
+        return Column(name.lower(), "geometry", required, geometry_type="geometry", srid=found[0] if found else 0)
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection]:
@@ -117,6 +125,19 @@ class PostgresSource:
             raise DatabaseUnavailable(f"{self}: {_said(error)}. Check that it runs, then run again.") from error
         except psycopg.Error as error:
             raise SourceRefused(f"{self}: {_said(error)}. Check the table's name and the user's rights.") from error
+
+
+def _is_wall(kind: str) -> bool:
+    """Whether moments of a type have no offset."""
+    return kind.startswith("timestamp") and kind.endswith("without time zone")
+
+
+def _placed(row: Sequence[Any], walls: Sequence[int]) -> list[str | None]:
+    """The row with an offset at the moments that have none."""
+    cells = list(row)
+    for at in walls:
+        cells[at] = localised_text(cells[at])
+    return cells
 
 
 def _said(error: psycopg.Error) -> str:

@@ -4,9 +4,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -14,14 +15,18 @@ from zoneinfo import ZoneInfo
 
 from core.errors import InvalidAnswer
 from resources.clients.databridge.geometry import LONGEST, GeometryFacts
-from resources.clients.databridge.schema import TableSchema
+from resources.clients.databridge.schema import Column, TableSchema
 
 # Real districts have 33,092 characters of WKT; csv's own limit is 131,072.
 csv.field_size_limit(LONGEST)
-# Bytes looked at together for their encoding.
+# Bytes that are looked at, or written, together.
 PIECE = 1 << 20
 # A character of zero as JSON writes it, after an even number of backslashes.
 _ESCAPED_NUL = re.compile(r"((?<!\\)(?:\\\\)*+)\\u0000")
+# A moment of the years in which time zones are what they are now.
+_HOUR = re.compile(r"(?:19|[2-9][0-9])[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?\Z")
+# Types whose cells are JSON; a text among their values is JSON already.
+JSON = ("object", "array", "json", "jsonb")
 TIME_ZONE = ZoneInfo("America/New_York")
 
 
@@ -35,11 +40,10 @@ class RecordWriter:
     def __init__(self, file: IO[bytes], schema: TableSchema, zone: ZoneInfo = TIME_ZONE):
         self.rows, self.nuls, self.geometry = 0, 0, GeometryFacts()
         self.schema, self._zone = schema, zone
-        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
+        self._file, self._text = file, io.StringIO(newline="")
         self._csv = csv.writer(self._text, lineterminator="\r\n")
         self._csv.writerow(schema.names)
-        self._geometries = [column.geometry() if column.is_geometry else None for column in schema.columns]
-        self._json = [column.type in ("object", "array", "json", "jsonb") for column in schema.columns]
+        self._cells = [self._cell_of(column) for column in schema.columns]
 
     def write(self, row: Sequence[Any]) -> None:
         """One row, in the schema's order.
@@ -48,51 +52,76 @@ class RecordWriter:
             InvalidAnswer: naming record and column, for a row of another width or a value that no cell holds.
         """
         self.rows += 1
-        if len(row) != len(self._geometries):
+        if len(row) != len(self._cells):
             raise InvalidAnswer(
-                f"Record {self.rows:,} has {len(row)} values, the header {len(self._geometries)}. Mend the source."
+                f"Record {self.rows:,} has {len(row)} values, the header {len(self._cells)}. Mend the source."
             )
-        cells = []
-        for at, value in enumerate(row):
-            if (column := self._geometries[at]) is not None:
-                cells.append(column.normal(None if value is None else str(value), self.rows, self.geometry))
-            else:
-                cells.append(self._cell(value, self._json[at], at))
-        self._csv.writerow(cells)
+        self._csv.writerow([cell(value) for cell, value in zip(self._cells, row, strict=True)])
+        if self._text.tell() > PIECE:
+            self.finish()
 
     def finish(self) -> None:
-        """Everything is in the file, which stays open."""
-        self._text.flush()
-        self._text.detach()
+        """Everything so far is in the file, which stays open."""
+        self._file.write(self._text.getvalue().encode())
+        self._text.seek(0)
+        self._text.truncate()
 
-    def _cell(self, value: Any, as_json: bool, at: int) -> Any:
-        if isinstance(value, str):
-            return self._text_cell(value, at)
+    def _cell_of(self, column: Column) -> Callable[[Any], Any]:
+        """What makes cells of a column's values."""
+        if column.is_geometry:
+            geometry, facts = column.geometry(), self.geometry
+            return lambda value: geometry.normal(None if value is None else str(value), self.rows, facts)
+        as_json = column.type in JSON
+
+        def cell(value: Any) -> Any:
+            # Nearly every value is such a text, or nothing.
+            if value is None or (type(value) is str and value.isascii() and "\x00" not in value and not as_json):
+                return value
+            return self._cell(value, as_json, column.name)
+
+        return cell
+
+    def _cell(self, value: Any, as_json: bool, name: str) -> Any:
         if isinstance(value, datetime):
             return localised(value, self._zone).isoformat(" ")
-        if value is not None and (as_json or isinstance(value, dict | list | tuple)):
-            return _ESCAPED_NUL.sub(r"\1", json.dumps(value, ensure_ascii=False, default=_plain))
-        if isinstance(value, bytes | memoryview | bytearray):
+        if isinstance(value, dict | list | tuple) or (as_json and not isinstance(value, str)):
+            value = self._json(value, name)
+        elif isinstance(value, bytes | memoryview | bytearray):
             return f"\\x{bytes(value).hex()}"
-        if value is None or isinstance(value, bool | int | float | Decimal | date | time | timedelta | UUID):
+        elif isinstance(value, bool | int | float | Decimal | date | time | timedelta | UUID):
             return value
-        return self._text_cell(str(value), at)
+        text = _ESCAPED_NUL.sub(r"\1", str(value)) if as_json else str(value)
+        if "\x00" in text:
+            self.nuls += text.count("\x00")
+            text = text.replace("\x00", "")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise self._unfit(name, "holds half a character")
+        return text
 
-    def _text_cell(self, value: str, at: int) -> str:
-        if "\x00" in value:
-            self.nuls += value.count("\x00")
-            value = value.replace("\x00", "")
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise self._unfit(at, "holds half a character")
-        return value
+    def _json(self, value: Any, name: str) -> str:
+        try:
+            return _ESCAPED_NUL.sub(r"\1", json.dumps(value, ensure_ascii=False, default=_plain))
+        except RecursionError:
+            raise self._unfit(name, "is nested too deep") from None
 
-    def _unfit(self, at: int, reason: str) -> InvalidAnswer:
-        return InvalidAnswer(f"Record {self.rows:,}: {self.schema.names[at]} {reason}. Mend it in the source.")
+    def _unfit(self, name: str, reason: str) -> InvalidAnswer:
+        return InvalidAnswer(f"Record {self.rows:,}: {name} {reason}. Mend it in the source.")
 
 
 def localised(moment: datetime, zone: ZoneInfo) -> datetime:
     """The moment with its offset; one without is the zone's. In the hour that autumn repeats it is the first."""
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def localised_text(text: str | None) -> str | None:
+    """A moment as PostgreSQL writes it without an offset, with that of ``TIME_ZONE``; what is none stays as it is."""
+    return text if text is None or not _HOUR.match(text) else text + _offset(text[:13])
+
+
+@lru_cache(1 << 16)
+def _offset(hour: str) -> str:
+    """Of an hour like 2024-01-02 14: since 1883 New York has changed its clocks on the hour."""
+    return str(datetime.fromisoformat(f"{hour}:00").replace(tzinfo=TIME_ZONE))[19:]
 
 
 def _plain(value: Any) -> Any:

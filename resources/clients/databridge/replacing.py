@@ -9,15 +9,27 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from core.errors import HeadwaterError, LoadRejected
-from resources.clients.databridge.rolling_back import STAMP, Sql, dependent_views, old_of
+from resources.clients.databridge.catalog import (
+    Sql,
+    answered,
+    comment_of,
+    count,
+    dependent_views,
+    exists,
+    grants_of,
+    indexes,
+    may_read,
+    named,
+)
+from resources.clients.databridge.rolling_back import STAMP, old_of
 from resources.clients.databridge.schema import TableSchema, Target, casts, compound, literal, quoted
 
 logger = logging.getLogger("headwater.databridge")
@@ -26,6 +38,25 @@ logger = logging.getLogger("headwater.databridge")
 ABANDONED = timedelta(days=1)
 TEMPORARY = re.compile(r"t_.{0,41}_([0-9]{12})[0-9a-f]{6}")
 MARK = "databridge"
+
+
+class Unproved(LoadRejected):
+    """A proof failed, and the live table is as it was. check: the name of the proof."""
+
+    def __init__(self, check: str, said: str):
+        super().__init__(said)
+        self.check = check
+
+
+@contextmanager
+def proving(check: str) -> Iterator[None]:
+    """Gives what is refused inside the name of a check."""
+    try:
+        yield
+    except Unproved:
+        raise
+    except LoadRejected as rejected:
+        raise Unproved(check, str(rejected)) from rejected
 
 
 @dataclass(frozen=True)
@@ -79,7 +110,8 @@ class Replacement:
 
     def __init__(self, sql: Sql, wanted: Wanted, run: str, now: datetime):
         self._sql, self.wanted, self._now = sql, wanted, now
-        token = hashlib.sha256(run.encode()).hexdigest()[:6]
+        # One run may load tables whose names begin alike.
+        token = hashlib.sha256(f"{run}\n{wanted.schema}\n{wanted.table}".encode()).hexdigest()[:6]
         self.token = f"{now.astimezone(UTC):{STAMP}}{token}"
         self.temporary = f"t_{wanted.table[:41]}_{self.token}"
 
@@ -89,24 +121,24 @@ class Replacement:
         Raises:
             LoadRejected: when a proof fails, or the live table holds newer data; and the errors of the target.
         """
-        live = self._live()
-        was = self._count(self.wanted.table) if live["exists"] else None
-        if live.get("fingerprint") == self.wanted.fingerprint:
+        live, said = self._named(self.wanted.table), self._said()
+        was = count(self._sql, live) if exists(self._sql, live) else None
+        if said.get(MARK) == self.wanted.fingerprint:
             # Loaded again all the same when somebody dropped an index or took a grant away.
             with suppress(LoadRejected):
-                indexes = self._prove(self.wanted.table)
-                return Loaded(self.wanted.rows, unchanged=True, was_rows=was, indexes=indexes)
-        self._refuse_older(live)
+                found = self._prove(self.wanted.table)
+                return Loaded(self.wanted.rows, unchanged=True, was_rows=was, indexes=found)
+        self._refuse_older(said.get("extracted_at"))
         self._sweep()
         try:
             self._fill(path)
             self._finish()
             before_swap(was)
-            views = self._views()
-            self._sql.run(";\n".join(self.swap_statements(views)))
+            views = dependent_views(self._sql, live)
+            self._sql.run(";\n".join(self.swap_statements(list(views.values()))))
         finally:
             self._drop_temporary()
-        return Loaded(self.wanted.rows, False, was, self._prove_live(), [name for name, _ in views])
+        return Loaded(self.wanted.rows, False, was, self._prove_live(), list(views))
 
     def statements(self) -> list[str]:
         """The SQL of a load, in order, for a dry run."""
@@ -130,7 +162,7 @@ class Replacement:
         if wanted.cartodbfy:
             statements.append(f"SELECT cdb_cartodbfytable({literal(wanted.cartodbfy)}, {literal(name)})")
         for number, columns in enumerate(wanted.indexed):
-            index = quoted(f"{wanted.table[:25]}_{columns[0][:14]}_{number}_{self.token}")
+            index = quoted(f"{wanted.table[:40]}_{number}_{self.token}")  # at most 63 bytes, whatever the columns
             geometry = wanted.columns.geometry
             using = "USING gist " if geometry and columns == (geometry.name,) else ""
             statements.append(f"CREATE INDEX {index} ON {name} {using}({', '.join(map(quoted, columns))})")
@@ -138,8 +170,8 @@ class Replacement:
             statements.append(f"GRANT SELECT ON {name} TO {', '.join(map(quoted, wanted.users))}")
         return [*statements, f"VACUUM ANALYZE {name}"]
 
-    def swap_statements(self, views: list[tuple[str, str]]) -> list[str]:
-        """The transaction that makes the new table the live one. views: made to read it, by name and definition."""
+    def swap_statements(self, views: list[str]) -> list[str]:
+        """The transaction that makes the new table the live one. views: the statements that make views read it."""
         wanted, live, old = self.wanted, self._named(self.wanted.table), self._named(old_of(self.wanted.table))
         comment = json.dumps(
             {MARK: wanted.fingerprint, "extracted_at": wanted.extracted_at, "rows": wanted.rows, "sha256": wanted.data}
@@ -155,52 +187,51 @@ class Replacement:
             f"DROP TABLE IF EXISTS {old}",
             f"ALTER TABLE IF EXISTS {live} RENAME TO {quoted(old_of(wanted.table))}",
             f"ALTER TABLE {self._named(self.temporary)} RENAME TO {quoted(wanted.table)}",
-            *[f"CREATE OR REPLACE VIEW {name} AS {definition.rstrip().rstrip(';')}" for name, definition in views],
+            *views,
             f"COMMENT ON TABLE {live} IS {literal(comment)}",
         ]
 
     def _named(self, table: str) -> str:
-        return f"{quoted(self.wanted.schema)}.{quoted(table)}"
+        return named(self.wanted.schema, table)
 
-    def _live(self) -> dict[str, Any]:
-        name = literal(self._named(self.wanted.table))
-        (found,) = self._sql.run(
-            f"SELECT to_regclass({name}) IS NOT NULL AS exists, "
-            f"obj_description(to_regclass({name}), 'pg_class') AS comment"
-        )
-        with suppress(ValueError, TypeError, RecursionError):
-            said = json.loads(found["comment"])
-            found |= {"fingerprint": said.get(MARK), "extracted_at": said.get("extracted_at")} if MARK in said else {}
-        return found
+    def _said(self) -> dict[str, Any]:
+        """What the live table's comment says that it holds."""
+        said = comment_of(self._sql, self._named(self.wanted.table))
+        return said if MARK in said else {}
 
-    def _refuse_older(self, live: dict[str, Any]) -> None:
-        newer = live.get("extracted_at")
+    def _refuse_older(self, newer: object) -> None:
         if isinstance(newer, str) and newer > self.wanted.extracted_at:
             raise LoadRejected(
-                f"{self._named(self.wanted.table)} holds data of {newer}, newer than what was to be loaded, of "
+                f"{self._named(self.wanted.table)} holds data of {newer[:40]}, newer than what was to be loaded, of "
                 f"{self.wanted.extracted_at}. Extract the table again, or roll it back."
             )
 
     def _fill(self, path: Path) -> None:
-        self._sql.run(self.create_statement())
-        with path.open("rb") as file:
-            taken = self._sql.copy(self.copy_statement(), file)
-        if not taken == self._count(self.temporary) == self.wanted.rows:
-            raise LoadRejected(
-                f"{self._named(self.wanted.table)}: {self.wanted.rows:,} rows were staged, COPY took {taken:,}. The "
-                "live table is as it was. Run again; extract again if that does not help."
-            )
+        with proving("rows"):
+            self._sql.run(self.create_statement())
+            with path.open("rb") as file:
+                taken = self._sql.copy(self.copy_statement(), file)
+            if not taken == count(self._sql, self._named(self.temporary)) == self.wanted.rows:
+                raise LoadRejected(
+                    f"{self._named(self.wanted.table)}: {self.wanted.rows:,} rows were staged, COPY took {taken:,}. "
+                    "The live table is as it was. Run again; extract again if that does not help."
+                )
 
     def _finish(self) -> None:
-        for statement in self.finish_statements():
-            self._sql.run(statement)
+        statements = self.finish_statements()
+        if self.wanted.target == "postgres":
+            # Who may do what is PostgreSQL's to say: it stays as it is. On Carto the table's file says it.
+            statements += grants_of(self._sql, self._named(self.wanted.table), self._named(self.temporary))
+        for statement in statements:
+            with proving({"GRANT": "grants", "CREATE": "indexes"}.get(statement.split(" ")[0], "rows")):
+                self._sql.run(statement)
         self._prove(self.temporary)
 
     def _prove_live(self) -> list[str]:
         try:
             return self._prove(self.wanted.table)
         except LoadRejected:
-            if self._live().get("fingerprint") != self.wanted.fingerprint:
+            if self._said().get(MARK) != self.wanted.fingerprint:
                 return []  # another run has replaced it since, with newer data, and proves its own
             raise
 
@@ -208,45 +239,29 @@ class Replacement:
         """The table's indexes; it has the rows, indexes and grants that are wanted.
 
         Raises:
-            LoadRejected: naming what it lacks.
+            Unproved: naming what it lacks.
         """
-        wanted, indexes, lacks = self.wanted, self._indexes(table), []
-        if (rows := self._count(table)) != wanted.rows:
-            lacks.append(f"{wanted.rows:,} rows (it has {rows:,})")
-        for columns in wanted.indexed:
-            ending = f"({', '.join(columns)})"
-            if not any(definition.replace('"', "").endswith(ending) for definition in indexes):
-                lacks.append(f"an index on {ending}")
-        for user in wanted.users:
-            (found,) = self._sql.run(
-                f"SELECT has_table_privilege({literal(user)}, {literal(self._named(table))}, 'SELECT') AS may"
-            )
-            if not found["may"]:
-                lacks.append(f"a grant to {user}")
+        wanted, name = self.wanted, self._named(table)
+        found = indexes(self._sql, wanted.schema, table)
+        endings = [f"({', '.join(columns)})" for columns in wanted.indexed]
+        lacks = []
+        if (rows := count(self._sql, name)) != wanted.rows:
+            lacks.append(("rows", f"{wanted.rows:,} rows (it has {rows:,})"))
+        for ending in endings:
+            if not any(definition.replace('"', "").endswith(ending) for definition in found):
+                lacks.append(("indexes", f"an index on {ending}"))
+        lacks += [("grants", f"a grant to {user}") for user in wanted.users if not may_read(self._sql, user, name)]
         if lacks:
-            raise LoadRejected(f"{self._named(table)} lacks {'; '.join(lacks)}. Run again.")
-        return indexes
-
-    def _indexes(self, table: str) -> list[str]:
-        rows = self._sql.run(
-            f"SELECT indexdef FROM pg_indexes WHERE schemaname = {literal(self.wanted.schema)} "
-            f"AND tablename = {literal(table)} ORDER BY indexname"
-        )
-        return [row["indexdef"] for row in rows]
-
-    def _count(self, table: str) -> int:
-        (found,) = self._sql.run(f"SELECT count(*) AS rows FROM {self._named(table)}")
-        return int(found["rows"])
-
-    def _views(self) -> list[tuple[str, str]]:
-        """Views on the live table, by name with their definitions."""
-        return dependent_views(self._sql, self._named(self.wanted.table))
+            raise Unproved(lacks[0][0], f"{name} lacks {'; '.join(said for _, said in lacks)}. Run again.")
+        return found
 
     def _sweep(self) -> None:
         """Remove temporary tables that killed loads of any table left in this schema."""
-        rows = self._sql.run(
+        rows = answered(
+            self._sql,
             f"SELECT tablename FROM pg_tables WHERE schemaname = {literal(self.wanted.schema)} "
-            "AND tablename ~ '^t_.*_[0-9a-f]{18}$'"
+            "AND tablename ~ '^t_.*_[0-9a-f]{18}$'",
+            tablename=str,
         )
         for name in (row["tablename"] for row in rows):
             found = TEMPORARY.fullmatch(name)

@@ -3,11 +3,12 @@
 ::
 
     staging/<s>/<t>/runs/<run>.csv     the data; nobody else ever writes it
+    staging/<s>/<t>/runs/<run>.json    the schema that the data has
+    schemas/<s>/<t>.json               the same under the old key, which the next extract compares with
     staging/<s>/<t>/manifest.json      which run is the newest, and what is known of it
-    schemas/<s>/<t>.json               the schema that the data has
     staging/<s>/<t>.csv                the old key, for who still reads it; written last
 
-A load reads the manifest and then the run's own object, so that an extract that comes between changes nothing. Runs
+A load reads the manifest and then the run's own objects, so that an extract that comes between changes nothing. Runs
 that are no longer named are removed by a later extract, once they are older than any load lasts.
 """
 
@@ -16,16 +17,24 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from core.errors import LakeChanged, LoadRejected
+from core.errors import LakeChanged, LakeDamaged, LoadRejected
 from resources.clients.databridge.schema import TableSchema, parse_schema
 from resources.clients.lake.object_store import ObjectStore
 
 KEPT = timedelta(days=2)
 LONGEST = 1 << 20
 PIECE = 1 << 20
+
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+# A run's name is part of keys; a moment goes into SQL, and is compared as a text.
+RunName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Moment = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$")]
 
 
 class GeometrySummary(msgspec.Struct, frozen=True):
@@ -47,17 +56,17 @@ class Manifest(msgspec.Struct, frozen=True):
     previous_rows: of the run before, for the check of how much it shrank.
     """
 
-    run: str
+    run: RunName
     key: str
-    rows: int
-    bytes: int
-    sha256: str
+    rows: Count
+    bytes: Count
+    sha256: Digest
     columns: list[str]
-    extracted_at: str
+    extracted_at: Moment
     source: str
-    source_rows: int | None = None
-    previous_rows: int | None = None
-    nuls: int = 0
+    source_rows: Count | None = None
+    previous_rows: Count | None = None
+    nuls: Count = 0
     notes: list[str] = []
     geometry: GeometrySummary | None = None
 
@@ -89,6 +98,9 @@ class StagedKeys:
     def run(self, run: str) -> str:
         return f"{self.runs}{run}.csv"
 
+    def run_schema(self, run: str) -> str:
+        return f"{self.runs}{run}.json"
+
 
 class Staging:
     """The staged runs of one table in a store."""
@@ -100,22 +112,36 @@ class Staging:
         """The schema of the last run, or the one kept by hand; None when there is none.
 
         Raises:
-            InvalidAnswer: when it is none.
+            InvalidAnswer, LakeDamaged: when it is none.
         """
-        data = self.store.read(self.keys.schema)
+        data = self.store.read(self.keys.schema, LONGEST)
         return None if data is None else parse_schema(data, self.keys.schema)
+
+    def schema_of(self, manifest: Manifest) -> TableSchema:
+        """The schema of a run's data.
+
+        Raises:
+            LoadRejected, InvalidAnswer, LakeDamaged: when it is not there, or names other columns.
+        """
+        key = self.keys.run_schema(manifest.run)
+        data = self.store.read(key, LONGEST)
+        schema = None if data is None else parse_schema(data, key)
+        if schema is None or schema.names != manifest.columns:
+            raise LoadRejected(
+                f"Staging {self.store.uri(key)}: it does not name the columns of the staged run. Extract the table "
+                "again."
+            )
+        return schema
 
     def newest(self) -> Manifest | None:
         """The newest run; None when there is none, or what names it is damaged and an extract has to mend it."""
-        data = self.store.read(self.keys.manifest)
-        if data is None or len(data) > LONGEST:
-            return None
         try:
-            manifest = msgspec.json.decode(data, type=Manifest)
-        except (ValueError, RecursionError):
+            data = self.store.read(self.keys.manifest, LONGEST)
+            manifest = None if data is None else msgspec.json.decode(data, type=Manifest)
+        except (LakeDamaged, ValueError, RecursionError):
             return None
         # What decides which object is loaded may name only one of this table's own.
-        return manifest if manifest.key == self.keys.run(manifest.run) and "/" not in manifest.run else None
+        return manifest if manifest and manifest.key == self.keys.run(manifest.run) else None
 
     def require(self) -> Manifest:
         """The newest run.
@@ -132,17 +158,22 @@ class Staging:
 
     def publish(self, manifest: Manifest, schema: TableSchema, file: Path, now: datetime) -> None:
         """Store a run: data, schema, manifest, and last the old key. ``file`` stays where it is."""
-        store, copy = self.store, file.with_suffix(".copy")
-        for key in (manifest.key, self.keys.csv):
-            if key == self.keys.csv:
-                store.write(self.keys.schema, schema.dump())
-                store.write(self.keys.manifest, msgspec.json.encode(manifest))
-            shutil.copyfile(file, copy)  # a store may move what it is given
-            store.upload(key, copy)
-            copy.unlink(missing_ok=True)
+        store = self.store
+        self._upload(manifest.key, file)
+        for key in (self.keys.run_schema(manifest.run), self.keys.schema):
+            store.write(key, schema.dump())
+        store.write(self.keys.manifest, msgspec.json.encode(manifest))
+        self._upload(self.keys.csv, file)
+        own = (manifest.key, self.keys.run_schema(manifest.run))
         for entry in store.list(self.keys.runs):
-            if entry.key != manifest.key and now - entry.modified > KEPT:
+            if entry.key not in own and now - entry.modified > KEPT:
                 store.delete(entry.key)
+
+    def _upload(self, key: str, file: Path) -> None:
+        copy = file.with_suffix(".copy")
+        shutil.copyfile(file, copy)  # a store may move what it is given
+        self.store.upload(key, copy)
+        copy.unlink(missing_ok=True)
 
     def fetch(self, manifest: Manifest, scratch: Path) -> Path:
         """The run's data as a local file, proved to be what the manifest says.

@@ -11,6 +11,9 @@ import yaml
 from assets.databridge.extract import VERDICTS
 from assets.databridge.factory import assets_of, key_of
 from assets.databridge.loading import load_tree
+from assets.databridge.telling import LIVE_CHECKS
+from resources.clients.databridge.postgres_source import PostgresSource
+from resources.clients.databridge.staging import Staging
 from resources.databridge import DatabridgeResource
 
 ROOT = Path(__file__).parents[3]
@@ -25,8 +28,8 @@ def resource(bridge, home, monkeypatch):
     return DatabridgeResource()
 
 
-def materialized(bridge, resource, name, instance=None):
-    table = bridge.tables[name]
+def materialized(bridge, resource, name, instance=None, **changes):
+    table = bridge._table(name, changes)
     return dg.materialize(assets_of(table), resources={"databridge": resource}, raise_on_error=False, instance=instance)
 
 
@@ -37,7 +40,7 @@ def checks(result):
 def test_a_table_is_staged_and_live_with_every_check(bridge, resource):
     result = materialized(bridge, resource, "databridge/water/inlets")
     assert result.success
-    assert checks(result) == dict.fromkeys([*VERDICTS, "rows", "indexes", "grants", "privacy"], True)
+    assert checks(result) == dict.fromkeys([*VERDICTS, *LIVE_CHECKS], True)
     events = {
         event.materialization.asset_key.to_user_string(): event.materialization.metadata
         for event in result.get_asset_materialization_events()
@@ -48,6 +51,7 @@ def test_a_table_is_staged_and_live_with_every_check(bridge, resource):
         "postgres/databridge/warehouse/water/inlets",
     }
     assert {found["rows"].value for found in events.values()} == {60}
+    assert all(found["plot"].value.startswith("![rows](data:image/png;base64,") for found in events.values())
 
 
 def test_a_failed_check_is_recorded_by_name_and_keeps_the_live_table(bridge, resource):
@@ -61,6 +65,75 @@ def test_a_failed_check_is_recorded_by_name_and_keeps_the_live_table(bridge, res
         assert "not_empty: 0 rows" in str(failure.step_failure_data)
         assert not [event for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
     assert bridge.live("SELECT count(*) FROM bench_inventory") == [(60,)]
+
+
+def failed_checks(result):
+    return {check.check_name: check.description for check in result.get_asset_check_evaluations() if not check.passed}
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        ("short", ("rows", "60 rows were staged, COPY took 59")),
+        ("role", ("grants", "nobody_knows")),
+        ("small", ("shrink", "60 rows would replace 200")),
+    ],
+)
+def test_a_load_that_may_not_go_live_fails_its_check_by_name(bridge, resource, monkeypatch, damage, expected):
+    live = "SELECT count(*), has_table_privilege('tileuser', 'bench_inventory', 'SELECT') FROM bench_inventory"
+    assert materialized(bridge, resource, BENCHES).success
+    before = bridge.live(live)
+    bridge.sql("UPDATE gis_ppr.bench_inventory SET install_year = 1900")
+    if damage == "short":
+        fetch = Staging.fetch
+
+        def short(self, manifest, scratch):
+            path = fetch(self, manifest, scratch)
+            path.write_bytes(b"\r\n".join(path.read_bytes().split(b"\r\n")[:-2]) + b"\r\n")
+            return path
+
+        monkeypatch.setattr(Staging, "fetch", short)
+    if damage == "small":
+        bridge.live("INSERT INTO bench_inventory (cartodb_id) SELECT n FROM generate_series(1000, 1139) AS n")
+        before = [(200, True)]
+    changes = {"carto_users": ("publicuser", "nobody_knows")} if damage == "role" else {}
+    result = materialized(bridge, resource, BENCHES, **changes)
+    assert not result.success
+    (found,) = failed_checks(result).items()
+    assert found[0] == expected[0]
+    assert expected[1] in found[1]
+    assert bridge.live(live) == before
+
+
+def test_a_source_that_moves_fails_its_check_by_name(bridge, resource, monkeypatch):
+    whole = PostgresSource.rows
+
+    def rows(self, schema):
+        yield from whole(self, schema)
+        bridge.sql("DELETE FROM gis_ppr.bench_inventory WHERE objectid = 1")
+
+    monkeypatch.setattr(PostgresSource, "rows", rows)
+    result = materialized(bridge, resource, BENCHES)
+    assert not result.success
+    assert "60 rows were counted, 60 read, and now there are 59" in failed_checks(result)["rows"]
+
+
+def test_a_column_without_srid_fails_its_check_by_name(bridge, resource):
+    bridge.sql('CREATE DOMAIN "geometry(Point,0)" AS text')
+    bridge.sql('ALTER TABLE gis_ppr.bench_inventory ALTER shape TYPE "geometry(Point,0)" USING NULL')
+    result = materialized(bridge, resource, BENCHES)
+    assert "Geometry shape: SRID 0 names no reference system" in failed_checks(result)["srid"]
+
+
+def test_the_picture_shows_the_last_run_of_each_day(bridge, resource, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("assets.databridge.factory.plot_by_day", lambda series: drawn.append(series) or "drawn")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for rows in (60, 59):
+            bridge.sql(f"DELETE FROM gis_health.clinics WHERE objectid > {rows}")
+            assert materialized(bridge, resource, "databridge/health/clinics", instance).success
+    assert [list(series["rows"].values())[-1] for series in drawn] == [60, 59]
+    assert len(drawn[1]["rows"]) <= 2
 
 
 def test_what_may_pass_is_tried_again_as_the_stage_says_and_what_may_not_is_not(bridge, home, monkeypatch):

@@ -1,6 +1,7 @@
 """Trees of files: each good one is one table, each bad one is named with key, value and remedy, and hides no other."""
 
 import itertools
+import os
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -180,7 +181,12 @@ BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n"
         ("x" * (1 << 17), "bytes"),
         ("carto_users: [a]\ncarto_users: [b]", "carto_users: it occurs twice"),
         ("a: b: c", "no YAML"),
-        ("a: !!python/object/apply:os.system [ls]", "no YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "a tag, tag:yaml.org,2002:python/object/apply:os.system"),
+        ("a: !!bool maybe", "a tag"),
+        ("carto_users: !!timestamp x", "a tag"),
+        ("carto_users: 0x" + "F" * 20_000, "more than 500 characters"),
+        ("carto_users: [1" + ":59" * 2000 + "]", "more than 500 characters"),
+        ("? 0x" + "F" * 20_000 + "\n: 1", "more than 500 characters"),
         ("- a", "no keys"),
         ("", "no keys"),
         ("1: 2", "no keys"),
@@ -188,7 +194,7 @@ BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n"
         ("a: 2024-99-99", "no YAML"),
         ("\x00", "no YAML"),
     ],
-    ids=range(13),
+    ids=range(18),
 )
 def test_what_is_no_yaml_of_ours_is_named_and_hides_no_other_file(tmp_path, text, reason):
     put(tmp_path, "databridge/lni/bad.yml", text)
@@ -208,6 +214,29 @@ def test_files_in_the_wrong_place_are_named(tmp_path, path):
     put(tmp_path, path, GOOD)
     assert faults(tmp_path)[0].startswith(f"{path}: ")
     assert load_tree(tmp_path).tables == ()
+
+
+ODD = ["0x" + "F" * 400, "1e999999", "-.inf", ".nan", "2024-01-01", "{<<: {a: 1}}", '"\\ud800"', '"\\0"', "~", "''",
+       "|\n  x", "1_000", "[0x" + "F" * 400 + "]", "[[[[1]]]]", "&a b", "-1", "0"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_any_odd_value_of_any_key_is_taken_or_named_and_never_ends_the_reading(tmp_path, kind):
+    path = {"databridge": "databridge/a/t.yml", "knack": "knack/carto_phl/a/t.yml", "airtable": "airtable/t.yml"}[kind]
+    for key in [*CONFIGS[kind].model_fields, "<<", '"\\ud800"', "0x" + "F" * 400]:
+        for value in ODD:
+            put(tmp_path, path, f"{key}: {value}\n")
+            (fault, *_) = load_tree(tmp_path).faults
+            assert str(fault).encode().startswith(path.encode())
+
+
+def test_names_of_files_that_are_no_text_are_named(tmp_path):
+    put(tmp_path, os.fsdecode(b"databridge/a\xff/t\xfe.yml"), GOOD)
+    put(tmp_path, "databridge/a/folder.yml/x.txt", "")
+    assert [fault.encode().split(b": ")[0] for fault in faults(tmp_path)] == [
+        b"databridge/a/folder.yml",
+        b"databridge/a\\udcff/t\\udcfe.yml",
+    ]
 
 
 def test_links_are_not_followed(tmp_path):

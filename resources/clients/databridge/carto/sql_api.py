@@ -1,21 +1,26 @@
 """Carto's SQL API: statements, COPY, and a dataset's privacy, each one request within a deadline.
 
-A request is one batch of PostgreSQL's simple protocol, so several statements in it are one transaction. Nothing here is
-sent twice: a statement whose answer was lost may have been done, and only who sent it knows whether that matters.
+A request is one batch of PostgreSQL's simple protocol, so several statements in it are one transaction. What Carto
+refuses to begin, saying after how many seconds to come again, is sent again then. Nothing else is sent twice: a
+statement whose answer was lost may have been done, and only who sent it knows whether that matters.
 """
 
 import json
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import quote, urlencode
 
 import urllib3
 
+from core.clock import Clock
 from core.errors import InvalidAnswer, LoadRejected, SettingError, SourceRefused, SourceUnavailable
 from core.secrecy import hidden, keep_secret
-from resources.clients.http.bounded import TooMuch, TooSlow, body_of, connection_pool, exchange
+from resources.clients.http.bounded import TooMuch, TooSlow, body_of, connection_pool, exchange, seconds_to_wait
+
+logger = logging.getLogger("headwater.databridge")
 
 # Carto ends a statement after 25 s; VACUUM and COPY take as long as the data.
 STATEMENT_SECONDS, COPY_SECONDS = 120.0, 3600.0
@@ -23,6 +28,8 @@ STATEMENT_SECONDS, COPY_SECONDS = 120.0, 3600.0
 LONGEST = 8 << 20
 PIECE = 1 << 16
 SHOWN = 300
+# Carto limits requests by the minute. Where it asks for a longer pause, in seconds, that is left to the run's retry.
+ATTEMPTS, LONGEST_WAIT = 6, 120.0
 BAD_REQUEST, TOO_MANY, SERVER_ERROR = 400, 429, 500
 _CONNECTION = re.compile(r"carto://(?P<user>[^/?#@\s]+):(?P<key>[^:/?#@\s]+)")
 
@@ -52,8 +59,8 @@ class CartoAccount:
 class SqlApi:
     """The SQL API of one account."""
 
-    def __init__(self, account: CartoAccount):
-        self.account = account
+    def __init__(self, account: CartoAccount, clock: Clock):
+        self.account, self._clock = account, clock
         keep_secret(account.key)
         self._pool = connection_pool(1, COPY_SECONDS)
 
@@ -69,7 +76,7 @@ class SqlApi:
         """
         body = urlencode({"q": sql}).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        rows = self._answer(("POST", "api/v2/sql"), {}, body, kind).get("rows", [])
+        rows = self._answer(("POST", "api/v2/sql"), {}, lambda: body, kind).get("rows", [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise InvalidAnswer(f"{self}: the answer's rows are none. Check the API's address.")
         return rows
@@ -80,30 +87,45 @@ class SqlApi:
         Raises:
             as ``run``.
         """
-        total = self._answer(("POST", "api/v2/sql/copyfrom"), {"q": sql}, _pieces(file), {}, COPY_SECONDS).get(
-            "total_rows"
-        )
+        request = ("POST", "api/v2/sql/copyfrom")
+        total = self._answer(request, {"q": sql}, lambda: _pieces(file), {}, COPY_SECONDS).get("total_rows")
         if not isinstance(total, int) or isinstance(total, bool):
             raise InvalidAnswer(f"{self}: COPY answered total_rows {str(total)[:SHOWN]!r}. Check the API's address.")
         return total
 
     def privacy(self, table: str) -> str:
         """How a dataset is shared: PUBLIC, LINK, PRIVATE."""
-        return str(self._answer(("GET", f"api/v1/viz/{quote(table)}"), {}, None, {}).get("privacy"))
+        return str(self._answer(("GET", f"api/v1/viz/{quote(table)}"), {}, lambda: None, {}).get("privacy"))
 
     def set_privacy(self, table: str, privacy: str) -> None:
         """Share a dataset so."""
         body, kind = json.dumps({"privacy": privacy}).encode(), {"Content-Type": "application/json"}
-        self._answer(("PUT", f"api/v1/viz/{quote(table)}"), {}, body, kind)
+        self._answer(("PUT", f"api/v1/viz/{quote(table)}"), {}, lambda: body, kind)
 
     def _answer(
         self,
         request: tuple[str, str],
         parameters: dict[str, str],
-        body: Any,
+        body: Callable[[], Any],
         headers: dict[str, str],
         seconds: float = STATEMENT_SECONDS,
     ) -> dict[str, Any]:
+        for attempt in range(1, ATTEMPTS + 1):
+            status, retry_after, data = self._exchanged(request, parameters, body(), headers, seconds)
+            wait = seconds_to_wait(retry_after, self._clock.now()) if status == TOO_MANY else None
+            if wait is None or wait > LONGEST_WAIT or attempt == ATTEMPTS:
+                break
+            logger.warning(
+                "%s: attempt %d of %d of %s was refused (HTTP 429); next in %.0f s, as it asks",
+                *(self, attempt, ATTEMPTS, request[1], wait),
+            )
+            self._clock.sleep(wait)
+        return self._judged(status, retry_after, data, request[1])
+
+    def _exchanged(
+        self, request: tuple[str, str], parameters: dict[str, str], body: Any, headers: dict[str, str], seconds: float
+    ) -> tuple[int, str | None, bytes]:
+        """Status, Retry-After and body of one answer."""
         method, path = request
         query = urlencode({**parameters, "api_key": self.account.key})
         url = f"{self.account.base}{path}?{query}"
@@ -116,7 +138,7 @@ class SqlApi:
             raise SourceUnavailable(
                 f"{self}: no answer to {path} ({type(error).__name__}). Check that Carto is up, then run again."
             ) from None
-        return self._judged(response.status, response.headers.get("Retry-After"), data, path)
+        return response.status, response.headers.get("Retry-After"), data
 
     def _judged(self, status: int, retry_after: str | None, data: bytes, path: str) -> dict[str, Any]:
         text = hidden(data.decode(errors="replace"))
@@ -137,5 +159,6 @@ class SqlApi:
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
     while piece := file.read(PIECE):
         yield piece

@@ -68,7 +68,9 @@ class KnackSource:
         for page in range(1, MOST_PAGES + 1):
             answer = self._page(page, PAGE)
             for record in answer["records"]:
-                identity = str(record.get(ID))
+                identity = record.get(ID)
+                if not isinstance(identity, str) or not identity:
+                    raise InvalidAnswer(f"{self}: a record of page {page:,} has no id. Check the API's address.")
                 if identity in seen:
                     raise SourceMoved(f"{self}: record {identity} came twice: records moved between pages. Run again.")
                 seen.add(identity)
@@ -127,9 +129,9 @@ def value_of(record: Mapping[str, Any], field: Mapping[str, Any], zone: ZoneInfo
     if TYPES.get(kind) == "array":
         links = kind == "connection"
         return [part.get(ID) if links and isinstance(part, dict) else part for part in _listed(value)]
-    if isinstance(value, dict | list):
-        return value if TYPES.get(kind) == "object" else json.dumps(value, ensure_ascii=False, default=str)
-    return value
+    if TYPES.get(kind) == "object":
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
 
 
 def moment_of(value: Any, zone: ZoneInfo) -> datetime | None:

@@ -14,6 +14,7 @@ from resources.clients.databridge.replacing import Replacement, Wanted
 from resources.clients.databridge.rolling_back import old_of, roll_back
 from resources.clients.databridge.schema import Column, TableSchema
 from sandbox.databridge.carto import KEY, USER, CartoServer, Dropped, Refused
+from tests.standins.clock import ManualClock
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 SCHEMA = TableSchema(
@@ -42,7 +43,7 @@ def carto(database):
 
 
 def api(server, key=KEY):
-    return SqlApi(CartoAccount(USER, key, server.base))
+    return SqlApi(CartoAccount(USER, key, server.base), ManualClock())
 
 
 def data(tmp_path, version, rows, *, geometry=True):
@@ -200,7 +201,7 @@ def test_a_reader_sees_the_whole_old_or_new_table_through_faults_at_every_reques
         for number in range(requests):
             version = 3 if version == 2 else version + 1
             size = 50 + version
-            fault = (Dropped(), Refused(429, "over limits", {"Retry-After": "3"}), Refused(500, "oops"))[number % 3]
+            fault = (Dropped(), Refused(429, "over limits"), Refused(500, "oops"))[number % 3]
             carto.fault = faults_at(number, moment, fault)
             label, stamp = version, f"2024-01-02T00:00:00.{version:06}Z"
             try:

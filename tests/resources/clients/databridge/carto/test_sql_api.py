@@ -10,6 +10,7 @@ import pytest
 from core.errors import InvalidAnswer, LoadRejected, SourceRefused, SourceUnavailable
 from resources.clients.databridge.carto import sql_api
 from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
+from tests.standins.clock import ManualClock
 
 KEY = "a-key-that-no-one-may-see"
 
@@ -43,6 +44,29 @@ class Raw:
         self._socket.close()
 
 
+class Turns(Raw):
+    """A server with another answer for each request, which it reads to its end first."""
+
+    def __init__(self, answers):
+        self.requests, self._answers = [], iter(answers)
+        super().__init__(b"")
+
+    def _serve(self):
+        for answer in self._answers:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                request = b""
+                while not request.endswith(b"\r\n0\r\n\r\n") and (piece := connection.recv(1 << 16)):
+                    request += piece
+                    if b"\r\n\r\n" in request and b"chunked" not in request:
+                        break
+                self.requests.append(request)
+                connection.sendall(answer)
+
+
 def answered(status, body, headers="", pause=None):
     head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n"
     return Raw(head.encode() + body, pause)
@@ -50,7 +74,7 @@ def answered(status, body, headers="", pause=None):
 
 def run(server):
     try:
-        return SqlApi(CartoAccount("phl", KEY, server.base)).run("SELECT 1")
+        return SqlApi(CartoAccount("phl", KEY, server.base), ManualClock()).run("SELECT 1")
     finally:
         server.stop()
 
@@ -90,7 +114,7 @@ def test_an_answer_that_is_cut_short_or_never_comes_is_tried_again():
     closed = answered(200, b"{}")
     closed.stop()
     with pytest.raises(SourceUnavailable):
-        SqlApi(CartoAccount("phl", KEY, closed.base)).run("SELECT 1")
+        SqlApi(CartoAccount("phl", KEY, closed.base), ManualClock()).run("SELECT 1")
 
 
 def test_an_answer_without_end_is_refused(monkeypatch):
@@ -101,10 +125,33 @@ def test_an_answer_without_end_is_refused(monkeypatch):
 
 def test_a_server_that_trickles_meets_the_deadline():
     server, started = answered(200, b" " * 10_000, pause=0.02), time.monotonic()
-    api = SqlApi(CartoAccount("phl", KEY, server.base))
+    api = SqlApi(CartoAccount("phl", KEY, server.base), ManualClock())
     with pytest.raises(SourceUnavailable, match="no answer to api/v2/sql"):
-        api._answer(("POST", "api/v2/sql"), {}, b"", {}, 0.5)
+        api._answer(("POST", "api/v2/sql"), {}, lambda: b"", {}, 0.5)
     assert time.monotonic() - started < 5
+    server.stop()
+
+
+LIMITED = b"HTTP/1.1 429 X\r\nContent-Length: 2\r\nConnection: close\r\nRetry-After: %s\r\n\r\n{}"
+
+
+def test_who_is_asked_to_come_again_does_so_then_with_the_whole_file(caplog):
+    whole = b'HTTP/1.1 200 X\r\nContent-Length: 17\r\nConnection: close\r\n\r\n{"total_rows": 1}'
+    server, clock = Turns([LIMITED % b"7", LIMITED % b"3", whole]), ManualClock()
+    api = SqlApi(CartoAccount("phl", KEY, server.base), clock)
+    assert api.copy("COPY t FROM STDIN", io.BytesIO(b"a\r\n1\r\n")) == 1
+    assert clock.slept == [7, 3]
+    assert "attempt 1 of 6 of api/v2/sql/copyfrom was refused (HTTP 429); next in 7 s" in caplog.text
+    assert all(b"a\r\n1\r\n" in request for request in server.requests)
+    server.stop()
+
+
+@pytest.mark.parametrize("wait", [b"100000", b"-", b"nan", b"1e400"])
+def test_an_unreasonable_pause_is_left_to_the_runs_retry(wait):
+    clock, server = ManualClock(), Turns([LIMITED % wait])
+    with pytest.raises(SourceUnavailable):
+        SqlApi(CartoAccount("phl", KEY, server.base), clock).run("SELECT 1")
+    assert clock.slept == []
     server.stop()
 
 
@@ -112,5 +159,5 @@ def test_a_server_that_trickles_meets_the_deadline():
 def test_a_count_that_is_none_is_refused(total):
     server = answered(200, b'{"total_rows": ' + total + b"}")
     with pytest.raises(InvalidAnswer, match="total_rows"):
-        SqlApi(CartoAccount("phl", KEY, server.base)).copy("COPY t FROM STDIN", io.BytesIO(b""))
+        SqlApi(CartoAccount("phl", KEY, server.base), ManualClock()).copy("COPY t FROM STDIN", io.BytesIO(b""))
     server.stop()
