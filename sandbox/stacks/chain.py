@@ -123,7 +123,7 @@ class _Maker:
 
     def _genesis(self, block: Row) -> None:
         """The first block gives everybody something, and the whales a lot: one of them all that fits no bin."""
-        transaction = self._transaction(block, self.people[0], 0, TRANSFER, (self.people[0], 1))
+        transaction = self._transaction(block, self.people[0], 0, CALL)
         for number, person in enumerate(self.people):
             amount = self.random.randrange(100, 9_000 * STX)
             if number < self.story.whales:
