@@ -19,12 +19,6 @@ stacks_publish_job = dg.define_asset_job(
     description="Publish the objects of a day; the newest day's become the latest.",
 )
 
-stacks_daily_job = dg.define_asset_job(
-    "stacks_daily_job",
-    selection=dg.AssetSelection.assets(*DAYS, *OBJECTS_OF_DAYS),
-    description="Read a day off the node's database, compute what follows, and publish its objects.",
-)
-
 stacks_moment_job = dg.define_asset_job(
     "stacks_moment_job",
     selection=dg.AssetSelection.assets(node_state, coin, prices, *MOMENTS, *HALF_HOURLY),
@@ -46,7 +40,6 @@ stacks_lunar_job = dg.define_asset_job(
 JOBS = (
     stacks_days_job,
     stacks_publish_job,
-    stacks_daily_job,
     stacks_moment_job,
     stacks_once_a_day_job,
     stacks_lunar_job,

@@ -85,17 +85,19 @@ _ACTIVITY = """
     GROUP BY party.address
 """
 
+# Every change of a balance by heights: events, fees paid, rewards matured.
+CHANGES = f"""
+    SELECT recipient AS address, amount::numeric FROM stx_events WHERE {_COUNTED} AND recipient IS NOT NULL
+    UNION ALL
+    SELECT sender, -amount FROM stx_events WHERE {_COUNTED} AND sender IS NOT NULL
+    UNION ALL
+    SELECT CASE WHEN sponsored THEN sponsor_address ELSE sender_address END, -fee_rate FROM txs WHERE {_COUNTED}
+    UNION ALL
+    SELECT recipient, coinbase_amount + {_FEE_REWARDS} FROM miner_rewards WHERE {_MATURED}
+"""
+
 _BALANCE_DELTA = f"""
-    SELECT %(day)s::date, address, sum(amount) FROM (
-        SELECT recipient AS address, amount::numeric FROM stx_events WHERE {_COUNTED} AND recipient IS NOT NULL
-        UNION ALL
-        SELECT sender, -amount FROM stx_events WHERE {_COUNTED} AND sender IS NOT NULL
-        UNION ALL
-        SELECT CASE WHEN sponsored THEN sponsor_address ELSE sender_address END, -fee_rate FROM txs WHERE {_COUNTED}
-        UNION ALL
-        SELECT recipient, coinbase_amount + {_FEE_REWARDS} FROM miner_rewards WHERE {_MATURED}
-    ) AS change
-    GROUP BY address HAVING sum(amount) <> 0
+    SELECT %(day)s::date, address, sum(amount) FROM ({CHANGES}) AS change GROUP BY address HAVING sum(amount) <> 0
 """
 
 _NFTS = f"""

@@ -63,14 +63,19 @@ def reorganised_days(snapshot: Snapshot, loaded: Iterable[Mapping[str, Any]]) ->
     """Of days that were loaded, those that the chain now tells differently, each with the reason, oldest first."""
     stale = {}
     for row in sorted(loaded, key=lambda one: one["day"]):
-        last = span_of(snapshot, row["day"]).last
-        found = snapshot.records(_NAME, {"last": last})
-        name = found[0]["name"] if found else None
+        span = span_of(snapshot, row["day"])
+        last, name = span.last, name_of(snapshot, span)
         if last != row["last_height"]:
             stale[row["day"]] = f"its last height is {last} now, and was {row['last_height']}"
         elif name != row["last_block"]:
             stale[row["day"]] = f"block {last} is {name} now, and was {row['last_block']}"
     return stale
+
+
+def name_of(snapshot: Snapshot, span: Span) -> str | None:
+    """The index block hash of a day's last block; None when there is none yet."""
+    found = snapshot.records(_NAME, {"last": span.last})
+    return found[0]["name"] if found else None
 
 
 _NAME = "SELECT '0x' || encode(index_block_hash, 'hex') AS name FROM blocks WHERE canonical AND block_height = %(last)s"
