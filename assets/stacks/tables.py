@@ -82,6 +82,24 @@ STX_BALANCE_DELTA = Table(
     day_column="day",
 )
 
+BALANCE_CHECKPOINT = Table(
+    system="stacks",
+    name="balance_checkpoint",
+    grain="one row per month's last day and principal",
+    description="Balances at the end of a month, from which those of later days are summed: what a day costs does not "
+    "grow with the years. Reading an earlier day anew removes it.",
+    columns=(
+        _DAY,
+        Column("address", TEXT, "Principal: an account or a contract.", nullable=False),
+        Column("balance_ustx", NUMERIC, "Balance at the day's end.", nullable=False, unit="µSTX"),
+        Column("seen", BOOLEAN, "In a canonical event of a day until then.", nullable=False),
+        Column("seen_legacy", BOOLEAN, f"In an event of a day until then, {_LEGACY}.", nullable=False),
+    ),
+    key=("day", "address"),
+    sort_key="day",
+    day_column="day",
+)
+
 NFT_DAILY = Table(
     system="stacks",
     name="nft_daily",

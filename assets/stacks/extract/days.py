@@ -8,7 +8,14 @@ highest before its end, so that no block is left out and none counted twice.
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from assets.stacks.tables import ADDRESS_ACTIVITY, BLOCK_RANGE, DAILY_TX_COUNT, NFT_DAILY, STX_BALANCE_DELTA
+from assets.stacks.tables import (
+    ADDRESS_ACTIVITY,
+    BALANCE_CHECKPOINT,
+    BLOCK_RANGE,
+    DAILY_TX_COUNT,
+    NFT_DAILY,
+    STX_BALANCE_DELTA,
+)
 from core.windows import end_of, start_of
 from resources.clients.postgres.database import Postgres
 from resources.clients.stacks.days import Reading, replace_day
@@ -37,7 +44,7 @@ def span_of(snapshot: Snapshot, day: date) -> Span:
 
 def load_day(database: Postgres, snapshot: Snapshot, day: date, span: Span) -> dict[str, int]:
     """Replace the day in every table that is read off the node. Rows by table name."""
-    return replace_day(database, snapshot, day, READINGS, asdict(span))
+    return replace_day(database, snapshot, day, READINGS, asdict(span), following=BALANCE_CHECKPOINT)
 
 
 _HEIGHTS = """
