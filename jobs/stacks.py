@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.stacks.answers.assets import coin, lunar, market_series, node_state, pox_cycles, prices
 from assets.stacks.assets import DAYS
+from assets.stacks.cdn.assets import CDN
 from assets.stacks.moments.assets import MOMENTS
 from assets.stacks.public.assets import DAILY_ONCE, HALF_HOURLY, OBJECTS_OF_DAYS, WITH_LUNAR_KEY
 
@@ -21,13 +22,13 @@ stacks_publish_job = dg.define_asset_job(
 
 stacks_moment_job = dg.define_asset_job(
     "stacks_moment_job",
-    selection=dg.AssetSelection.assets(node_state, coin, prices, *MOMENTS, *HALF_HOURLY),
-    description="Ask the APIs and the node's database for what is so now, and publish it.",
+    selection=dg.AssetSelection.assets(node_state, coin, prices, *MOMENTS, *HALF_HOURLY, *CDN),
+    description="Ask the APIs and the node's database for what is so now, publish it, and tell the CDN.",
 )
 
 stacks_once_a_day_job = dg.define_asset_job(
     "stacks_once_a_day_job",
-    selection=dg.AssetSelection.assets(market_series, pox_cycles, *DAILY_ONCE),
+    selection=dg.AssetSelection.assets(market_series, pox_cycles, *DAILY_ONCE, *CDN),
     description="Publish what is told once a day: prices, indicators, large transfers, NFTs, pools.",
 )
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.conventions import RANGES
 from assets.stacks.answers.assets import ANSWERS
+from assets.stacks.cdn.assets import CDN
 from assets.stacks.chain_state import CHAIN_KEY, chain
 from assets.stacks.extract import published
 from assets.stacks.extract.balances import compute_following
@@ -92,4 +93,4 @@ def _days(context: dg.AssetExecutionContext) -> list[date]:
 
 
 DAYS = (chain, days, following)
-STACKS_ASSETS = (*DAYS, *ANSWERS, *MOMENTS, *PUBLISHED)
+STACKS_ASSETS = (*DAYS, *ANSWERS, *MOMENTS, *PUBLISHED, *CDN)

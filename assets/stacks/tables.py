@@ -220,6 +220,22 @@ TIP_SEEN = Table(
     merge=Merge(insert_only=True),
 )
 
+CDN_TOLD = Table(
+    system="stacks",
+    name="cdn_told",
+    grain="one row per public object",
+    description="What the CDN was told last of each public object.",
+    columns=(
+        Column("key", TEXT, "The object's key.", nullable=False),
+        Column("sha256", TEXT, "Hash of the bytes that it was told of, hexadecimal.", nullable=False),
+        Column("told_at", TIMESTAMP, "When it was told.", nullable=False),
+        Column("invalidation", TEXT, "CloudFront's id of the invalidation.", nullable=False),
+    ),
+    key=("key",),
+    sort_key="told_at",
+    merge=Merge(),
+)
+
 FROM_NODE = (BLOCK_RANGE, DAILY_TX_COUNT, ADDRESS_ACTIVITY, STX_BALANCE_DELTA, NFT_DAILY)
 FOLLOWING = (DAILY_ADDRESSES, WHALE_BALANCES, BALANCE_TOTALS)
 SNAPSHOTS = (HOURLY_PRICE, MEMPOOL_COUNT, SPOT_STATS, TIP_SEEN)
