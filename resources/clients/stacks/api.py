@@ -6,8 +6,8 @@ from datetime import UTC
 from typing import Any
 
 from core.clock import Clock
-from core.errors import SourceMoved, SourceRefused
-from resources.clients.http.api import Answer, HttpApi, Unusable
+from core.errors import InvalidAnswer, SourceMoved, SourceRefused
+from resources.clients.http.api import MOST_BYTES, Answer, HttpApi, Unusable
 from resources.clients.stacks.answers import ABSENT, GONE, OK, RawAnswer
 
 RETRIED = {408, 425, 429}
@@ -54,30 +54,41 @@ class AnswerApi:
         if route.page is None:
             return [self._one(route, route.parameters)]
         for _ in range(LISTINGS):
-            answers, totals = self._listing(route, route.page)
-            if len(totals) <= 1:
+            answers, complete = self._listing(route, route.page)
+            if complete:
                 return answers
         raise SourceMoved(
-            f"{self.http.name}: {self.http.address(route.path)} changed its total while it was read, {LISTINGS} times. "
-            "Run again."
+            f"{self.http.name}: {self.http.address(route.path)} has pages that do not add up to its total, {LISTINGS} "
+            "times. Run again."
         )
 
-    def _listing(self, route: Route, length: int) -> tuple[list[RawAnswer], set[int]]:
+    def _listing(self, route: Route, length: int) -> tuple[list[RawAnswer], bool]:
+        """The pages of a listing, and whether they hold as many entries as each of them says that there are."""
         answers: list[RawAnswer] = []
         totals: set[int] = set()
-        for number in range(MOST_PAGES):
-            answer = self._one(route, {**route.parameters, "limit": length, "offset": number * length})
+        entries = size = 0
+        while len(answers) < MOST_PAGES:
+            answer = self._one(route, {**route.parameters, "limit": length, "offset": len(answers) * length})
             answers.append(answer)
-            document = answer.document if answer.status == OK else {}
-            entries = document.get("results") if isinstance(document, dict) else None
-            if not isinstance(entries, list) or not entries:
-                return answers, totals
+            size += len(answer.body)
+            self._require_fit(route, size)
+            document = answer.document if answer.status == OK else None
+            page = document.get("results") if isinstance(document, dict) else None
+            if not isinstance(document, dict) or not isinstance(page, list):
+                return answers, True  # absent, or against its contract, as whoever reads it will say
+            entries += len(page)
             total = document.get("total")
-            if isinstance(total, int):
-                totals.add(total)
-            if len(entries) < length or (number + 1) * length >= max(totals, default=MOST_PAGES * length):
-                return answers, totals
+            totals |= {total} if isinstance(total, int) else set()
+            if len(totals) > 1 or len(page) < length or entries >= max(totals, default=entries + 1):
+                return answers, totals <= {entries}
         raise SourceMoved(f"{self.http.name}: {self.http.address(route.path)} has no end after {MOST_PAGES} pages.")
+
+    def _require_fit(self, route: Route, size: int) -> None:
+        if size > MOST_BYTES:
+            raise InvalidAnswer(
+                f"{self.http.name}: the pages of {self.http.address(route.path)} have more than {MOST_BYTES:,} "
+                "characters. Check what serves that address; nothing of it was used."
+            )
 
     def _one(self, route: Route, parameters: Mapping[str, Any]) -> RawAnswer:
         self.clock.sleep(self._pause_until - self.clock.monotonic())

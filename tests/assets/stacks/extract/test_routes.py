@@ -120,7 +120,7 @@ def test_a_listing_that_moves_is_begun_anew_and_ends(server, clock):
     page = {"limit": 250, "offset": 0, "total": 9, "results": [{"signing_key": str(at)} for at in range(250)]}
     server.faults = [Fault("/signers", 200, page), Fault("/signers", 200, page | {"total": 251})]
     bundle = routes.node_state(api(server.root, clock), clock)
-    assert len(list(results(bundle.pages("signers"), "signing_key"))) in {7, 250}
+    assert len(list(results(bundle.pages("signers"), "signing_key"))) == 7
     endless = [page | {"total": 10_000 + number} for number in range(2000)]
     server.faults = [Fault("/signers", 200, body) for body in endless]
     with pytest.raises(SourceMoved):
