@@ -1,5 +1,7 @@
 """The APIs of the room: a Stacks node's and its indexer's, CoinGecko, LunarCrush. Each answer comes as it was."""
 
+import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -9,6 +11,8 @@ from core.clock import Clock
 from core.errors import InvalidAnswer, SourceMoved, SourceRefused
 from resources.clients.http.api import MOST_BYTES, Answer, HttpApi, Unusable
 from resources.clients.stacks.answers import ABSENT, GONE, OK, RawAnswer
+
+LOG = logging.getLogger("headwater.stacks")
 
 RETRIED = {408, 425, 429}
 # A route with more pages than this is no route of ours; listings that move are begun anew so often.
@@ -110,6 +114,7 @@ class AnswerApi:
     def _judge(self, route: Route, parameters: Mapping[str, Any]) -> Callable[[Answer], Answer]:
         def judge(answer: Answer) -> Answer:
             self._obey_budget(answer.headers)
+            self._tell_deprecation(route, answer.headers)
             if answer.status in RETRIED or answer.status >= 500:
                 raise Unusable(f"{answer.status} {answer.text[:100].strip()}")
             if answer.status in ABSENT and route.optional:
@@ -135,15 +140,18 @@ class AnswerApi:
 
     def _obey_budget(self, headers: Mapping[str, str]) -> None:
         """Ask nothing more until the budget is renewed, when an answer says that it is spent."""
-        known = {name.lower(): value for name, value in headers.items()}
+        known = {name.lower(): value.strip() for name, value in headers.items()}
         for remaining, reset in BUDGETS:
-            if known.get(remaining, "").strip() == "0":
-                try:
-                    seconds = float(known.get(reset, LONGEST_RESET))
-                except ValueError:
-                    seconds = LONGEST_RESET
-                self._pause_until = self.clock.monotonic() + min(max(seconds, 0.0), LONGEST_RESET)
+            if re.fullmatch(r"0+|-[0-9]+", known.get(remaining, "")):
+                text = known.get(reset, "")
+                seconds = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else LONGEST_RESET
+                self._pause_until = self.clock.monotonic() + min(seconds, LONGEST_RESET)
                 return
+
+    def _tell_deprecation(self, route: Route, headers: Mapping[str, str]) -> None:
+        told = next((value for name, value in headers.items() if name.lower() == "warning"), "")
+        if told.startswith("299"):
+            LOG.warning("%s: %s is going away: %s", self.http.name, self.http.address(route.path), told[:200])
 
 
 def _is_error(document: Any) -> bool:
