@@ -1,4 +1,5 @@
-"""A day of the Stacks chain at full size: how long it takes to read it, and to compute the balances at its end.
+"""A day of the Stacks chain at full size: how long it takes to read it, to compute the balances at its end, and to
+make what is published of it.
 
 ``python -m benchmarks.stacks --events 5000000 --principals 1000000`` makes that many events and principals over 30 days
 in a PostgreSQL of its own, loads all days, and measures the last one; then the same with twice the history. The
@@ -10,23 +11,31 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 
+from assets.stacks.extract import published
 from assets.stacks.extract.balances import compute_following
 from assets.stacks.extract.days import FIRST_DAY, load_day, span_of
 from assets.stacks.extract.source import require_over, require_sound
-from core.windows import start_of
+from assets.stacks.public.daily import SAMPLED
+from assets.stacks.transform.balances import histogram, raw_balances
+from assets.stacks.transform.series import by_midnight
+from core.windows import ONE_DAY, start_of
 from resources.clients.postgres.connection import PostgresAddress
 from resources.clients.postgres.database import Postgres
 from resources.clients.postgres.embedded import DBT_ROLE, OWNER, embedded_postgres
 from resources.clients.postgres.server import EmbeddedServer
 from resources.clients.stacks.indexer import Indexer
 from sandbox.stacks import indexer as sandbox
+
+Made = TypeVar("Made")
 
 DAYS = 30
 BLOCKS_A_DAY = 144
@@ -55,7 +64,8 @@ EVENTS = """
         recipient)
     SELECT 0, int8send(n), 0, height, int4send(height), '', '', 1, true, true,
         CASE WHEN n <= %(principals)s THEN 2 ELSE 1 END,
-        CASE WHEN n <= %(principals)s THEN 20000000000 ELSE 1 + n %% 1000 END,
+        -- One of a hundred has 20,000 STX.
+        CASE WHEN n > %(principals)s THEN 1 + n %% 1000 WHEN n %% 100 = 0 THEN 20000000000 ELSE 20000000 END,
         CASE WHEN n <= %(principals)s THEN NULL ELSE 'SP' || n %% %(principals)s END,
         'SP' || (n * 7919) %% %(principals)s
     FROM (SELECT n, (%(first)s + (n - %(from)s) * %(blocks)s / (%(to)s - %(from)s + 1))::int AS height
@@ -74,20 +84,19 @@ def measure(address: PostgresAddress, events: int, principals: int, histories: i
         for history in range(histories):
             _make(connection, history, events, principals)
             days = range(history * DAYS, (history + 1) * DAYS)
-            seconds = [_load(database, indexer, number) for number in days]
-            started = time.monotonic()
+            read = [_load(database, indexer, number) for number in days]
             last = FIRST_DAY + timedelta(days[-1])
-            rows = compute_following(database, last, legacy=False, everyone=False)
-            yield (
-                {
-                    "events": events * (history + 1),
-                    "days": len(days) * (history + 1),
-                    "read_seconds": round(seconds[-1], 2),
-                    "balances_seconds": round(time.monotonic() - started, 2),
-                    "whales": rows["whale_historical_stx_balances"],
-                    "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
-                }
-            )
+            balances, rows = _timed(partial(compute_following, database, last, legacy=False, everyone=False))
+            objects, _ = _timed(partial(_objects, database, last))
+            yield {
+                "events": events * (history + 1),
+                "days": len(days) * (history + 1),
+                "read_seconds": round(read[-1], 2),
+                "balances_seconds": round(balances, 2),
+                "objects_seconds": round(objects, 2),
+                "whales": rows["whale_historical_stx_balances"],
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+            }
 
 
 def _make(connection: psycopg.Connection, history: int, events: int, principals: int) -> None:
@@ -104,13 +113,34 @@ def _make(connection: psycopg.Connection, history: int, events: int, principals:
 
 
 def _load(database: Postgres, indexer: Indexer, number: int) -> float:
-    day, started = FIRST_DAY + timedelta(number), time.monotonic()
+    """Read a day, and at a month's end compute its balances, as every night, so that there is a checkpoint."""
+    day = FIRST_DAY + timedelta(number)
+    seconds, _ = _timed(partial(_read, database, indexer, day))
+    if (day + ONE_DAY).day == 1:
+        compute_following(database, day, legacy=False, everyone=False)
+    return seconds
+
+
+def _read(database: Postgres, indexer: Indexer, day: date) -> None:
     with indexer.snapshot() as snapshot:
         span = span_of(snapshot, day)
         require_over(snapshot, day, span)
         require_sound(snapshot, day, span)
         load_day(database, snapshot, day, span)
-    return time.monotonic() - started
+
+
+def _objects(database: Postgres, day: date) -> None:
+    by_midnight(published.tx_counts(database, day, legacy=False), SAMPLED)
+    by_midnight(published.known_addresses(database, day, legacy=False), SAMPLED)
+    balances, nonzero = published.large_balances(database, day)
+    raw_balances(balances, nonzero)
+    histogram(balances)
+
+
+def _timed(work: Callable[[], Made]) -> tuple[float, Made]:
+    started = time.monotonic()
+    made = work()
+    return time.monotonic() - started, made
 
 
 def main() -> None:

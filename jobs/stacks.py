@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.stacks.answers.assets import coin, lunar, market_series, node_state, pox_cycles, prices
 from assets.stacks.assets import DAYS
+from assets.stacks.cdn.assets import CDN
 from assets.stacks.moments.assets import MOMENTS
 from assets.stacks.public.assets import DAILY_ONCE, HALF_HOURLY, OBJECTS_OF_DAYS, WITH_LUNAR_KEY
 
@@ -19,21 +20,15 @@ stacks_publish_job = dg.define_asset_job(
     description="Publish the objects of a day; the newest day's become the latest.",
 )
 
-stacks_daily_job = dg.define_asset_job(
-    "stacks_daily_job",
-    selection=dg.AssetSelection.assets(*DAYS, *OBJECTS_OF_DAYS),
-    description="Read a day off the node's database, compute what follows, and publish its objects.",
-)
-
 stacks_moment_job = dg.define_asset_job(
     "stacks_moment_job",
-    selection=dg.AssetSelection.assets(node_state, coin, prices, *MOMENTS, *HALF_HOURLY),
-    description="Ask the APIs and the node's database for what is so now, and publish it.",
+    selection=dg.AssetSelection.assets(node_state, coin, prices, *MOMENTS, *HALF_HOURLY, *CDN),
+    description="Ask the APIs and the node's database for what is so now, publish it, and tell the CDN.",
 )
 
 stacks_once_a_day_job = dg.define_asset_job(
     "stacks_once_a_day_job",
-    selection=dg.AssetSelection.assets(market_series, pox_cycles, *DAILY_ONCE),
+    selection=dg.AssetSelection.assets(market_series, pox_cycles, *DAILY_ONCE, *CDN),
     description="Publish what is told once a day: prices, indicators, large transfers, NFTs, pools.",
 )
 
@@ -46,7 +41,6 @@ stacks_lunar_job = dg.define_asset_job(
 JOBS = (
     stacks_days_job,
     stacks_publish_job,
-    stacks_daily_job,
     stacks_moment_job,
     stacks_once_a_day_job,
     stacks_lunar_job,

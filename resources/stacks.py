@@ -20,6 +20,7 @@ from resources.clients.postgres.connection import PostgresAddress
 from resources.clients.postgres.embedded import embedded_postgres
 from resources.clients.stacks.answers import RawAnswers
 from resources.clients.stacks.api import AnswerApi
+from resources.clients.stacks.cdn import Cdn
 from resources.clients.stacks.indexer import Indexer
 from resources.configured import ReadsSettings
 from resources.in_force import origins
@@ -101,6 +102,11 @@ class StacksResource(ReadsSettings, dg.ConfigurableResource):
         root = sample.server.lunar_root if sample else given.lunar_url
         headers = {"Authorization": f"Bearer {key}"}
         return self._api("LunarCrush", root, headers, None, "STACKS_LUNAR_KEY") if key else None
+
+    def cdn(self) -> Cdn | None:
+        """CloudFront in front of the published objects; None where there is none."""
+        distribution = self.figures().cdn_distribution
+        return Cdn(distribution) if distribution else None
 
     def raw(self) -> RawAnswers:
         """The kept answers, in the lake."""

@@ -105,7 +105,9 @@ def test_edges(asset, parents):
 
 # What is of one moment, or of no day at all, has no partitions; what nobody waits for is never late.
 MOMENTS = {f"raw/markets/{name}" for name in ("coin_list", "market_snapshot", "chain_stats")}
-MOMENTS |= {f"raw/stacks/{name}" for name in ("hourly_price", "mempool_count", "tip_seen", "spot_stats_snapshot")}
+MOMENTS |= {
+    f"raw/stacks/{name}" for name in ("hourly_price", "mempool_count", "tip_seen", "spot_stats_snapshot", "cdn_told")
+}
 MOMENTS |= {"marts/markets/dim_asset", "marts/markets/dim_date"}
 MOMENTS |= {"lake/exchanges/universe", "marts/exchanges/fct_ohlcv_daily", "marts/exchanges/fct_gaps_daily"}
 ON_DEMAND = {"transactions", "universe", "lunar", "lunar_spot", "lunar_history"}

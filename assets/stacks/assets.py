@@ -7,6 +7,8 @@ import dagster as dg
 
 from assets.conventions import RANGES
 from assets.stacks.answers.assets import ANSWERS
+from assets.stacks.cdn.assets import CDN
+from assets.stacks.chain_state import CHAIN_KEY, chain
 from assets.stacks.extract import published
 from assets.stacks.extract.balances import compute_following
 from assets.stacks.extract.days import load_day, span_of
@@ -28,7 +30,7 @@ from resources.stacks import StacksResource
 
 @dg.multi_asset(
     name="stacks_days",
-    specs=[table_of_days(table) for table in FROM_NODE],
+    specs=[table_of_days(table, deps=[CHAIN_KEY]) for table in FROM_NODE],
     partitions_def=DAILY,
     backfill_policy=RANGES,
     pool=DB_POOL,
@@ -90,5 +92,5 @@ def _days(context: dg.AssetExecutionContext) -> list[date]:
     return [parse_day(key) for key in context.partition_keys]
 
 
-DAYS = (days, following)
-STACKS_ASSETS = (*DAYS, *ANSWERS, *MOMENTS, *PUBLISHED)
+DAYS = (chain, days, following)
+STACKS_ASSETS = (*DAYS, *ANSWERS, *MOMENTS, *PUBLISHED, *CDN)

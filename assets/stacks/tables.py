@@ -82,6 +82,24 @@ STX_BALANCE_DELTA = Table(
     day_column="day",
 )
 
+BALANCE_CHECKPOINT = Table(
+    system="stacks",
+    name="balance_checkpoint",
+    grain="one row per month's last day and principal",
+    description="Balances at the end of a month, from which those of later days are summed: what a day costs does not "
+    "grow with the years. Reading an earlier day anew removes it.",
+    columns=(
+        _DAY,
+        Column("address", TEXT, "Principal: an account or a contract.", nullable=False),
+        Column("balance_ustx", NUMERIC, "Balance at the day's end.", nullable=False, unit="µSTX"),
+        Column("seen", BOOLEAN, "In a canonical event of a day until then.", nullable=False),
+        Column("seen_legacy", BOOLEAN, f"In an event of a day until then, {_LEGACY}.", nullable=False),
+    ),
+    key=("day", "address"),
+    sort_key="day",
+    day_column="day",
+)
+
 NFT_DAILY = Table(
     system="stacks",
     name="nft_daily",
@@ -200,6 +218,22 @@ TIP_SEEN = Table(
     key=("observed_at",),
     sort_key="observed_at",
     merge=Merge(insert_only=True),
+)
+
+CDN_TOLD = Table(
+    system="stacks",
+    name="cdn_told",
+    grain="one row per public object",
+    description="What the CDN was told last of each public object.",
+    columns=(
+        Column("key", TEXT, "The object's key.", nullable=False),
+        Column("sha256", TEXT, "Hash of the bytes that it was told of, hexadecimal.", nullable=False),
+        Column("told_at", TIMESTAMP, "When it was told.", nullable=False),
+        Column("invalidation", TEXT, "CloudFront's id of the invalidation.", nullable=False),
+    ),
+    key=("key",),
+    sort_key="told_at",
+    merge=Merge(),
 )
 
 FROM_NODE = (BLOCK_RANGE, DAILY_TX_COUNT, ADDRESS_ACTIVITY, STX_BALANCE_DELTA, NFT_DAILY)

@@ -76,6 +76,12 @@ class Stacks(Settings):
         "Root of the published objects, where it is not the lake.",
         "s3://my-public-bucket",
     )
+    cdn_distribution: Text | None = setting(
+        "STACKS_CDN_DISTRIBUTION",
+        "CloudFront distribution in front of the published objects, whose origin path is their root; changed objects "
+        "are invalidated there. No CDN is told of anything without one.",
+        "E2QWRUHAPOMQZL",
+    )
     explorer: Text = setting(
         "STACKS_EXPLORER",
         "What the address of a transaction in the explorer begins with.",

@@ -40,6 +40,18 @@ class Chain:
     tip: Row
     balances: dict[str, int]
 
+    @property
+    def supply(self) -> int:
+        """Liquid µSTX: what was minted and what matured, less what was burned. Fees move, they do not burn."""
+        change = {SENT: 0, MINTED: 1, BURNED: -1}
+        moved = (row for row in self.tables["stx_events"] if row["canonical"] and row["microblock_canonical"])
+        matured = sum(
+            row["coinbase_amount"]
+            for row in self.tables["miner_rewards"]
+            if row["mature_block_height"] <= self.tip["block_height"]
+        )
+        return matured + sum(change[row["asset_event_type_id"]] * row["amount"] for row in moved)
+
 
 def make_chain(story: Story) -> Chain:
     """The chain of a story; the same one every time."""
@@ -96,6 +108,11 @@ class _Maker:
                 new_tenure = not several or number % 3 == 0
                 tenure = number - number % 3 if several else number
                 times.append((first + tenure * step, new_tenure))
+        if self.story.backwards is not None:
+            midnight += (self.story.backwards + 1) * SECONDS_OF_DAY
+            after = next(at for at, (time, _) in enumerate(times) if time >= midnight)
+            (early, one), (late, other) = times[after - 1 : after + 1]
+            times[after - 1 : after + 1] = [(late, one), (early, other)]
         return times
 
     def _block(self, parent: Row, time: int, new_tenure: bool, *, canonical: bool, branch: int = 0) -> Row:
@@ -123,7 +140,7 @@ class _Maker:
 
     def _genesis(self, block: Row) -> None:
         """The first block gives everybody something, and the whales a lot: one of them all that fits no bin."""
-        transaction = self._transaction(block, self.people[0], 0, TRANSFER, (self.people[0], 1))
+        transaction = self._transaction(block, self.people[0], 0, CALL)
         for number, person in enumerate(self.people):
             amount = self.random.randrange(100, 9_000 * STX)
             if number < self.story.whales:

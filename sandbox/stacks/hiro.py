@@ -29,7 +29,7 @@ def _fee(chain: Chain) -> int:
 
 
 def _supply(chain: Chain) -> dict[str, Any]:
-    return {"total": str(sum(chain.balances.values())), "projected_total_2050": "2318000000000000"}
+    return {"total": str(chain.supply), "projected_total_2050": "2318000000000000"}
 
 
 def _info(chain: Chain) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _pox(chain: Chain) -> dict[str, Any]:
         "reward_cycle_length": CYCLE_LENGTH,
         "reward_cycle_id": number,
         "next_reward_cycle_in": CYCLE_LENGTH - within,
-        "total_liquid_supply_ustx": sum(chain.balances.values()),
+        "total_liquid_supply_ustx": chain.supply,
         "current_cycle": {
             "id": number,
             "min_threshold_ustx": 70_000 * STX,

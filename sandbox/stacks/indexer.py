@@ -53,14 +53,9 @@ def load(connection: psycopg.Connection[Any], table: str, rows: list[dict[str, A
 
 
 def tip_row(chain: Chain) -> dict[str, Any]:
-    """The only row of chain_tip. Liquid supply: what was minted and what matured, less what was burned."""
+    """The only row of chain_tip."""
     tip, tables = chain.tip, chain.tables
     counted = [row for row in tables["txs"] if row["canonical"] and row["microblock_canonical"]]
-    moved = [row for row in tables["stx_events"] if row["canonical"] and row["microblock_canonical"]]
-    matured = sum(
-        row["coinbase_amount"] for row in tables["miner_rewards"] if row["mature_block_height"] <= tip["block_height"]
-    )
-    change = {1: 0, 2: 1, 3: -1}
     names = ("block_height", "block_hash", "index_block_hash", "burn_block_height")
     return {name: tip[name] for name in names} | {
         "block_count": sum(row["canonical"] for row in tables["blocks"]),
@@ -68,7 +63,7 @@ def tip_row(chain: Chain) -> dict[str, Any]:
         "tx_count": len(counted),
         "tx_count_unanchored": len(counted),
         "mempool_tx_count": sum(not row["pruned"] for row in tables["mempool_txs"]),
-        "stx_supply": matured + sum(change[row["asset_event_type_id"]] * row["amount"] for row in moved),
+        "stx_supply": chain.supply,
     }
 
 

@@ -17,10 +17,14 @@ from sandbox.stacks import coingecko, hiro, lunar
 from sandbox.stacks.chain import Chain, make_chain
 from sandbox.stacks.story import SAMPLE
 
+# As the body of a fault: nothing is said until the client hangs up.
+SILENCE = object()
+
 
 @dataclass
 class Fault:
-    """What answers instead, ``times`` times, to paths that hold ``path``; status None drops the line."""
+    """What answers instead, ``times`` times, to paths that hold ``path``; status None drops the line, with
+    ``SILENCE`` as the body only after the client has given up waiting."""
 
     path: str
     status: int | None
@@ -108,6 +112,8 @@ def _handler(served: StacksServer) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, document, more = served.answer(Request(parts.path, dict(parse_qsl(parts.query)), headers))
             if status is None:
+                if document is SILENCE:
+                    self.rfile.read(1)
                 self.close_connection = True
                 return
             body = document if isinstance(document, bytes) else _text(document).encode()

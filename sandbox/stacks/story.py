@@ -17,7 +17,8 @@ class Story:
     """One chain. Shares are of all blocks or transactions; days count from the genesis day, 0.
 
     ``nakamoto``: the day from which a Bitcoin block has several Stacks blocks. ``maturity``: blocks until a reward is
-    paid. ``beyond``: blocks after the last full day, so that it is over.
+    paid. ``backwards``: the day whose last block is later by its time than the next day's first, which can be, since
+    miners choose times within bounds. ``beyond``: blocks after the last full day, so that it is over.
     """
 
     seed: int = 20210114
@@ -29,6 +30,7 @@ class Story:
     forks: float = 0.08
     orphaned: float = 0.05
     empty_day: int | None = None
+    backwards: int | None = None
     nakamoto: int = 2
     maturity: int = 10
     beyond: int = 12
@@ -36,5 +38,5 @@ class Story:
 
 # What `make run` shows: three days that are over, and a part of the fourth.
 SAMPLE = Story(days=3, blocks_a_day=40)
-# With everything that the spec names, an empty day and a fork over midnight included.
-EVERYTHING = Story(days=6, empty_day=3)
+# With everything: an empty day, a fork over midnight, a time that runs backwards over it.
+EVERYTHING = Story(days=6, empty_day=3, backwards=0)

@@ -14,7 +14,7 @@ import pytest
 from assets.stacks.assets import STACKS_ASSETS
 from assets.stacks.checks import CHECKS
 from assets.stacks.moments.assets import MOMENTS
-from assets.stacks.public.assets import OBJECTS_OF_DAYS, PUBLISHED
+from assets.stacks.public.assets import DAILY_ONCE, HALF_HOURLY
 from core.windows import start_of
 from jobs.stacks import JOBS
 from resources.clients.lake.local_store import LocalObjectStore
@@ -25,7 +25,8 @@ from resources.stacks import StacksObjectIOManager, StacksResource, sample_stack
 from sandbox.stacks.server import Fault
 
 KEY = "a-key-that-nobody-may-see"
-ALL = "everything"
+NOW = (*HALF_HOURLY, *DAILY_ONCE)
+FOLLOWING = "what_follows"
 DAYS = ("2021-01-14", "2021-01-15", "2021-01-16")
 
 
@@ -46,7 +47,7 @@ def runs(home):
     defs = dg.Definitions(
         assets=STACKS_ASSETS,
         asset_checks=CHECKS,
-        jobs=[*JOBS, dg.define_asset_job(ALL)],
+        jobs=[*JOBS, dg.define_asset_job(FOLLOWING, selection=dg.AssetSelection.assets(*MOMENTS, *NOW))],
         resources={
             "stacks": StacksResource(stage="local"),
             "stacks_objects": StacksObjectIOManager(stage="local"),
@@ -54,12 +55,12 @@ def runs(home):
         },
     )
 
-    def run(job, first=None, last=None, raises=True, selection=None):
+    def run(job, first=None, last=None, raises=True):
         tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first}
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("HEADWATER_HOME", str(home))
             return defs.resolve_job_def(job).execute_in_process(
-                instance=instance, tags=tags if first else {}, raise_on_error=raises, asset_selection=selection
+                instance=instance, tags=tags if first else {}, raise_on_error=raises
             )
 
     return run
@@ -86,12 +87,19 @@ def test_everything_is_published_and_every_check_passes(materialized, home):
     checks = [check for result in materialized for check in result.get_asset_check_evaluations()]
     assert {check.check_name for check in checks} == {
         "conserved",
+        "as_the_indexer_keeps_them",
+        "as_in_the_database",
         "still_canonical",
         "advances",
         "up_to_date",
         "complete",
     }
     assert [check for check in checks if not check.passed] == []
+    by_day = [(check.check_name, check.partition) for check in checks if check.partition]
+    assert sorted(by_day) == [(name, day) for name in ("conserved", "still_canonical") for day in DAYS]
+    compared = {check.check_name: check.metadata["compared"].value for check in checks if "compared" in check.metadata}
+    assert compared["as_the_indexer_keeps_them"] > 60
+    assert compared["as_in_the_database"] > 1
     found = objects(home)
     for name in ("daily_txs", "addx_dailyactive", "addx_growth", "wallet_balances_raw", "wallet_balances"):
         assert (
@@ -133,7 +141,12 @@ def test_the_machines_time_zone_changes_nothing(materialized, runs, home, monkey
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        for job, day in (("stacks_moment_job", None), ("stacks_once_a_day_job", None), ("stacks_daily_job", DAYS[1])):
+        for job, day in (
+            ("stacks_moment_job", None),
+            ("stacks_once_a_day_job", None),
+            ("stacks_days_job", DAYS[1]),
+            ("stacks_publish_job", DAYS[1]),
+        ):
             assert runs(job, day).success
     finally:
         monkeypatch.undo()
@@ -166,14 +179,8 @@ def test_what_follows_from_kept_answers_needs_no_network(materialized, runs, hom
     assert not runs("stacks_moment_job", raises=False).success
     for key in before:
         (home / "lake" / key).unlink()
-    made = [key for asset in PUBLISHED for key in asset.keys if "lunar" not in key.path[-1]]
-    following = [asset.key for asset in MOMENTS] + [key for key in made if not dated(key)]
-    assert runs(ALL, selection=following).success
+    assert runs(FOLLOWING).success
     for day in DAYS:
-        assert runs(ALL, day, selection=[key for key in made if dated(key)]).success
+        assert runs("stacks_publish_job", day).success
     after = objects(home)
     assert after == {key: data for key, data in before.items() if not key.startswith("lunar/")}
-
-
-def dated(key):
-    return any(key in asset.keys for asset in OBJECTS_OF_DAYS)

@@ -5,6 +5,7 @@ from datetime import date
 from assets.stacks.extract.days import FIRST_DAY
 from assets.stacks.tables import (
     ADDRESS_ACTIVITY,
+    BALANCE_CHECKPOINT,
     BALANCE_TOTALS,
     BLOCK_RANGE,
     DAILY_ADDRESSES,
@@ -12,7 +13,7 @@ from assets.stacks.tables import (
     WHALE_BALANCES,
 )
 from core.errors import DayMissing
-from core.windows import start_of
+from core.windows import ONE_DAY, start_of
 from resources.clients.postgres.database import Postgres
 from resources.clients.stacks.days import Reading, compute_day
 
@@ -31,7 +32,9 @@ def compute_following(database: Postgres, day: date, *, legacy: bool, everyone: 
     """
     require_days(database, day)
     parameters = {"timestamp": start_of(day), "whale": WHALE_USTX, "legacy": legacy, "everyone": everyone}
-    return compute_day(database, day, _HELD, READINGS, parameters)
+    kept = Reading(BALANCE_CHECKPOINT, _CHECKPOINT) if (day + ONE_DAY).day == 1 else None
+    database.migrate(BALANCE_CHECKPOINT)
+    return compute_day(database, day, _HELD, READINGS, parameters, kept=kept)
 
 
 def require_days(database: Postgres, last: date) -> None:
@@ -60,17 +63,28 @@ _BROKEN = f"""
     ORDER BY 1 LIMIT 1
 """
 
+# From the newest checkpoint before the day on; from the first day where there is none.
 _HELD = f"""
     CREATE TEMPORARY TABLE held ON COMMIT DROP AS
-    SELECT address, balance, %(everyone)s OR universe.address IS NOT NULL AS counted
+    WITH checkpoint AS (
+        SELECT coalesce(max(day), '-infinity') AS day FROM {BALANCE_CHECKPOINT.address} WHERE day < %(day)s
+    )
+    SELECT address, sum(balance) AS balance, bool_or(seen) AS seen, bool_or(seen_legacy) AS seen_legacy,
+        %(everyone)s OR bool_or(CASE WHEN %(legacy)s THEN seen_legacy ELSE seen END) AS counted
     FROM (
-        SELECT address, sum(delta_ustx) AS balance FROM {STX_BALANCE_DELTA.address}
-        WHERE day <= %(day)s GROUP BY address
-    ) AS balances
-    LEFT JOIN (
-        SELECT DISTINCT address FROM {ADDRESS_ACTIVITY.address} WHERE day <= %(day)s AND (canonical OR %(legacy)s)
-    ) AS universe USING (address)
+        SELECT address, balance_ustx AS balance, seen, seen_legacy FROM {BALANCE_CHECKPOINT.address}
+        WHERE day = (SELECT day FROM checkpoint)
+        UNION ALL
+        SELECT address, delta_ustx, false, false FROM {STX_BALANCE_DELTA.address}
+        WHERE day > (SELECT day FROM checkpoint) AND day <= %(day)s
+        UNION ALL
+        SELECT address, 0, canonical, true FROM {ADDRESS_ACTIVITY.address}
+        WHERE day > (SELECT day FROM checkpoint) AND day <= %(day)s
+    ) AS known
+    GROUP BY address
 """
+
+_CHECKPOINT = "SELECT %(day)s::date, address, balance, seen, seen_legacy FROM held"
 
 READINGS = (
     Reading(

@@ -8,7 +8,14 @@ highest before its end, so that no block is left out and none counted twice.
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from assets.stacks.tables import ADDRESS_ACTIVITY, BLOCK_RANGE, DAILY_TX_COUNT, NFT_DAILY, STX_BALANCE_DELTA
+from assets.stacks.tables import (
+    ADDRESS_ACTIVITY,
+    BALANCE_CHECKPOINT,
+    BLOCK_RANGE,
+    DAILY_TX_COUNT,
+    NFT_DAILY,
+    STX_BALANCE_DELTA,
+)
 from core.windows import end_of, start_of
 from resources.clients.postgres.database import Postgres
 from resources.clients.stacks.days import Reading, replace_day
@@ -37,7 +44,7 @@ def span_of(snapshot: Snapshot, day: date) -> Span:
 
 def load_day(database: Postgres, snapshot: Snapshot, day: date, span: Span) -> dict[str, int]:
     """Replace the day in every table that is read off the node. Rows by table name."""
-    return replace_day(database, snapshot, day, READINGS, asdict(span))
+    return replace_day(database, snapshot, day, READINGS, asdict(span), following=BALANCE_CHECKPOINT)
 
 
 _HEIGHTS = """
@@ -85,17 +92,19 @@ _ACTIVITY = """
     GROUP BY party.address
 """
 
+# Every change of a balance by heights: events, fees paid, rewards matured.
+CHANGES = f"""
+    SELECT recipient AS address, amount::numeric FROM stx_events WHERE {_COUNTED} AND recipient IS NOT NULL
+    UNION ALL
+    SELECT sender, -amount FROM stx_events WHERE {_COUNTED} AND sender IS NOT NULL
+    UNION ALL
+    SELECT CASE WHEN sponsored THEN sponsor_address ELSE sender_address END, -fee_rate FROM txs WHERE {_COUNTED}
+    UNION ALL
+    SELECT recipient, coinbase_amount + {_FEE_REWARDS} FROM miner_rewards WHERE {_MATURED}
+"""
+
 _BALANCE_DELTA = f"""
-    SELECT %(day)s::date, address, sum(amount) FROM (
-        SELECT recipient AS address, amount::numeric FROM stx_events WHERE {_COUNTED} AND recipient IS NOT NULL
-        UNION ALL
-        SELECT sender, -amount FROM stx_events WHERE {_COUNTED} AND sender IS NOT NULL
-        UNION ALL
-        SELECT CASE WHEN sponsored THEN sponsor_address ELSE sender_address END, -fee_rate FROM txs WHERE {_COUNTED}
-        UNION ALL
-        SELECT recipient, coinbase_amount + {_FEE_REWARDS} FROM miner_rewards WHERE {_MATURED}
-    ) AS change
-    GROUP BY address HAVING sum(amount) <> 0
+    SELECT %(day)s::date, address, sum(amount) FROM ({CHANGES}) AS change GROUP BY address HAVING sum(amount) <> 0
 """
 
 _NFTS = f"""

@@ -53,7 +53,7 @@ def whale_movements(snapshot: Snapshot, *, legacy: bool) -> list[dict[str, Any]]
         SELECT '0x' || encode(event.tx_id, 'hex') AS tx_id, event.block_height, event.amount, event.sender,
             event.recipient, blocks.burn_block_time, event.asset_event_type_id AS kind
         FROM (
-            SELECT * FROM stx_events
+            SELECT tx_id, event_index, block_height, amount, sender, recipient, asset_event_type_id FROM stx_events
             WHERE amount >= %(large)s AND sender IS NOT NULL AND recipient IS NOT NULL AND {_counted(legacy)}
             ORDER BY block_height DESC, amount DESC, tx_id, event_index LIMIT %(most)s
         ) AS event JOIN blocks ON blocks.block_height = event.block_height AND blocks.canonical

@@ -182,6 +182,12 @@ def newest_ranges(database: Postgres, days: int) -> list[dict[str, Any]]:
     )
 
 
+def ranges(database: Postgres, first: date, last: date) -> list[dict[str, Any]]:
+    """The same of some days, as far as they were loaded."""
+    condition = "day BETWEEN %(first)s AND %(last)s"
+    return _records(database, BLOCK_RANGE, "day, last_height, last_block", condition, {"first": first, "last": last})
+
+
 def newest_tips(database: Postgres, count: int) -> list[dict[str, Any]]:
     """The newest looks at the node's database, newest first."""
     condition = "true ORDER BY observed_at DESC LIMIT %(count)s"

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from assets.stacks.transform.stacking import Cycles
 from core.clock import Clock
-from core.errors import InvalidAnswer
-from resources.clients.stacks.answers import Bundle, RawAnswer, required, whole
+from resources.clients.stacks.answers import Bundle, RawAnswer
 from resources.clients.stacks.api import AnswerApi, Route
 
 # The most that a page of these routes may hold.
@@ -28,12 +28,7 @@ def node_state(stacks: AnswerApi, clock: Clock) -> Bundle:
 def current_cycle(answers: list[RawAnswer]) -> int:
     """The number of the cycle that the Bitcoin height is in."""
     pox = next((answer.document for answer in answers if answer.name == "pox"), None)
-    first = whole(required(pox, "first_burnchain_block_height"), "first_burnchain_block_height")
-    height = whole(required(pox, "current_burnchain_block_height"), "current_burnchain_block_height")
-    length = whole(required(pox, "reward_cycle_length"), "reward_cycle_length")
-    if length <= 0 or height < first:
-        raise InvalidAnswer(f"Stacks API: v2/pox says cycle length {length} and height {height}. Check the node.")
-    return (height - first) // length
+    return Cycles.of(pox).number
 
 
 def _signers(name: str, cycle: int) -> Route:

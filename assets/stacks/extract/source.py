@@ -1,5 +1,6 @@
 """The node's database is checked before it is believed: indexers have lost blocks, and counted those of forks twice."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -38,7 +39,9 @@ def require_sound(snapshot: Snapshot, day: date, span: Span) -> Mapping[str, int
     """
     parameters = asdict(span)
     blocks = snapshot.records(_BLOCKS, parameters)
-    problems = _gaps([row["block_height"] for row in blocks], span)
+    # The block after the day's last one proves that none is missing at the day's end.
+    highest = snapshot.record("SELECT coalesce(max(block_height), -1) AS height FROM blocks WHERE canonical")["height"]
+    problems = _gaps([row["block_height"] for row in blocks], span, min(highest, span.last + 1))
     unlinked = [str(row["block_height"]) for row in blocks if not row["linked"] and not _first(row, blocks, span)]
     if unlinked:
         problems.append(f"the parent of canonical block {_few(unlinked)} is not the canonical block below")
@@ -53,16 +56,15 @@ def require_sound(snapshot: Snapshot, day: date, span: Span) -> Mapping[str, int
             f"Stacks {day}: {snapshot.address} cannot be believed: {'; '.join(problems)}. Nothing was changed. Let the "
             "indexer replay its events, or read from another one, then run again."
         )
-    return {"blocks": len(blocks)}
+    return {"blocks": sum(row["block_height"] <= span.last for row in blocks)}
 
 
 def reorganised_days(snapshot: Snapshot, loaded: Iterable[Mapping[str, Any]]) -> dict[date, str]:
     """Of days that were loaded, those that the chain now tells differently, each with the reason, oldest first."""
     stale = {}
     for row in sorted(loaded, key=lambda one: one["day"]):
-        last = span_of(snapshot, row["day"]).last
-        found = snapshot.records(_NAME, {"last": last})
-        name = found[0]["name"] if found else None
+        span = span_of(snapshot, row["day"])
+        last, name = span.last, name_of(snapshot, span)
         if last != row["last_height"]:
             stale[row["day"]] = f"its last height is {last} now, and was {row['last_height']}"
         elif name != row["last_block"]:
@@ -70,27 +72,31 @@ def reorganised_days(snapshot: Snapshot, loaded: Iterable[Mapping[str, Any]]) ->
     return stale
 
 
+def name_of(snapshot: Snapshot, span: Span) -> str | None:
+    """The index block hash of a day's last block; None when there is none yet."""
+    found = snapshot.records(_NAME, {"last": span.last})
+    return found[0]["name"] if found else None
+
+
 _NAME = "SELECT '0x' || encode(index_block_hash, 'hex') AS name FROM blocks WHERE canonical AND block_height = %(last)s"
 
 
-def _gaps(heights: list[int], span: Span) -> list[str]:
-    """Heights that are missing or there twice, in words."""
-    problems = []
-    if repeated := sorted({height for height in heights if heights.count(height) > 1} if _uneven(heights) else ()):
+def _gaps(heights: list[int], span: Span, last: int) -> list[str]:
+    """Heights up to ``last`` that are missing or there twice, in words."""
+    counted, problems = Counter(heights), []
+    if repeated := sorted(height for height, count in counted.items() if count > 1):
         problems.append(f"several canonical blocks of height {_few(map(str, repeated))}")
-    if span.last < 0:
-        return problems
-    first = span.before + 1
-    if span.before < 0:
-        first = heights[0] if heights and heights[0] in LOWEST else LOWEST[1]
-    missing = sorted(set(range(first, span.last + 1)) - set(heights))
-    if missing:
-        problems.append(f"no canonical block of height {_few(map(str, missing))}")
+    before = span.before
+    if before < 0:
+        before = heights[0] - 1 if heights and heights[0] in LOWEST else LOWEST[1] - 1
+    missing = []
+    for height in (*sorted(counted), last + 1):
+        if height > before + 1:
+            missing.append(str(before + 1) if height == before + 2 else f"{before + 1} to {height - 1}")
+        before = height
+    if missing and last >= 0:
+        problems.append(f"no canonical block of height {_few(missing)}")
     return problems
-
-
-def _uneven(heights: list[int]) -> bool:
-    return len(set(heights)) != len(heights)
 
 
 def _first(row: Mapping[str, int], blocks: list[dict], span: Span) -> bool:
@@ -110,7 +116,7 @@ _BLOCKS = """
     SELECT block.block_height, parent.index_block_hash IS NOT NULL AS linked
     FROM blocks block LEFT JOIN blocks parent ON parent.index_block_hash = block.parent_index_block_hash
         AND parent.canonical AND parent.block_height = block.block_height - 1
-    WHERE block.canonical AND block.block_height > %(before)s AND block.block_height <= %(last)s
+    WHERE block.canonical AND block.block_height > %(before)s AND block.block_height <= %(last)s + 1
     ORDER BY block.block_height
 """
 
@@ -128,6 +134,17 @@ def _of_other_blocks(table: str) -> str:
         WHERE canonical AND {_IN_RANGE} AND NOT EXISTS (
             SELECT FROM blocks WHERE blocks.index_block_hash = found.index_block_hash AND blocks.canonical
                 AND blocks.block_height = found.block_height)
+        LIMIT 100
+    """
+
+
+def _of_other_transactions(table: str) -> str:
+    """Events that count though their transaction does not."""
+    return f"""
+        SELECT DISTINCT '0x' || encode(tx_id, 'hex') AS named FROM {table} found
+        WHERE canonical AND microblock_canonical AND {_IN_RANGE} AND NOT EXISTS (
+            SELECT FROM txs WHERE txs.tx_id = found.tx_id AND txs.index_block_hash = found.index_block_hash
+                AND txs.canonical AND txs.microblock_canonical)
         LIMIT 100
     """
 
@@ -155,6 +172,17 @@ _CONTRADICTIONS = {
         WHERE canonical AND microblock_canonical AND block_height > %(before)s AND block_height <= %(last)s AND EXISTS (
             SELECT FROM txs other WHERE other.tx_id = found.tx_id AND other.id <> found.id
                 AND other.canonical AND other.microblock_canonical)
+        LIMIT 100
+    """,
+    # With these, no event is counted in two blocks either, of whatever days: its transaction would be, too.
+    "STX events of transactions that do not count": _of_other_transactions("stx_events"),
+    "NFT events of transactions that do not count": _of_other_transactions("nft_events"),
+    "transfers without their event": """
+        SELECT '0x' || encode(tx_id, 'hex') AS named FROM txs
+        WHERE canonical AND microblock_canonical AND block_height > %(before)s AND block_height <= %(last)s
+            AND type_id = 0 AND status = 1 AND token_transfer_amount > 0 AND NOT EXISTS (
+                SELECT FROM stx_events WHERE stx_events.block_height = txs.block_height
+                    AND stx_events.tx_id = txs.tx_id AND stx_events.index_block_hash = txs.index_block_hash)
         LIMIT 100
     """,
     "STX events counted twice": _repeated_events("stx_events"),

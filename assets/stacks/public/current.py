@@ -7,14 +7,14 @@ from typing import Any
 
 from assets.stacks.extract import now, published
 from assets.stacks.extract.sources import Sources
-from assets.stacks.transform import mining, nfts, spot, stacking
+from assets.stacks.transform import lunar, mining, nfts, spot, stacking
 from assets.stacks.transform.documents import indicator_series, indicators_csv, movements_csv
 from assets.stacks.transform.indicators import Day, joined
 from assets.stacks.transform.prices import OLDEST, Prices, series
 from assets.stacks.transform.series import by_midnight, by_moment
 from core.windows import ONE_DAY, start_of
 from resources.clients.postgres.database import Postgres
-from resources.clients.stacks.answers import Bundle, required, results
+from resources.clients.stacks.answers import Bundle, results
 
 # The first day whose balances the old system kept.
 NONZERO_SINCE = date(2022, 2, 28)
@@ -55,23 +55,23 @@ def microblocks(stacks: Sources, database: Postgres) -> Any:
 
 
 def _prices_since(days: int, stacks: Sources, database: Postgres) -> Any:
-    since = start_of(_today(stacks) - (days - 1) * ONE_DAY)
+    since = start_of(_newest_day(stacks) - (days - 1) * ONE_DAY)
     found = published.prices(database, "STX", since)
     return by_moment({at: round(price, 3) for at, price in found.items()})
 
 
 def prices_7d(stacks: Sources, database: Postgres) -> Any:
-    """Prices of seven days, today's included, about one an hour."""
+    """Prices of the seven days that ended last, and of today so far, about one an hour."""
     return _prices_since(7, stacks, database)
 
 
 def prices_30d(stacks: Sources, database: Postgres) -> Any:
-    """Prices of 30 days, today's included, about one an hour."""
+    """Prices of the 30 days that ended last, and of today so far, about one an hour."""
     return _prices_since(30, stacks, database)
 
 
 def prices_90d(stacks: Sources, database: Postgres) -> Any:
-    """Prices of 90 days, today's included, about one an hour."""
+    """Prices of the 90 days that ended last, and of today so far, about one an hour."""
     return _prices_since(90, stacks, database)
 
 
@@ -225,14 +225,12 @@ def nfts_by_holders(stacks: Sources, database: Postgres) -> Any:
 
 def lunar_spot(stacks: Sources, database: Postgres) -> Any:
     """LunarCrush's scores; the rank of 30 days is no longer offered, so it is null."""
-    data = required(_lunar(stacks).document("spot"), "data")
-    return {"galaxy": data.get("galaxy_score"), "alt_rank": data.get("alt_rank"), "alt_rank_30d": None}
+    return lunar.spot(_lunar(stacks).document("spot"))
 
 
 def lunar_history(stacks: Sources, database: Postgres) -> Any:
     """LunarCrush's scores by day."""
-    data = required(_lunar(stacks).document("history"), "data")
-    return by_moment({one["time"]: {"galaxy": one["galaxy_score"], "alt_rank": one["alt_rank"]} for one in data})
+    return by_moment(lunar.history(_lunar(stacks).document("history")))
 
 
 def _lunar(stacks: Sources) -> Bundle:

@@ -8,9 +8,10 @@ from assets.stacks.extract.sources import Sources
 from assets.stacks.transform.balances import histogram, raw_balances
 from assets.stacks.transform.series import by_midnight, by_moment
 from assets.stacks.transform.stacking import Cycles, stacked_over_time
-from core.errors import DayMissing
+from core.errors import DayMissing, InvalidAnswer
 from core.windows import end_of
 from resources.clients.postgres.database import Postgres
+from resources.clients.stacks.answers import decimal, moment
 
 # Every second day, and the last one.
 SAMPLED = 2
@@ -62,4 +63,9 @@ def _seed(stacks: Sources) -> dict[int, float]:
         found = stacks.raw().newest("stacked_seed").document("seed")
     except DayMissing:
         return {}
-    return {int(at): float(value) for at, value in found.items()}
+    if not isinstance(found, dict):
+        raise InvalidAnswer("Stacks: raw/stacks/stacked_seed is no object of moments and STX. Keep a right one.")
+    return {
+        moment(at, "stacked_seed's moment"): decimal(value, f"stacked_seed's value at {at[:20]}")
+        for at, value in found.items()
+    }

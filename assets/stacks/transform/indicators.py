@@ -27,7 +27,7 @@ def joined(prices: dict[int, float], caps: dict[int, float], volumes: dict[int, 
     """The moments that all three series have, each by its own time.
 
     Raises:
-        InvalidAnswer: when fewer than 28 are left: the longest average would have no value.
+        InvalidAnswer: when fewer than 28 are left: the longest average would have no value; or a price is 0.
     """
     days = [
         Day(at, round(prices[at], 3), caps[at], volumes[at]) for at in sorted(set(prices) & set(caps) & set(volumes))
@@ -36,6 +36,11 @@ def joined(prices: dict[int, float], caps: dict[int, float], volumes: dict[int, 
         raise InvalidAnswer(
             f"CoinGecko: prices, capitalisations and volumes have {len(days)} moments in common, and indicators need "
             f"{CLASSIC}. Fetch raw/stacks/market_series again."
+        )
+    if worthless := [day.at for day in days if day.price <= 0]:
+        raise InvalidAnswer(
+            f"CoinGecko: the price at {worthless[0]} is 0 by three decimals, and no change can be told from it. Fetch "
+            "raw/stacks/market_series again."
         )
     return days
 
@@ -52,7 +57,7 @@ def indicators(days: Sequence[Day]) -> dict[str, Values]:
     down = [was if move < 0 else 0.0 for was, move in zip(before, moves, strict=True)]
     rvi = _strength(up, down, WINDOW)
     # A day without any volume has no ratio.
-    nvt: Values = [round(day.cap / day.volume, 3) if day.volume else None for day in days]
+    nvt: Values = [round(day.cap / day.volume, 3) if round(day.volume, 3) else None for day in days]
     computed: list[Values] = [
         list(changes),
         rsi,

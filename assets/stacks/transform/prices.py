@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import InvalidAnswer
-from resources.clients.stacks.answers import decimal, whole
+from resources.clients.stacks.answers import decimal, moment
 
 # A price older than this, in seconds, is no price.
 OLDEST = 2 * 3_600
@@ -40,10 +40,12 @@ def series(document: Any, name: str) -> dict[int, float]:
     points = document.get(name) if isinstance(document, dict) else None
     if not isinstance(points, list) or not points or not all(isinstance(one, list) and len(one) == 2 for one in points):
         raise InvalidAnswer(f"CoinGecko: {name} is no list of moments and values: {str(points)[:120]}. Fetch it again.")
-    return {
-        whole(int(at) if isinstance(at, float) and at.is_integer() else at, f"CoinGecko's moment in {name}") // 1000: (
-            decimal(value, f"CoinGecko's value in {name}")
-        )
-        for at, value in points
-        if value is not None
-    }
+    found = {}
+    for at, value in points:
+        if value is not None:
+            whole_at = int(at) if isinstance(at, float) and at.is_integer() else at
+            seconds = moment(whole_at, f"CoinGecko's moment in {name}", per_second=1000)
+            found[seconds] = decimal(value, f"CoinGecko's value in {name}")
+            if found[seconds] < 0:
+                raise InvalidAnswer(f"CoinGecko: {name} at {seconds} is {found[seconds]}, below zero. Fetch it again.")
+    return found

@@ -7,13 +7,15 @@ from typing import Any
 from assets.stacks.transform.balances import USTX
 from assets.stacks.transform.prices import Prices
 from core.errors import InvalidAnswer
-from resources.clients.stacks.answers import required, whole
+from resources.clients.stacks.answers import required, text, whole
 
 BTC = 10**8
 # Bitcoin blocks of a year.
 YEAR = 52_560
 # What the old figures called the phases, in Bitcoin blocks from a cycle's start and before its end.
 LEGACY_PREPARE, LEGACY_BURN = 100, 90
+# No height of a chain is above what its column takes.
+HIGHEST = 2**31 - 1_000_000
 UNKNOWN_APY = "-.-%"
 TOP = 10
 
@@ -33,7 +35,8 @@ class Cycles:
         names = ("first_burnchain_block_height", "reward_cycle_length", "prepare_phase_block_length")
         values = [whole(required(pox, name), name) for name in (*names, "current_burnchain_block_height")]
         found = Cycles(*values)
-        if found.length <= 0 or found.height < found.first:
+        whole_cycle = found.length > 0 and 0 <= found.prepare <= found.length
+        if not whole_cycle or not 0 <= found.first <= found.height < HIGHEST:
             raise InvalidAnswer(f"Stacks API: v2/pox says {found}, which is no cycle. Check the node.")
         return found
 
@@ -105,7 +108,12 @@ def pools(signers: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> tup
         InvalidAnswer: when two have the same name.
     """
     found = [one for one in signers if whole(required(one, "pooled_stacker_count"), "pooled_stacker_count") > 0]
-    held = {required(one, "signer_address"): whole(required(one, "stacked_amount"), "stacked_amount") for one in found}
+    held = {
+        text(required(one, "signer_address"), "signer_address"): whole(
+            required(one, "stacked_amount"), "stacked_amount"
+        )
+        for one in found
+    }
     top: dict[str, Any] = {}
     for address in sorted(held, key=lambda one: (-held[one], one))[:TOP]:
         name = names.get(address, address)

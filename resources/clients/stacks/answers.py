@@ -11,10 +11,12 @@ from typing import Any
 
 from core.errors import DayMissing, InvalidAnswer
 from resources.clients.lake.object_store import ObjectStore
+from resources.clients.lake.objects import LARGEST_IN_MEMORY, decompressed
 
 FOLDER = "raw/stacks"
 OK, NOT_FOUND, GONE = 200, 404, 410
 ABSENT = {NOT_FOUND, GONE}
+LONGEST_NAME, LATEST = 200, 10**11
 _STAMP = "%Y-%m-%dT%H%M%S.%fZ"
 
 
@@ -38,7 +40,7 @@ class RawAnswer:
         """
         try:
             return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise InvalidAnswer(f"{self.address}: the kept answer is no JSON ({error}). Fetch it again.") from error
 
 
@@ -88,7 +90,7 @@ class RawAnswers:
 
         Raises:
             DayMissing: when none was kept.
-            InvalidAnswer: when it is not what was written.
+            InvalidAnswer, LakeDamaged: when it is not what was written.
         """
         keys = [found.key for found in self.store.list(f"{FOLDER}/{name}") if found.key.endswith(".json.gz")]
         if not keys:
@@ -98,14 +100,14 @@ class RawAnswers:
         return self._read(name, max(keys))
 
     def _read(self, name: str, key: str) -> Bundle:
-        data = self.store.read(key) or b""
+        data, uri = self.store.read(key, LARGEST_IN_MEMORY) or b"", self.store.uri(key)
         try:
-            document = json.loads(gzip.decompress(data))
+            document = json.loads(decompressed(data, uri))
             answers = tuple(RawAnswer(**one) for one in document["answers"])
             return Bundle(name, datetime.fromisoformat(document["observed_at"]), answers)
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
             raise InvalidAnswer(
-                f"Lake: {self.store.uri(key)} is no bundle of answers ({error}). Delete it, and fetch again."
+                f"Lake: {uri} is no bundle of answers ({error}). Delete it, and fetch again."
             ) from error
 
 
@@ -121,7 +123,7 @@ def results(pages: Sequence[Any], key: str) -> Iterator[Mapping[str, Any]]:
         if not isinstance(entries, list):
             raise InvalidAnswer(f"Stacks API: a page has no list `results`: {str(page)[:200]}. Update the client.")
         for entry in entries:
-            identity = required(entry, key)
+            identity = str(required(entry, key))
             if identity not in seen:
                 seen.add(identity)
                 yield entry
@@ -147,10 +149,33 @@ def whole(value: Any, what: str) -> int:
     Raises:
         InvalidAnswer: when it is none.
     """
-    text = str(value)
-    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,40}", text):
-        raise InvalidAnswer(f"{what} is {text[:80]!r}, not a whole number. Update the client.")
-    return int(text)
+    digits = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"-?[0-9]{1,40}", digits):
+        raise InvalidAnswer(f"{what} is {str(value)[:80]!r}, not a whole number. Update the client.")
+    return int(digits)
+
+
+def moment(value: Any, what: str, per_second: int = 1) -> int:
+    """A moment in Unix seconds, of a whole number of so many parts of a second; from 1970 to the year 5138.
+
+    Raises:
+        InvalidAnswer: when it is none.
+    """
+    found = whole(value, what) // per_second
+    if not 0 <= found < LATEST:
+        raise InvalidAnswer(f"{what} is {str(value)[:40]}, no moment from 1970 on. Update the client.")
+    return found
+
+
+def text(value: Any, what: str) -> str:
+    """A name: text of at most 200 characters.
+
+    Raises:
+        InvalidAnswer: when it is none.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
+        raise InvalidAnswer(f"{what} is {str(value)[:80]!r}, not a name. Update the client.")
+    return value
 
 
 def decimal(value: Any, what: str) -> float:

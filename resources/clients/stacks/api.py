@@ -1,14 +1,18 @@
 """The APIs of the room: a Stacks node's and its indexer's, CoinGecko, LunarCrush. Each answer comes as it was."""
 
+import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
 from core.clock import Clock
-from core.errors import SourceMoved, SourceRefused
-from resources.clients.http.api import Answer, HttpApi, Unusable
+from core.errors import InvalidAnswer, SourceMoved, SourceRefused
+from resources.clients.http.api import MOST_BYTES, Answer, HttpApi, Unusable
 from resources.clients.stacks.answers import ABSENT, GONE, OK, RawAnswer
+
+LOG = logging.getLogger("headwater.stacks")
 
 RETRIED = {408, 425, 429}
 # A route with more pages than this is no route of ours; listings that move are begun anew so often.
@@ -54,30 +58,41 @@ class AnswerApi:
         if route.page is None:
             return [self._one(route, route.parameters)]
         for _ in range(LISTINGS):
-            answers, totals = self._listing(route, route.page)
-            if len(totals) <= 1:
+            answers, complete = self._listing(route, route.page)
+            if complete:
                 return answers
         raise SourceMoved(
-            f"{self.http.name}: {self.http.address(route.path)} changed its total while it was read, {LISTINGS} times. "
-            "Run again."
+            f"{self.http.name}: {self.http.address(route.path)} has pages that do not add up to its total, {LISTINGS} "
+            "times. Run again."
         )
 
-    def _listing(self, route: Route, length: int) -> tuple[list[RawAnswer], set[int]]:
+    def _listing(self, route: Route, length: int) -> tuple[list[RawAnswer], bool]:
+        """The pages of a listing, and whether they hold as many entries as each of them says that there are."""
         answers: list[RawAnswer] = []
         totals: set[int] = set()
-        for number in range(MOST_PAGES):
-            answer = self._one(route, {**route.parameters, "limit": length, "offset": number * length})
+        entries = size = 0
+        while len(answers) < MOST_PAGES:
+            answer = self._one(route, {**route.parameters, "limit": length, "offset": len(answers) * length})
             answers.append(answer)
-            document = answer.document if answer.status == OK else {}
-            entries = document.get("results") if isinstance(document, dict) else None
-            if not isinstance(entries, list) or not entries:
-                return answers, totals
+            size += len(answer.body)
+            self._require_fit(route, size)
+            document = answer.document if answer.status == OK else None
+            page = document.get("results") if isinstance(document, dict) else None
+            if not isinstance(document, dict) or not isinstance(page, list):
+                return answers, True  # absent, or against its contract, as whoever reads it will say
+            entries += len(page)
             total = document.get("total")
-            if isinstance(total, int):
-                totals.add(total)
-            if len(entries) < length or (number + 1) * length >= max(totals, default=MOST_PAGES * length):
-                return answers, totals
+            totals |= {total} if isinstance(total, int) else set()
+            if len(totals) > 1 or len(page) < length or entries >= max(totals, default=entries + 1):
+                return answers, totals <= {entries}
         raise SourceMoved(f"{self.http.name}: {self.http.address(route.path)} has no end after {MOST_PAGES} pages.")
+
+    def _require_fit(self, route: Route, size: int) -> None:
+        if size > MOST_BYTES:
+            raise InvalidAnswer(
+                f"{self.http.name}: the pages of {self.http.address(route.path)} have more than {MOST_BYTES:,} "
+                "characters. Check what serves that address; nothing of it was used."
+            )
 
     def _one(self, route: Route, parameters: Mapping[str, Any]) -> RawAnswer:
         self.clock.sleep(self._pause_until - self.clock.monotonic())
@@ -99,6 +114,7 @@ class AnswerApi:
     def _judge(self, route: Route, parameters: Mapping[str, Any]) -> Callable[[Answer], Answer]:
         def judge(answer: Answer) -> Answer:
             self._obey_budget(answer.headers)
+            self._tell_deprecation(route, answer.headers)
             if answer.status in RETRIED or answer.status >= 500:
                 raise Unusable(f"{answer.status} {answer.text[:100].strip()}")
             if answer.status in ABSENT and route.optional:
@@ -124,15 +140,18 @@ class AnswerApi:
 
     def _obey_budget(self, headers: Mapping[str, str]) -> None:
         """Ask nothing more until the budget is renewed, when an answer says that it is spent."""
-        known = {name.lower(): value for name, value in headers.items()}
+        known = {name.lower(): value.strip() for name, value in headers.items()}
         for remaining, reset in BUDGETS:
-            if known.get(remaining, "").strip() == "0":
-                try:
-                    seconds = float(known.get(reset, LONGEST_RESET))
-                except ValueError:
-                    seconds = LONGEST_RESET
-                self._pause_until = self.clock.monotonic() + min(max(seconds, 0.0), LONGEST_RESET)
+            if re.fullmatch(r"0+|-[0-9]+", known.get(remaining, "")):
+                text = known.get(reset, "")
+                seconds = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else LONGEST_RESET
+                self._pause_until = self.clock.monotonic() + min(seconds, LONGEST_RESET)
                 return
+
+    def _tell_deprecation(self, route: Route, headers: Mapping[str, str]) -> None:
+        told = next((value for name, value in headers.items() if name.lower() == "warning"), "")
+        if told.startswith("299"):
+            LOG.warning("%s: %s is going away: %s", self.http.name, self.http.address(route.path), told[:200])
 
 
 def _is_error(document: Any) -> bool:

@@ -23,20 +23,31 @@ class Reading:
 
 
 def replace_day(
-    database: Postgres, snapshot: Snapshot, day: date, readings: Iterable[Reading], parameters: Mapping[str, Any]
+    database: Postgres,
+    snapshot: Snapshot,
+    day: date,
+    readings: Iterable[Reading],
+    parameters: Mapping[str, Any],
+    *,
+    following: Table | None = None,
 ) -> dict[str, int]:
     """Make a day of each table exactly what its statement gives; all of them or none. Rows by table name.
 
     Writers of a day take turns, so two runs at once leave one set of rows. Nothing is held in memory but a piece of
-    what passes from one server to the other.
+    what passes from one server to the other. following: holds what was computed of all days up to some; what is of
+    this day or a later one goes in the same transaction.
 
     Raises:
         LoadRejected: when a table does not take a row.
     """
     readings = list(readings)
-    database.migrate(*(reading.table for reading in readings))
+    database.migrate(*(reading.table for reading in readings), *([following] if following else []))
     rows = {}
     with database.transaction() as connection:
+        if following:
+            connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext(%s))", [following.address])
+            table = sql.Identifier(*following.address.split("."))
+            connection.execute(sql.SQL("DELETE FROM {} WHERE day >= %s").format(table), [day])
         for reading in readings:
             table = sql.Identifier(*reading.table.address.split("."))
             _take_turns(connection, reading.table, day)
@@ -56,22 +67,37 @@ def replace_day(
 
 
 def compute_day(
-    database: Postgres, day: date, preparation: str, readings: Iterable[Reading], parameters: Mapping[str, Any]
+    database: Postgres,
+    day: date,
+    preparation: str,
+    readings: Iterable[Reading],
+    parameters: Mapping[str, Any],
+    *,
+    kept: Reading | None = None,
 ) -> dict[str, int]:
-    """The same from the tables of days themselves. ``preparation`` makes what the statements have in common."""
+    """The same from the tables of days themselves. ``preparation`` makes what the statements have in common.
+
+    kept: what is kept for later days to begin from, such as ``following`` of ``replace_day``; no day is replaced
+    meanwhile, and of the days before only the newest one's rows stay.
+    """
     readings = list(readings)
-    database.migrate(*(reading.table for reading in readings))
+    database.migrate(*(reading.table for reading in (*readings, *([kept] if kept else []))))
     rows = {}
     with database.transaction() as connection:
         cursor = psycopg.ClientCursor(connection)  # CREATE TABLE AS takes no parameters of the server's
+        if kept:
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [kept.table.address])
         cursor.execute(preparation.encode(), {**parameters, "day": day})
-        for reading in readings:
+        for reading in (*readings, *([kept] if kept else [])):
             table = sql.Identifier(*reading.table.address.split("."))
             _take_turns(connection, reading.table, day)
             connection.execute(sql.SQL("DELETE FROM {} WHERE day = %s").format(table), [day])
             insert = sql.SQL("INSERT INTO {} ({}) ").format(table, _columns(reading.table)).as_bytes(connection)
             cursor.execute(insert + reading.statement.encode(), {**parameters, "day": day})
             rows[reading.table.name] = cursor.rowcount
+        if kept:
+            older = "DELETE FROM {0} WHERE day < (SELECT max(day) FROM {0} WHERE day < %s)"
+            connection.execute(sql.SQL(older).format(sql.Identifier(*kept.table.address.split("."))), [day])
     return rows
 
 

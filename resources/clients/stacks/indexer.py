@@ -12,25 +12,55 @@ from psycopg.rows import dict_row
 from core.errors import DatabaseUnavailable, InvalidAnswer, PermanentError
 from resources.clients.postgres.connection import PostgresAddress
 
-# The columns that are read. The indexer's schema is its own affair, and moves.
-READ = {
-    "blocks": "index_block_hash parent_index_block_hash block_hash block_height burn_block_time burn_block_height "
-    "canonical",
-    "txs": "id tx_id tx_index index_block_hash block_height burn_block_time type_id canonical microblock_canonical "
-    "fee_rate sponsored sponsor_address sender_address token_transfer_recipient_address token_transfer_amount",
-    "stx_events": "tx_id event_index block_height index_block_hash canonical microblock_canonical "
-    "asset_event_type_id amount sender recipient",
-    "mempool_txs": "pruned",
-    "microblocks": "receive_timestamp",
-    "miner_rewards": "index_block_hash mature_block_height canonical recipient coinbase_amount tx_fees_anchored "
-    "tx_fees_streamed_confirmed tx_fees_streamed_produced",
-    "burnchain_rewards": "canonical burn_block_height burn_amount reward_amount",
-    "nft_events": "tx_id event_index block_height index_block_hash canonical microblock_canonical "
-    "asset_event_type_id asset_identifier",
-    "nft_custody": "asset_identifier recipient",
-    "pox_cycles": "cycle_number canonical total_stacked_amount",
-    "chain_tip": "block_height index_block_hash",
+# The columns that are read, by what they must hold. The indexer's schema is its own affair, and moves.
+READ: Mapping[str, Mapping[str, str]] = {
+    "blocks": {
+        "bytes": "index_block_hash parent_index_block_hash",
+        "number": "block_height burn_block_time burn_block_height",
+        "flag": "canonical",
+    },
+    "txs": {
+        "bytes": "tx_id index_block_hash",
+        "number": "id tx_index block_height burn_block_time type_id status fee_rate token_transfer_amount",
+        "flag": "canonical microblock_canonical sponsored",
+        "text": "sponsor_address sender_address token_transfer_recipient_address",
+    },
+    "stx_events": {
+        "bytes": "tx_id index_block_hash",
+        "number": "event_index block_height asset_event_type_id amount",
+        "flag": "canonical microblock_canonical",
+        "text": "sender recipient",
+    },
+    "mempool_txs": {"flag": "pruned"},
+    "microblocks": {"moment": "receive_timestamp"},
+    "miner_rewards": {
+        "bytes": "index_block_hash from_index_block_hash",
+        "number": "mature_block_height coinbase_amount tx_fees_anchored tx_fees_streamed_confirmed "
+        "tx_fees_streamed_produced",
+        "flag": "canonical",
+        "text": "recipient",
+    },
+    "burnchain_rewards": {"number": "burn_block_height burn_amount reward_amount", "flag": "canonical"},
+    "nft_events": {
+        "bytes": "tx_id index_block_hash",
+        "number": "event_index block_height asset_event_type_id",
+        "flag": "canonical microblock_canonical",
+        "text": "asset_identifier",
+    },
+    "nft_custody": {"text": "asset_identifier recipient"},
+    "pox_cycles": {"number": "cycle_number total_stacked_amount", "flag": "canonical"},
+    "chain_tip": {"number": "block_height", "bytes": "index_block_hash"},
 }
+TYPES = {
+    "bytes": {"bytea"},
+    "number": {"smallint", "integer", "bigint", "numeric"},
+    "flag": {"boolean"},
+    "text": {"text", "character varying"},
+    # Without a zone: the indexer writes UTC.
+    "moment": {"timestamp without time zone"},
+}
+# Columns that are named when some are missing or of another type.
+NAMED = 8
 
 Parameters = Mapping[str, Any]
 
@@ -44,7 +74,8 @@ class Snapshot:
 
     def records(self, statement: str, parameters: Parameters | None = None) -> list[dict[str, Any]]:
         """The rows of a query."""
-        return self.connection.execute(statement.encode(), parameters).fetchall()
+        with _explained(self.address):
+            return self.connection.execute(statement.encode(), parameters).fetchall()
 
     def record(self, statement: str, parameters: Parameters | None = None) -> dict[str, Any]:
         """The only row of a query."""
@@ -54,8 +85,30 @@ class Snapshot:
     def copied(self, statement: str, parameters: Parameters) -> Iterator[bytes | memoryview]:
         """The rows of a query as PostgreSQL's own text, piece by piece: never all of them in memory."""
         query = sql.SQL("COPY ({}) TO STDOUT").format(sql.SQL(statement))
-        with self.connection.cursor().copy(query, parameters) as copy:
+        with _explained(self.address), self.connection.cursor().copy(query, parameters) as copy:
             yield from copy
+
+
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    """What the server complains of, as our errors, by its own name: the reader's caller may hold another database."""
+    try:
+        yield
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidAuthorizationSpecification) as error:
+        raise PermanentError(
+            f"Stacks database at {address}: access refused ({_said(error)}). Grant the role SELECT on the schema's "
+            "tables, or check STACKS_DB_USER and STACKS_DB_PASSWORD."
+        ) from error
+    except psycopg.errors.QueryCanceled as error:
+        raise DatabaseUnavailable(
+            f"Stacks database at {address}: a statement took too long ({_said(error)}). Run again, or raise "
+            "STACKS_DB_SECONDS."
+        ) from error
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(
+            f"Stacks database at {address}: {_said(error)}. Check that it runs and that STACKS_DB_HOST and "
+            "STACKS_DB_PORT are right, then run again."
+        ) from error
 
 
 class Indexer:
@@ -76,31 +129,18 @@ class Indexer:
         """One read-only moment of the database.
 
         Raises:
-            InvalidAnswer: when a column that is read is not there.
+            InvalidAnswer: when a column that is read is not there, or of another type.
             DatabaseUnavailable, PermanentError: when the server does not answer, or refuses the role.
         """
-        try:
-            with psycopg.Connection[dict[str, Any]].connect(**self._parameters(), row_factory=dict_row) as connection:
-                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                connection.read_only = True
-                snapshot = Snapshot(connection, f"{self}")
-                self._require_columns(snapshot)
-                yield snapshot
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidAuthorizationSpecification) as error:
-            raise PermanentError(
-                f"Stacks database at {self}: refuses {self.address.user} ({_said(error)}). Grant the role SELECT on "
-                "the schema's tables, or check STACKS_DB_USER and STACKS_DB_PASSWORD."
-            ) from error
-        except psycopg.errors.QueryCanceled as error:
-            raise DatabaseUnavailable(
-                f"Stacks database at {self}: a statement took longer than {self.seconds} s ({_said(error)}). Run "
-                "again, or raise STACKS_DB_SECONDS."
-            ) from error
-        except psycopg.OperationalError as error:
-            raise DatabaseUnavailable(
-                f"Stacks database at {self}: {_said(error)}. Check that it runs and that STACKS_DB_HOST and "
-                "STACKS_DB_PORT are right, then run again."
-            ) from error
+        with (
+            _explained(f"{self}"),
+            psycopg.Connection[dict[str, Any]].connect(**self._parameters(), row_factory=dict_row) as connection,
+        ):
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            snapshot = Snapshot(connection, f"{self}")
+            self._require_columns(snapshot)
+            yield snapshot
 
     def _parameters(self) -> dict[str, Any]:
         options = {"timezone": "UTC", "search_path": self.schema, "default_transaction_read_only": "on"}
@@ -111,17 +151,23 @@ class Indexer:
 
     def _require_columns(self, snapshot: Snapshot) -> None:
         found = snapshot.records(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %(schema)s",
+            "SELECT table_name || '.' || column_name AS name, data_type FROM information_schema.columns "
+            "WHERE table_schema = %(schema)s",
             {"schema": self.schema},
         )
-        there = {(row["table_name"], row["column_name"]) for row in found}
-        wanted = {(table, column) for table, columns in READ.items() for column in columns.split()}
-        if missing := sorted(f"{table}.{column}" for table, column in wanted - there):
-            more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
+        types, problems = {row["name"]: row["data_type"] for row in found}, []
+        for table, kinds in READ.items():
+            for kind, columns in kinds.items():
+                for name in (f"{table}.{column}" for column in columns.split()):
+                    if name not in types:
+                        problems.append(f"no column {name} that {self.address.user} may read")
+                    elif types[name] not in TYPES[kind]:
+                        problems.append(f"column {name} is {types[name]}, not {' or '.join(sorted(TYPES[kind]))}")
+        if problems:
+            more = f", and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
             raise InvalidAnswer(
-                f"Stacks database at {self}: no column {', '.join(missing[:8])}{more} that {self.address.user} may "
-                "read. Check STACKS_DB_SCHEMA and the role's grants; if the indexer's schema has changed, so must the "
-                "statements in assets/stacks."
+                f"Stacks database at {self}: {'; '.join(problems[:NAMED])}{more}. Check STACKS_DB_SCHEMA and the "
+                "role's grants; if the indexer's schema has changed, so must the statements in assets/stacks."
             )
 
 

@@ -1,14 +1,21 @@
 """The statements against counting row by row, on a chain made from a seed and on real rows."""
 
+from collections import Counter
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
 from assets.stacks.extract.balances import compute_following
-from assets.stacks.extract.days import FIRST_DAY, load_day, span_of
+from assets.stacks.extract.days import CHANGES, FIRST_DAY, READINGS, load_day, span_of
 from assets.stacks.extract.source import require_over, require_sound
+from core.windows import day_of
+from resources.clients.http.api import HttpApi
+from resources.clients.stacks.api import AnswerApi, Route
 from sandbox.stacks.chain import make_chain
+from sandbox.stacks.server import StacksServer, now_of
 from sandbox.stacks.story import EVERYTHING
+from tests.standins.clock import ManualClock
 from tests.standins.stacks import (
     SETS,
     addresses_by_day,
@@ -116,6 +123,52 @@ def test_the_balances_at_the_tip_are_the_indexers_own(database, indexer, chain):
         "SELECT sum(minted_ustx - burned_ustx + coinbase_ustx) AS supply FROM stacks.block_range"
     )
     assert sums["supply"] == supply
+    with StacksServer(chain, now_of(chain)) as server:
+        (answer,) = AnswerApi(HttpApi("Stacks API", server.root, ManualClock()), ManualClock(), "KEY").ask(
+            Route("supply", "extended/v3/tokens/stx/supply", {})
+        )
+    assert answer.document["total"] == str(supply)
+
+
+SUMS = "sums (day, before, last, name, blocks, m, b, c, f, r)"
+
+
+def test_nothing_is_made_or_lost_at_any_height(indexer, chain):
+    """All balances are mints less burns, with coinbase, fees paid and fees rewarded: by SQL, and counted by hand."""
+    with indexer.snapshot() as snapshot:
+        for height in range(1, chain.tip["block_height"] + 1):
+            whole = {"before": -1, "last": height, "day": str(FIRST_DAY)}
+            held = snapshot.record(f"SELECT coalesce(sum(amount), 0) AS held FROM ({CHANGES}) AS change", whole)["held"]
+            expected = snapshot.record(
+                f"SELECT m - b + c - f + r AS held FROM ({READINGS[0].statement}) AS {SUMS}", whole
+            )
+            assert held == expected["held"], height
+            assert held == sum(balances_at(chain.tables, height).values()), height
+
+
+def test_the_chain_has_what_has_been_met_on_real_ones(chain):
+    blocks, tables = chain.tables["blocks"], chain.tables
+    canonical = {block["block_height"]: block for block in blocks if block["canonical"]}
+    line = [canonical[height]["burn_block_time"] for height in sorted(canonical)]
+    orphans = [block for block in blocks if not block["canonical"]]
+    days = [day_of(block["burn_block_time"]) for block in orphans]
+    assert any(time % 86_400 == 0 for time in line)
+    assert any(after < before for before, after in pairwise(line))
+    assert any(
+        day != day_of(canonical[block["block_height"]]["burn_block_time"])
+        for block, day in zip(orphans, days, strict=True)
+    )
+    tenures = Counter(block["burn_block_height"] for block in canonical.values())
+    assert max(tenures.values()) > 1
+    assert any(tx["sponsored"] for tx in tables["txs"])
+    assert any(tx["status"] < 0 and tx["fee_rate"] for tx in tables["txs"])
+    assert any(not tx["microblock_canonical"] for tx in tables["txs"])
+    assert any("." in who for who in chain.balances)
+    assert any(row["mature_block_height"] > chain.tip["block_height"] for row in tables["miner_rewards"])
+    assert {event["asset_event_type_id"] for event in tables["stx_events"]} == {1, 2, 3}
+    assert {event["asset_event_type_id"] for event in tables["nft_events"]} == {1, 2, 3}
+    assert {row["pruned"] for row in tables["mempool_txs"]} == {True, False}
+    assert min(chain.balances.values()) > 0
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from assets.stacks.extract.days import FIRST_DAY, span_of
-from assets.stacks.extract.source import require_over, require_sound
+from assets.stacks.extract import now
+from assets.stacks.extract.days import FIRST_DAY, load_day, span_of
+from assets.stacks.extract.source import reorganised_days, require_over, require_sound
 from core.errors import DayIncomplete, InvalidAnswer, SourceInconsistent
+from core.windows import end_of
+from resources.clients.stacks.indexer import READ
 from sandbox.stacks.chain import make_chain
 from sandbox.stacks.indexer import READER, SCHEMA
 from sandbox.stacks.story import Story
@@ -41,6 +44,11 @@ FAULTS = {
         microblock_sequence, microblock_canonical, canonical, asset_event_type_id, asset_identifier, value, sender,
         recipient
     FROM nft_events WHERE canonical""": "NFT events counted twice",
+    "UPDATE txs SET microblock_canonical = false WHERE tx_id IN (SELECT tx_id FROM stx_events)": "STX events of "
+    "transactions that do not count",
+    "UPDATE txs SET canonical = false WHERE tx_id IN (SELECT tx_id FROM nft_events)": "NFT events of transactions that "
+    "do not count",
+    "DELETE FROM stx_events WHERE asset_event_type_id = 1 AND canonical": "transfers without their event",
     "UPDATE chain_tip SET block_height = block_height - 1": "chain_tip names block",
 }
 
@@ -50,6 +58,21 @@ def opened(postgres_server):
     with indexer_of(postgres_server, make_chain(Story(days=2, forks=0.3))) as (indexer, owner):
         owner.execute(f"SET search_path = {SCHEMA}")
         yield indexer, owner
+
+
+LAST = "(SELECT max(block_height) FROM blocks WHERE canonical AND burn_block_time < %(end)s)"
+
+
+@pytest.mark.parametrize("lost", [f"= {LAST}", f"BETWEEN {LAST} - 2 AND {LAST} + 3"])
+def test_blocks_lost_at_the_days_end_are_missed_though_the_day_seems_whole(opened, lost):
+    indexer, owner = opened
+    with owner.transaction(force_rollback=True):
+        owner.execute(f"DELETE FROM blocks WHERE canonical AND block_height {lost}", {"end": end_of(DAY)})
+        snapshot = _as_seen_by(owner, indexer)
+        span = span_of(snapshot, DAY)
+        require_over(snapshot, DAY, span)
+        with pytest.raises(SourceInconsistent, match=f"no canonical block of height {span.last + 1}"):
+            require_sound(snapshot, DAY, span)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -89,6 +112,64 @@ def test_a_column_that_is_gone_is_named(opened):
             pass
     finally:
         owner.execute("ALTER TABLE txs RENAME COLUMN fee TO fee_rate")
+
+
+@pytest.mark.parametrize(
+    ("column", "type", "named"),
+    [
+        ("fee_rate", "text", r"txs\.fee_rate is text, not bigint"),
+        ("canonical", "int USING 1", r"txs\.canonical is integer"),
+    ],
+)
+def test_a_column_of_another_type_is_named(opened, column, type, named):
+    indexer, owner = opened
+    owner.execute(
+        "CREATE TABLE kept AS SELECT * FROM txs; ALTER TABLE txs RENAME TO true_txs; ALTER TABLE kept RENAME TO txs"
+    )
+    try:
+        owner.execute(f"GRANT SELECT ON txs TO {READER}; ALTER TABLE txs ALTER COLUMN {column} TYPE {type}")
+        with pytest.raises(InvalidAnswer, match=named), indexer.snapshot():
+            pass
+    finally:
+        owner.execute("DROP TABLE txs; ALTER TABLE true_txs RENAME TO txs")
+
+
+def test_columns_that_come_new_change_nothing(opened):
+    indexer, owner = opened
+    owner.execute("ALTER TABLE txs ADD COLUMN of_2027 bytea NOT NULL DEFAULT ''")
+    try:
+        with indexer.snapshot() as snapshot:
+            require_sound(snapshot, DAY, span_of(snapshot, DAY))
+    finally:
+        owner.execute("ALTER TABLE txs DROP COLUMN of_2027")
+
+
+def test_nothing_is_read_but_the_columns_that_are_looked_for(database, opened):
+    """With a role that may see these alone, every statement of the room still runs."""
+    indexer, owner = opened
+    owner.execute(f"REVOKE SELECT ON ALL TABLES IN SCHEMA {SCHEMA} FROM {READER}")
+    for table, kinds in READ.items():
+        owner.execute(f"GRANT SELECT ({', '.join(' '.join(kinds.values()).split())}) ON {table} TO {READER}")
+    try:
+        with indexer.snapshot() as snapshot:
+            span, tip = span_of(snapshot, DAY), now.require_tip(snapshot)
+            require_over(snapshot, DAY, span)
+            require_sound(snapshot, DAY, span)
+            reorganised_days(snapshot, [{"day": DAY, "last_height": 1, "last_block": ""}])
+            load_day(database, snapshot, DAY, span)
+            now.whale_movements(snapshot, legacy=False)
+            now.transactions_by_block(snapshot, tip.height, 5, legacy=False)
+            now.microblocks_by_day(snapshot)
+            now.waiting(snapshot)
+            now.transaction_totals(snapshot, tip.time, legacy=False)
+            now.mined_blocks(snapshot, tip.height)
+            now.bitcoin_blocks(snapshot, 0)
+            now.stacked_by_cycle(snapshot)
+            now.burn_times(snapshot, [tip.burn_height])
+            now.recent_mints(snapshot, tip.height, 5)
+            now.holders(snapshot, 5)
+    finally:
+        owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {READER}")
 
 
 def test_a_table_that_may_not_be_read_is_named(opened):

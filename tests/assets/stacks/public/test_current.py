@@ -17,7 +17,7 @@ from assets.stacks.transform.documents import movements_csv
 from assets.stacks.transform.prices import OLDEST, Prices
 from assets.stacks.transform.series import by_midnight
 from core.errors import InvalidAnswer
-from core.windows import day_of, start_of
+from core.windows import start_of
 from sandbox.stacks.chain import make_chain
 from sandbox.stacks.story import EVERYTHING
 from tests.standins.stacks import addresses_by_day, balances_at, counts, height_at_end, indexer_of
@@ -164,14 +164,15 @@ def test_mining_counts_matured_rewards_and_the_one_burn_of_a_bitcoin_block(snaps
 
 def test_nfts_by_asset(filled, snapshot):
     counted = [row for row in CHAIN.tables["nft_events"] if counts(row)]
-    times = {block["index_block_hash"]: block["burn_block_time"] for block in CHAIN.tables["blocks"]}
-    existing = Counter()
-    for row in counted:
-        existing[day_of(times[row["index_block_hash"]])] += {2: 1, 3: -1}.get(row["asset_event_type_id"], 0)
-    total, expected = 0, {}
-    for day in DAYS:
-        total += existing[day]
-        expected[day] = total
+    change = {1: 0, 2: 1, 3: -1}
+    expected = {
+        day: sum(
+            change[row["asset_event_type_id"]]
+            for row in counted
+            if row["block_height"] <= height_at_end(CHAIN.tables, day)
+        )
+        for day in DAYS
+    }
     found = published.nfts_by_day(filled, DAYS[-1])
     assert found == {day: expected[day] for day in DAYS if day >= min(found)}
     recent = Counter(

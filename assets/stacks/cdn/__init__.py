@@ -1,0 +1,1 @@
+"""The CDN as an asset."""
