@@ -98,19 +98,14 @@ class HttpApi:
         parameters: Mapping[str, Any],
         judge: Judge,
         before: Callable[[], None] = lambda: None,
-        refused: Callable[[], None] = lambda: None,
     ) -> Any:
-        """What ``judge`` makes of the answer.
-
-        ``before`` is called ahead of every attempt, ``refused`` after one that the server answered to no avail.
+        """What ``judge`` makes of the answer. ``before`` is called ahead of every attempt.
 
         Raises:
             SourceUnavailable: when no attempt gave a usable answer; and whatever ``judge`` raises.
             InvalidAnswer: when the answer is longer, deeper or holds larger numbers than any honest one.
         """
-        return self._tried(
-            path, parameters, partial(self._exchange, path, parameters), judge, before=before, refused=refused
-        )
+        return self._tried(path, parameters, partial(self._exchange, path, parameters), judge, before=before)
 
     def download(self, path: str, file: IO[bytes], judge: Judge) -> None:
         """A file, byte by byte as it is sent, into ``file``; ``judge`` sees an empty text unless the status is bad.
@@ -129,7 +124,6 @@ class HttpApi:
         judge: Judge,
         *,
         before: Callable[[], None] = lambda: None,
-        refused: Callable[[], None] = lambda: None,
     ) -> Any:
         reasons = []
         for attempt in range(ATTEMPTS):
@@ -145,7 +139,6 @@ class HttpApi:
                 try:
                     return judge(answer)
                 except Unusable as unusable:
-                    refused()
                     reasons.append(str(unusable))
                     wait = max(wait, retry_after or 0.0)
             if attempt == ATTEMPTS - 1 or wait > LONGEST_WAIT:
