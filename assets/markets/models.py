@@ -63,8 +63,8 @@ def jumps(client: Postgres, window: DayWindow) -> list[str]:
     )
     return [
         f"The price of {row['coin_id']} on {row['day']} is {row['price_usd']:f} after {row['previous_price_usd']:f}, "
-        "which no market makes: its return is unknown. Enter the factor that makes prices before it comparable, or 1 if "
-        "the price did jump, in dbt_project/seeds/marts/markets/price_breaks.csv, then build these days again."
+        "which no market makes: its return is unknown. Enter the factor that makes prices before it comparable, or 1 "
+        "if the price did jump, in dbt_project/seeds/marts/markets/price_breaks.csv, then build these days again."
         for row in found
     ]
 
