@@ -33,6 +33,8 @@ NEVER_ZERO = (
 LOOKBACK_DAYS = 3
 # A list that lacks more than this of what is known is cut short: half, or of a long one a tenth.
 MOST_GONE, MOST_GONE_OF_MANY, MANY = 0.5, 0.1, 20
+# Entries left out of a list that are told one by one.
+MOST_TOLD = 10
 IDS = "check the ids in dbt_project/seeds/marts/markets/dim_asset.csv"
 
 Lives = Callable[[str, date], bool]
@@ -52,8 +54,9 @@ def coin_list(gecko: CoinGecko, listed: Collection[str]) -> Batch:
         try:
             row = typed(COIN_LIST, entry, {})
         except InvalidAnswer as error:
-            LOG.warning("%s", error)
             rejected[UNREADABLE] += 1
+            if rejected[UNREADABLE] <= MOST_TOLD:
+                LOG.warning("the list's entry %.80s was left out: %s", entry.get("id"), error)
             continue
         rejected[TWICE] += row["coin_id"] in rows
         rows.setdefault(row["coin_id"], row)
@@ -78,7 +81,7 @@ def market_snapshot(gecko: CoinGecko, coins: Sequence[str]) -> Batch:
             row = typed(MARKET_SNAPSHOT, entry, {"vs_currency": CURRENCY}) if entry.get("last_updated") else {}
         except InvalidAnswer as error:
             unreadable[entry["id"]] = error
-            LOG.warning("%s", error)
+            LOG.warning("the figures of %s were left out: %s", entry["id"], error)
         else:
             if (row.get("price") or 0) > 0:
                 rows.append(_without_zeros(row))
