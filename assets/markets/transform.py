@@ -20,6 +20,9 @@ MIDNIGHT = 86_400_000
 NEAR_MIDNIGHT = 300_000
 # The most digits of a number: 2^256 has 78.
 MOST_DIGITS = 100
+# Names of coins have some hundred characters.
+LONGEST_TEXT = 10_000
+LARGEST_BIGINT = 2**63 - 1
 # No coin is older than 2009: a smaller stamp, of 1973 as milliseconds, is of seconds. None is of year 10000.
 FIRST_MILLISECOND, LAST_MILLISECOND = 100_000_000_000, 253_402_214_400_000
 # Columns of what left its owner, as against what was paid for it.
@@ -39,8 +42,8 @@ def typed(table: Table, answer: Mapping[str, Any], known: Row) -> dict[str, Any]
     for column in table.columns:
         if not column.nullable and row.get(column.name) is None:
             raise InvalidAnswer(
-                f"{table.address}: the source sent no {column.source or column.name} for {dict(known) or answer}. "
-                "Run again; if it stays so, update the client."
+                f"{table.address}: the source sent no {column.source or column.name} for "
+                f"{str(dict(known) or answer)[:200]}. Run again; if it stays so, update the client."
             )
     return row
 
@@ -70,14 +73,16 @@ def _number(value: Any) -> Decimal:
 
 def _whole(value: Any) -> int:
     number = _number(value)
-    if number != number.to_integral_value():
-        raise ValueError("not whole")
+    if number != number.to_integral_value() or abs(number) > LARGEST_BIGINT:
+        raise ValueError("not whole, or larger than a column of 64 bits holds")
     return int(number)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(type(value).__name__)
+    if len(value) > LONGEST_TEXT:
+        raise ValueError("longer than any honest text")
     return value.replace("\x00", "")
 
 

@@ -19,6 +19,7 @@ PAGE = 250
 
 RETRIED = {408, 429}
 NOT_FOUND = 404
+LONGEST_WORDS = 200
 # The month's credits are spent; it comes with 429, which alone means the minute's limit.
 MONTH_SPENT = 10006
 REMEDIES = {
@@ -145,18 +146,22 @@ def error_of(answer: Answer) -> tuple[int | None, str]:
     error = document.get("error")
     status = document.get("status") or (error.get("status") if isinstance(error, dict) else None)
     if isinstance(status, dict) and status.get("error_code"):
-        code, message = _code(status["error_code"]), str(status.get("error_message", ""))
+        code, message = _code(status["error_code"]), _words(status.get("error_message", ""))
     elif isinstance(error, str):
-        code, message = None, error
+        code, message = None, _words(error)
     elif "1020" in answer.text[:200] and answer.status == 403:
         code, message = 1020, "access denied"
     else:
-        code, message = None, "" if answer.status == 200 else answer.text[:200].strip()
+        code, message = None, "" if answer.status == 200 else _words(answer.text)
     if code != MONTH_SPENT and (answer.status in RETRIED or answer.status >= 500):
         return answer.status, message
     if code is None and (answer.status != 200 or error):
         code = answer.status if answer.status != 200 else 400
     return code, message
+
+
+def _words(text: Any) -> str:
+    return " ".join(str(text)[:LONGEST_WORDS].split())
 
 
 def _code(value: Any) -> int:
