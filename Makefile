@@ -39,7 +39,7 @@ help: ## Show what can be made
 	@touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: deploy/local/dagster.yaml
-	@mkdir -p $(DAGSTER_HOME) && cp $< $@
+	@mkdir -p -m 700 $(DAGSTER_HOME) && cp $< $@
 
 setup: .venv/.ready $(DAGSTER_HOME)/dagster.yaml ## Make the environment
 

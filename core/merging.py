@@ -23,9 +23,9 @@ class Rows(Protocol):
 class Merge:
     """The rule of one table, whose rows are identified by its key.
 
-    ``insert_only``: a row that is there already stays as it is.
+    ``insert_only``: a row that is there already stays as it is, but for what it did not know.
     ``history``: the old row is kept in ``<table>_history`` when its content changes.
-    ``one_current``: of the rows that share these columns one is current, the others are marked ``is_orphan``.
+    ``one_current``: of the rows that share these columns one at most is current, the others are marked ``is_orphan``.
     """
 
     insert_only: bool = False
@@ -40,14 +40,14 @@ class Batch:
     ``source``: the address they came from, without credentials.
     ``rejected``: for each reason, how many rows of the answer were left out.
     ``complete_for``: column to value; of the table's rows that have these values, those not in the batch no longer
-    exist at the source.
+    exist at the source. Without any column that is all of the table's rows; None says nothing of others.
     ``requests``, ``units``: what fetching it took; units are the source's own money, if it counts any.
     """
 
     rows: Rows
     source: str
     rejected: Mapping[str, int] = field(default_factory=dict)
-    complete_for: Mapping[str, Any] = field(default_factory=dict)
+    complete_for: Mapping[str, Any] | None = None
     requests: int = 0
     units: Decimal = Decimal(0)
 

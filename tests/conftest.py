@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from core.settings import base
 from core.settings.listing import all_settings
@@ -24,6 +24,19 @@ __all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trust
 # An example's time depends on what else the machine does; benchmarks measure, tests do not.
 settings.register_profile("headwater", deadline=None)
 settings.load_profile("headwater")
+
+# Examples of a boundary's property: some hundred, and as many as `make fuzz` asks for.
+FUZZED = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES") or 300),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+
+
+def fuzzed(test):
+    """A property of what comes from outside, which `make fuzz` tries at length."""
+    return pytest.mark.fuzz(FUZZED(test))
+
 
 # What is made once and kept from one run of the tests to the next.
 KEPT = Path(os.environ.get("HEADWATER_HOME") or Path(__file__).parent.parent / ".headwater")

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 
 from assets.conventions import RANGES, raw_table
-from assets.markets import extract
-from assets.markets.extract import ChainDay
+from assets.markets import extract, extract_chains, loaded
+from assets.markets.extract_chains import ChainDay
 from assets.markets.partitions import CHAIN_DAYS, DAILY
 from assets.markets.tables import (
     BLOCKS,
@@ -21,11 +21,10 @@ from assets.markets.tables import (
     TRANSACTIONS,
     TX_DAILY_AGGREGATE,
 )
-from assets.markets.tracked import chains, coins
+from assets.markets.tracked import chains, coins, lives
 from core.merging import Batch, Deliveries
 from core.tables import Table
 from core.windows import parse_day
-from resources.clients.markets.blockchair import Blockchair
 from resources.io_managers.postgres import PostgresIOManager, failures_logged
 from resources.markets import BlockchairResource, CoinGeckoResource
 from resources.retries import failures_explained
@@ -69,14 +68,15 @@ def _by_chain(table: Table, **more: Any) -> Any:
 def coin_list(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource, postgres: PostgresParam) -> Batch:
     """Every coin CoinGecko knows."""
     with failures_explained(), _logged(context, postgres):
-        return extract.coin_list(coingecko.client())
+        return extract.coin_list(coingecko.client(), loaded.listed_coins(postgres.postgres()))
 
 
 @_raw(MARKET_SNAPSHOT, COINGECKO_POOL, freshness=HOURLY)
 def market_snapshot(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource, postgres: PostgresParam) -> Batch:
     """The coins' figures of this moment."""
     with failures_explained(), _logged(context, postgres):
-        return extract.market_snapshot(coingecko.client(), coins())
+        today = coingecko.clock().now().date()
+        return extract.market_snapshot(coingecko.client(), [coin for coin in coins() if lives(coin, today)])
 
 
 @_daily(MARKET_DAILY)
@@ -84,7 +84,7 @@ def market_daily(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource
     """The coins' closes of the run's days, with one request for each coin."""
     with failures_explained():
         now = coingecko.clock().now()
-        return Deliveries(extract.market_daily(coingecko.client(), coins(), _days(context), now))
+        return Deliveries(extract.market_daily(coingecko.client(), coins(), _days(context), now, lives))
 
 
 @_daily(GLOBAL_DAILY)
@@ -99,7 +99,9 @@ def global_daily(context: dg.AssetExecutionContext, coingecko: CoinGeckoResource
 def blocks(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Deliveries:
     """All blocks of the run's chains and days."""
     with failures_explained():
-        return Deliveries(extract.blocks(blockchair.source(postgres.postgres()), _parts(context)))
+        database = postgres.postgres()
+        reach = partial(loaded.reach, database)
+        return Deliveries(extract_chains.blocks(blockchair.source(database), _parts(context), reach))
 
 
 @_by_chain(TX_DAILY_AGGREGATE, freshness=FRESHNESS)
@@ -108,8 +110,10 @@ def tx_daily_aggregate(
 ) -> Deliveries:
     """The sums over all transactions of the run's chains and days, made by the source."""
     with failures_explained():
-        now, client = blockchair.clock().now(), _client(blockchair, postgres)
-        return Deliveries(extract.tx_daily_aggregate(client, _parts(context), now, blockchair.finality()))
+        database, now = postgres.postgres(), blockchair.clock().now()
+        unsettled = partial(loaded.unsettled_sums, database)
+        client, finality = blockchair.client(database), blockchair.finality()
+        return Deliveries(extract_chains.tx_daily_aggregate(client, _parts(context), now, finality, unsettled))
 
 
 @_by_chain(TRANSACTIONS, deps=[blocks])
@@ -119,19 +123,15 @@ def transactions(
     """The first transactions of the run's chains and days, on demand."""
     with failures_explained():
         database = postgres.postgres()
-        source, hashes = blockchair.source(database), partial(extract.block_hashes, database)
-        return Deliveries(extract.transactions(source, _parts(context), blockchair.most_transactions(), hashes))
+        source, hashes = blockchair.source(database), partial(loaded.block_hashes, database)
+        return Deliveries(extract_chains.transactions(source, _parts(context), blockchair.most_transactions(), hashes))
 
 
 @_raw(CHAIN_STATS, BLOCKCHAIR_POOL, freshness=HOURLY)
-def chain_stats(context: dg.AssetExecutionContext, blockchair: BlockchairResource, postgres: PostgresParam) -> Batch:
+def chain_stats(blockchair: BlockchairResource, postgres: PostgresParam) -> Deliveries:
     """The chains' figures of this moment."""
-    with failures_explained(), _logged(context, postgres):
-        return extract.chain_stats(_client(blockchair, postgres), chains())
-
-
-def _client(blockchair: BlockchairResource, postgres: PostgresIOManager) -> Blockchair:
-    return blockchair.client(postgres.postgres())
+    with failures_explained():
+        return Deliveries(extract_chains.chain_stats(blockchair.client(postgres.postgres()), chains()))
 
 
 def _days(context: dg.AssetExecutionContext) -> list[date]:

@@ -1,10 +1,12 @@
-"""The room's asset checks beside dbt's tests: is what the sources send fresh."""
+"""The room's asset checks beside dbt's tests: is what the sources send fresh, and of every coin."""
 
 from datetime import timedelta
 
 import dagster as dg
 
+from assets.markets.extract import LOOKBACK_DAYS
 from assets.markets.tables import BLOCKS, MARKET_DAILY, TX_DAILY_AGGREGATE
+from assets.markets.tracked import coins, lives
 from core.clock import Clock
 from core.tables import Table
 from resources.io_managers.postgres import PostgresIOManager
@@ -36,4 +38,28 @@ def _fresh(table: Table) -> dg.AssetChecksDefinition:
     return check
 
 
-CHECKS = tuple(_fresh(table) for table in (MARKET_DAILY, BLOCKS, TX_DAILY_AGGREGATE))
+@dg.asset_check(
+    asset=MARKET_DAILY.raw_key,
+    name="every_coin_has_its_closes",
+    description="The newest days that the models build anew have a close and a capitalisation of every coin followed.",
+)
+def every_coin_has_its_closes(postgres: dg.ResourceParam[PostgresIOManager]) -> dg.AssetCheckResult:
+    with failures_explained():
+        database = postgres.postgres()
+        database.migrate(MARKET_DAILY)
+        found = database.records(
+            f"SELECT coin_id, price_date, market_cap IS NOT NULL AS is_whole FROM {MARKET_DAILY.address} "
+            f"WHERE price IS NOT NULL AND price_date >= (SELECT max(price_date) FROM {MARKET_DAILY.address}) - %s",
+            [LOOKBACK_DAYS],
+        )
+    whole = {(row["coin_id"], row["price_date"]) for row in found if row["is_whole"]}
+    days = sorted({row["price_date"] for row in found})
+    missing = [f"{coin} on {day}" for day in days for coin in coins() if lives(coin, day) and (coin, day) not in whole]
+    return dg.AssetCheckResult(
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Unknown: {', '.join(missing)}." if missing else f"{len(days)} days are known of every coin.",
+    )
+
+
+CHECKS = (*(_fresh(table) for table in (MARKET_DAILY, BLOCKS, TX_DAILY_AGGREGATE)), every_coin_has_its_closes)

@@ -16,7 +16,7 @@ COIN_LIST = Table(
     schema="raw",
     name="coin_list",
     grain="one row per coin",
-    description="Every active coin that CoinGecko knows.",
+    description="Every coin that CoinGecko lists, or listed: those that left the list are marked.",
     columns=(
         _COIN,
         Column("symbol", TEXT, "Ticker; several coins may have the same.", source="symbol"),
@@ -24,7 +24,8 @@ COIN_LIST = Table(
     ),
     key=("coin_id",),
     sort_key="coin_id",
-    merge=Merge(history=True),
+    # The list comes whole: what it lacks is no longer there.
+    merge=Merge(history=True, one_current=("coin_id",)),
 )
 
 MARKET_SNAPSHOT = Table(
@@ -116,7 +117,12 @@ BLOCKS = Table(
         Column("fee_total", NUMERIC, "Fees of all transactions.", unit=_SMALLEST, source="fee_total"),
         Column("generation", NUMERIC, "Coins made by the block.", unit=_SMALLEST, source="generation"),
         Column("reward", NUMERIC, "Producer's income: coins made and fees.", unit=_SMALLEST, source="reward"),
-        Column("guessed_miner", TEXT, "Producer, as Blockchair guesses.", source="guessed_miner"),
+        Column(
+            "guessed_miner",
+            TEXT,
+            "Producer, as Blockchair guesses; its address on account chains.",
+            source="guessed_miner",
+        ),
         Column("gas_used", NUMERIC, "Gas used; account chains only.", unit="gas", source="gas_used"),
         Column("gas_limit", NUMERIC, "Most gas the block could use.", unit="gas", source="gas_limit"),
         Column("uncle_count", BIGINT, "Uncles; account chains only.", source="uncle_count"),
@@ -137,10 +143,17 @@ TX_DAILY_AGGREGATE = Table(
     columns=(
         _CHAIN,
         Column("day", DATE, "UTC day.", nullable=False),
-        Column("tx_count", BIGINT, "Transactions, coinbases included."),
-        Column("fee", NUMERIC, "Fees.", unit=_SMALLEST),
+        Column(
+            "tx_count", BIGINT, "Transactions, coinbases and failed ones included; rewards of account chains are none."
+        ),
+        Column("fee", NUMERIC, "Fees, those of failed transactions too.", unit=_SMALLEST),
         Column("fee_usd", NUMERIC, "Fees at the time.", unit="US dollars"),
-        Column("transferred", NUMERIC, "Amounts of all outputs, or values of all transactions.", unit=_SMALLEST),
+        Column(
+            "transferred",
+            NUMERIC,
+            "Amounts of all outputs, coinbases' too; on account chains values of transactions that did not fail.",
+            unit=_SMALLEST,
+        ),
         Column("transferred_usd", NUMERIC, "The same at the time.", unit="US dollars"),
         Column("is_final", BOOLEAN, "Asked late enough after the day's end not to change.", nullable=False),
     ),
@@ -167,7 +180,8 @@ TRANSACTIONS = Table(
         Column("is_coinbase", BOOLEAN, "Whether it pays the block's producer.", source="is_coinbase"),
         Column("input_count", BIGINT, "Inputs.", source="input_count"),
         Column("output_count", BIGINT, "Outputs.", source="output_count"),
-        Column("output_total", NUMERIC, "Amount of all outputs.", unit=_SMALLEST, source="output_total"),
+        Column("failed", BOOLEAN, "Whether it moved nothing; null on chains where none fails.", source="failed"),
+        Column("output_total", NUMERIC, "Amount of all outputs, or value.", unit=_SMALLEST, source="output_total"),
         Column("output_total_usd", NUMERIC, "The same at the time.", unit="US dollars", source="output_total_usd"),
         Column("fee", NUMERIC, "Fee.", unit=_SMALLEST, source="fee"),
         Column("fee_usd", NUMERIC, "Fee at the time.", unit="US dollars", source="fee_usd"),

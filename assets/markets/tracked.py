@@ -1,8 +1,8 @@
 """The coins and chains followed: the rows of dbt's seed, the one place where they are listed."""
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -14,16 +14,28 @@ CURRENCY = "usd"
 
 @dataclass(frozen=True)
 class Tracked:
-    """One coin. ``chain``: Blockchair's name of its chain."""
+    """One coin. ``chain``: Blockchair's name of its chain. ``last_day``: None while the coin is traded."""
 
     coin: str
     chain: str
+    first_day: date
+    last_day: date | None = None
+
+    def lives(self, day: date) -> bool:
+        """Whether the coin has a price on a day."""
+        return self.first_day <= day and (self.last_day is None or day <= self.last_day)
 
 
 @cache
 def tracked() -> tuple[Tracked, ...]:
     with SEED.open(newline="") as file:
-        return tuple(Tracked(row["coin_id"], row["chain"]) for row in csv.DictReader(file))
+        return tuple(_tracked(row) for row in csv.DictReader(file))
+
+
+def _tracked(row: dict[str, str]) -> Tracked:
+    last = row.get("last_day")
+    first = date.fromisoformat(row["first_day"])
+    return Tracked(row["coin_id"], row["chain"], first, date.fromisoformat(last) if last else None)
 
 
 def coins() -> list[str]:
@@ -31,14 +43,10 @@ def coins() -> list[str]:
 
 
 def chains() -> list[str]:
-    return [entry.chain for entry in tracked()]
+    """Each chain once: a coin that got another id has two rows."""
+    return list(dict.fromkeys(entry.chain for entry in tracked()))
 
 
-# The old loader wrote the upper-cased name of the chain where a ticker was expected; docs/markets.md maps the two.
-_UTXO_SUMS = {"fee": "fee", "fee_usd": "fee_usd", "transferred": "output_total", "transferred_usd": "output_total_usd"}
-_ACCOUNT_SUMS = {"fee": "fee", "fee_usd": "fee_usd", "transferred": "value", "transferred_usd": "value_usd"}
-
-
-def summed_fields(chain: str) -> Mapping[str, str]:
-    """Our column to Blockchair's field, of the sums over a day's transactions."""
-    return _ACCOUNT_SUMS if chain == "ethereum" else _UTXO_SUMS
+def lives(coin: str, day: date) -> bool:
+    """Whether a coin is one to ask for on a day: neither before its first day nor after its last."""
+    return any(entry.coin == coin and entry.lives(day) for entry in tracked())

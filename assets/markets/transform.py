@@ -2,11 +2,12 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from assets.markets.fields import is_transaction
 from core.errors import InvalidAnswer
 from core.merging import Row
 from core.tables import Column, ColumnType, Table
@@ -19,8 +20,13 @@ MIDNIGHT = 86_400_000
 NEAR_MIDNIGHT = 300_000
 # The most digits of a number: 2^256 has 78.
 MOST_DIGITS = 100
+# Names of coins have some hundred characters.
+LONGEST_TEXT = 10_000
+LARGEST_BIGINT = 2**63 - 1
 # No coin is older than 2009: a smaller stamp, of 1973 as milliseconds, is of seconds. None is of year 10000.
 FIRST_MILLISECOND, LAST_MILLISECOND = 100_000_000_000, 253_402_214_400_000
+# Columns of what left its owner, as against what was paid for it.
+MOVED = "transferred"
 OFF_MIDNIGHT, NOT_ASKED, NO_PRICE = "not at a midnight", "of a day not asked for", "not above zero"
 
 
@@ -36,8 +42,8 @@ def typed(table: Table, answer: Mapping[str, Any], known: Row) -> dict[str, Any]
     for column in table.columns:
         if not column.nullable and row.get(column.name) is None:
             raise InvalidAnswer(
-                f"{table.address}: the source sent no {column.source or column.name} for {dict(known) or answer}. "
-                "Run again; if it stays so, update the client."
+                f"{table.address}: the source sent no {column.source or column.name} for "
+                f"{str(dict(known) or answer)[:200]}. Run again; if it stays so, update the client."
             )
     return row
 
@@ -67,14 +73,16 @@ def _number(value: Any) -> Decimal:
 
 def _whole(value: Any) -> int:
     number = _number(value)
-    if number != number.to_integral_value():
-        raise ValueError("not whole")
+    if number != number.to_integral_value() or abs(number) > LARGEST_BIGINT:
+        raise ValueError("not whole, or larger than a column of 64 bits holds")
     return int(number)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(type(value).__name__)
+    if len(value) > LONGEST_TEXT:
+        raise ValueError("longer than any honest text")
     return value.replace("\x00", "")
 
 
@@ -196,19 +204,42 @@ def in_block(known: Mapping[int, str], transaction: Row) -> Row:
 
 
 def sums_row(
-    chain: str, day: date, sums: Mapping[str, Any], fields: Mapping[str, str], *, is_final: bool
+    chain: str, day: date, sums: Sequence[Mapping[str, Any]], fields: Mapping[str, str], *, is_final: bool
 ) -> dict[str, Any]:
-    """A day's sums. fields: column to the source's field."""
-    count = sums.get("count()")
+    """A day's sums. sums: one row, or one for each sort of transactions. fields: column to the source's field.
+
+    Rewards among the transactions are none. Failed ones count and paid their fee, but moved nothing.
+
+    Raises:
+        InvalidAnswer: when a sum is no number, or a row does not tell its sort.
+    """
     row: dict[str, Any] = {"chain": chain, "day": day, "is_final": is_final}
     try:
-        row["tx_count"] = None if count is None else _whole(count)
-        return row | {column: _known(sums.get(f"sum({field})")) for column, field in fields.items()}
+        real = [found for found in sums if is_transaction(found)]
+        moved = [found for found in real if not _has_failed(found)]
+        row["tx_count"] = _total(real, "count()", _whole)
+        for column, field in fields.items():
+            row[column] = _total(moved if column.startswith(MOVED) else real, f"sum({field})", _number)
+        return row
     except (ValueError, TypeError, ArithmeticError) as error:
         raise InvalidAnswer(
-            f"Blockchair: the sums of {chain} for {day} hold {str(dict(sums))[:200]}, which are no numbers. Run again; "
-            "if it stays so, update the client."
+            f"Blockchair: the sums of {chain} for {day} are {str(list(map(dict, sums)))[:200]}, which are no numbers "
+            "or do not tell their sort. Run again; if it stays so, update the client."
         ) from error
+
+
+def _has_failed(sums: Mapping[str, Any]) -> bool:
+    if "type" not in sums and "failed" not in sums:
+        return False  # a chain whose transactions are all of one sort
+    if not isinstance(sums.get("type"), str):
+        raise ValueError("no type")
+    return _truth(sums.get("failed"))
+
+
+def _total(rows: Sequence[Mapping[str, Any]], name: str, convert: Callable[[Any], Any]) -> Any:
+    """The sum over the rows; unknown when one of them is."""
+    values = [row.get(name) for row in rows]
+    return None if None in values else sum(map(convert, values), start=0)
 
 
 def _known(value: Any) -> Decimal | None:

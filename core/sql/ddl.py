@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.sql.dialects import Dialect, lengths
 from core.sql.names import address_of, listed, literal, quoted
 from core.sql.versioning import REPLACED_AT, history_address, versioning
-from core.tables import Column, Table
+from core.tables import Column, ColumnType, Table
 
 LONGEST_NAME = 63  # bytes of an identifier; PostgreSQL cuts the rest
 
@@ -129,7 +129,9 @@ def create_staging(table: Table, dialect: Dialect, *more: Column) -> str:
 
 
 def add_column(address: str, column: Column, dialect: Dialect) -> str:
-    return f"ALTER TABLE {address} ADD COLUMN {defined(column, dialect)}"
+    # A mark that is new: the rows that are there do not bear it.
+    unmarked = " DEFAULT false" if column.type is ColumnType.BOOLEAN and not column.nullable else ""
+    return f"ALTER TABLE {address} ADD COLUMN {defined(column, dialect)}{unmarked}"
 
 
 def table_comment(table: Table) -> str:

@@ -37,14 +37,14 @@ def remember_replaced(table: Table) -> str:
     )
 
 
-def orphan_displaced(table: Table, merge: Merge, complete_for: Mapping[str, object]) -> list[str]:
+def orphan_displaced(table: Table, merge: Merge, complete_for: Mapping[str, object] | None) -> list[str]:
     """Mark the current rows that staged ones displace, and those of a completely received part that are gone."""
     same_place = " AND ".join(f"old.{quoted(name)} = new.{quoted(name)}" for name in merge.one_current)
     same_row = " AND ".join(f"old.{quoted(name)} = new.{quoted(name)}" for name in table.key)
     mark = f"UPDATE {table.address} AS old SET is_orphan = true"
     statements = [f"{mark} FROM {staging(table)} AS new WHERE NOT old.is_orphan AND {same_place} AND NOT ({same_row})"]
-    if complete_for:
-        part = " AND ".join(f"old.{quoted(name)} = %({name})s" for name in complete_for)
+    if complete_for is not None:
+        part = " AND ".join(["true", *(f"old.{quoted(name)} = %({name})s" for name in complete_for)])
         gone = f"NOT EXISTS (SELECT 1 FROM {staging(table)} AS new WHERE {same_row})"
         statements.append(f"{mark} WHERE NOT old.is_orphan AND {part} AND {gone}")
     return statements
@@ -54,7 +54,8 @@ def merge_staged(table: Table, merge: Merge) -> str:
     """Insert what is new and update what changed, returning for each touched row whether it was inserted.
 
     Parameters: source, now, run_id. Rows of equal content are not touched. A row that comes back from being an
-    orphan becomes current again, and is otherwise as it was: its content did not change.
+    orphan becomes current again, and is otherwise as it was: its content did not change. Where the first content stays,
+    only what it did not know is filled in.
     """
     names = [column.name for column in table.columns]
     inserted = [*names, *(column.name for column in VERSIONING)]
@@ -66,10 +67,15 @@ def merge_staged(table: Table, merge: Merge) -> str:
         f"INSERT INTO {table.address} AS old ({listed(inserted)}) SELECT {values} FROM {staging(table)} "
         f"ON CONFLICT ({listed(table.key)}) DO "
     )
+    content = [quoted(name) for name in names if name not in table.key]
     if merge.insert_only:
-        return statement + "NOTHING RETURNING true AS inserted"
-    changed = "old.payload_sha256 IS DISTINCT FROM excluded.payload_sha256"
-    updates = [f"{quoted(name)} = excluded.{quoted(name)}" for name in names if name not in table.key]
+        if not content:
+            return statement + "NOTHING RETURNING true AS inserted"
+        changed = f"({' OR '.join(f'old.{name} IS NULL AND excluded.{name} IS NOT NULL' for name in content)})"
+        updates = [f"{name} = coalesce(old.{name}, excluded.{name})" for name in content]
+    else:
+        changed = "old.payload_sha256 IS DISTINCT FROM excluded.payload_sha256"
+        updates = [f"{name} = excluded.{name}" for name in content]
     updates += [
         f"{name} = CASE WHEN {changed} THEN {new} ELSE old.{name} END"
         for name, new in (

@@ -11,7 +11,12 @@ VERSIONING = (
     Column("revision", ColumnType.BIGINT, "How many contents the row has had.", nullable=False),
     Column("run_id", ColumnType.TEXT, "Dagster run that wrote the present content.", nullable=False),
 )
-ORPHAN = Column("is_orphan", ColumnType.BOOLEAN, "Another row took this one's place at the source.", nullable=False)
+ORPHAN = Column(
+    "is_orphan",
+    ColumnType.BOOLEAN,
+    "No longer there at the source: another row took its place, or the newest complete answer lacks it.",
+    nullable=False,
+)
 REPLACED_AT = Column("replaced_at", ColumnType.TIMESTAMP, "When a newer content took its place.", nullable=False)
 
 

@@ -6,12 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sandbox.markets.world import Chain, World
+from sandbox.markets.world import ACCOUNT_CHAINS, Chain, World
 
 MOST_ROWS, MOST_OFFSET, MOST_FILTERS, MOST_SORTS = 100, 10_000, 5, 2
 DEFAULT_ROWS = 10
 BASE = {"blocks": 2, "transactions": 5, "stats": 1}
 NUMBERS = ("id", "block_id")
+# What an account chain's transactions may be grouped by.
+SORTS = {"type", "failed"}
 PARAMETERS = {"q", "s", "a", "limit", "offset", "key"}
 
 Reply = tuple[int, Any]
@@ -60,15 +62,16 @@ class Blockchair:
             return failure(402, "the day's requests are spent")
         self.spent += cost
         if table == "stats":
-            return 200, envelope(200, {**_stats(chain)}, state=chain.state)
+            return 200, envelope(200, {**_stats(chain)}, state=chain.state, request_cost=cost)
         if "a" in parameters:
-            return 200, envelope(200, _sums(chain, parameters), state=chain.state, rows=1)
+            sums = _sums(chain, parameters)
+            return 200, envelope(200, sums, state=chain.state, rows=len(sums), request_cost=cost)
         found = _rows(chain, table, parameters.get("q", ""), filters)
         for name, descending in reversed(_sorts(parameters.get("s", "id(desc)"))):
             found = sorted(found, key=lambda row: row[name], reverse=descending)
         page = found[offset : offset + limit]
         about = {"state": chain.state, "limit": limit, "offset": offset, "rows": len(page), "total_rows": len(found)}
-        return 200, envelope(200, page, **about)
+        return 200, envelope(200, page, request_cost=cost, **about)
 
 
 def _expressions(text: str) -> list[tuple[str, str]]:
@@ -119,31 +122,46 @@ def _rows(chain: Chain, table: str, text: str, filters: list[Test]) -> list[dict
 
 def _sums(chain: Chain, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
     (_, day), *_ = _expressions(parameters["q"])
-    wanted = [part for part in parameters["a"].split(",") if part != "date"]
+    parts = [part for part in parameters["a"].split(",") if part != "date"]
+    sorts, wanted = [part for part in parts if "(" not in part], [part for part in parts if "(" in part]
+    if unknown := set(sorts) - (SORTS if chain.name in ACCOUNT_CHAINS else set()):
+        raise Wrong(f"cannot group by {sorted(unknown)}")
     if date.fromisoformat(day) in chain.sums:
         known = chain.sums[date.fromisoformat(day)]
-        return [{"date": day} | {name: known.get(name) for name in wanted}]
+        plain = {"type": "call", "failed": False}
+        return [{"date": day} | {name: plain[name] for name in sorts} | {name: known.get(name) for name in wanted}]
     of_day = [row for row in chain.transactions if row["date"] == day]
-    found: dict[str, Any] = {"date": day}
+    keys = dict.fromkeys(tuple(row[name] for name in sorts) for row in of_day)
+    return [
+        {"date": day}
+        | dict(zip(sorts, key, strict=True))
+        | _summed([row for row in of_day if tuple(row[name] for name in sorts) == key], wanted)
+        for key in keys
+    ]
+
+
+def _summed(of_day: list[dict[str, Any]], wanted: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for name in wanted:
         function, field = re.fullmatch(r"(\w+)\((\w*)\)", name).groups()  # type: ignore[union-attr]
         values = [Decimal(row[field]) for row in of_day if field and row[field] is not None]
         found[name] = len(of_day) if function == "count" else (sum(values, Decimal(0)) if values else None)
-    return [found] if of_day else []
+    return found
 
 
 def _stats(chain: Chain) -> dict[str, Any]:
     best = chain.blocks[-1]
     yesterday = str(date.fromisoformat(best["date"]) - timedelta(days=1))
     blocks = [row for row in chain.blocks if row["date"] == yesterday]
+    circulation = "circulation_approximate" if chain.name in ACCOUNT_CHAINS else "circulation"
     return {
         "blocks": best["id"] + 1,
         "best_block_height": best["id"],
-        "best_block_hash": best["hash"],
+        "best_block_hash": best["hash"].removeprefix("0x"),
         "best_block_time": best["time"],
         "difficulty": best["difficulty"],
         "hashrate_24h": "540000000000000000000",
-        "circulation": None,
+        circulation: None,
         "blocks_24h": len(blocks),
         "transactions_24h": sum(row["transaction_count"] for row in blocks),
         "mempool_transactions": 0,

@@ -1,12 +1,15 @@
+import math
 import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
 
 from core.errors import SettingError
 from core.settings import base
-from core.settings.base import Settings, Text, environment, setting, together
+from core.settings.base import Settings, Text, environment, listed, setting, together
 from core.settings.blockchair import Blockchair
 from core.settings.ethereum import Ethereum
 from core.settings.lake import Lake
@@ -14,6 +17,8 @@ from core.settings.listing import MODELS, all_settings
 from core.settings.notices import MailNotices
 from core.settings.postgres import Postgres
 from core.settings.stage import Stage, stage_from
+from resources.clients.lake.store_of_uri import store_for
+from tests.conftest import fuzzed
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,3 +156,66 @@ def test_docs_describe_settings_as_declared():
         default = f"`{entry.default}`" if entry.default else "–"
         row = f"| `{entry.name}` | {entry.description} | {default} | `{entry.example}` |"
         assert row in text, f"docs/settings.md lacks the row:\n{row}"
+
+
+ODD_SETTINGS = st.one_of(
+    st.text(max_size=40),
+    st.integers().map(str),
+    st.floats().map(str),
+    st.sampled_from(
+        ["inf", "nan", "1e999", "1_0", "\u0661", "0x10", "-0", "99999999", "9" * 5000, "x" * 5000, "\x00", "\ud800"]
+    ),
+    st.sampled_from(
+        [
+            "s3://",
+            "s3://a/b",
+            "file:///a%20b",
+            "/a#b?c",
+            "http://u:p@[::1",
+            "https://h/{chain}/{table}/{day}",
+            "a,b",
+            "[]",
+        ]
+    ),
+)
+
+
+def read_or_told(read, *arguments):
+    """What was read, or what was said instead."""
+    try:
+        return read(*arguments), None
+    except SettingError as error:
+        return None, str(error)
+
+
+@fuzzed
+@given(st.sampled_from(MODELS), st.data())
+def test_any_value_of_any_setting_is_taken_or_told_by_name(model, data):
+    entries = [listed(field) for field in model.model_fields.values()]
+    chosen = data.draw(st.lists(st.sampled_from(entries), min_size=1, max_size=3, unique=True))
+    environ = {entry.name: data.draw(ODD_SETTINGS, entry.name) for entry in chosen}
+    found, said = read_or_told(model.read, environ)
+    if said:
+        assert all(sentence.startswith(tuple(environ)) for sentence in said.splitlines())
+        assert len(said) < 1000 * len(environ)
+        shown = [environ[entry.name] for entry in chosen if not entry.secret] + [entry.example for entry in entries]
+        secrets = {environ[entry.name] for entry in chosen if entry.secret and len(environ[entry.name]) >= 8}
+        assert not any(secret in said and not any(secret in text for text in shown) for secret in secrets)
+        return
+    # What is taken is bounded, so that nothing behind has to expect anything else.
+    for value in found.model_dump().values():
+        shown = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if isinstance(shown, (int, float)):
+            assert math.isfinite(shown)
+            assert abs(shown) < 2**63
+        if isinstance(shown, str):
+            assert len(shown) <= base.LONGEST
+            assert not re.search(r"[\x00-\x1f\x7f]", shown)
+            shown.encode()
+
+
+@fuzzed
+@given(st.text(max_size=40) | ODD_SETTINGS)
+def test_any_lake_uri_is_a_place_or_told(uri):
+    store, said = read_or_told(lambda: store_for(Lake.read({"LAKE_URI": uri}).root(Stage.read({}))))
+    assert said.startswith("LAKE_URI=") if said else store.uri("k")

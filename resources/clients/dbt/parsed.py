@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.private import make_private
+
 PARSED = "partial_parse.msgpack"
 
 
@@ -29,7 +31,7 @@ def lent(kept: Path, target: Path) -> Iterator[None]:
 
 
 def _replace(kept: Path, new: Path) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    make_private(kept.parent)
     with tempfile.TemporaryDirectory(prefix="parsed-", dir=kept.parent) as scratch:
         whole = Path(scratch) / PARSED
         shutil.copyfile(new, whole)

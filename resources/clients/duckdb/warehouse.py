@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from core.errors import DayMissing, LoadRejected, WarehouseBusy
+from core.private import make_private
 from core.scratch import ScratchDirectory
 from core.sql import replacing
 from core.sql.dialects import DUCKDB
@@ -77,7 +78,7 @@ class DuckDbWarehouse(Warehouse):
             yield
             return
         path = Path(self.path).absolute()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         lock = FileLock(f"{path}.lock", is_singleton=True)
         try:
             lock.acquire(timeout=LOCK_SECONDS)

@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.errors import PermanentError, TransientError
+from core.private import make_private
 
 LOCK = Path(__file__).resolve().parents[3] / "requirements-ethereum-etl.lock"
 COMMAND = "ethereumetl"
@@ -35,7 +36,7 @@ def etl_command(home: Path, say: Callable[[str], None] = lambda line: None, lock
     """
     directory = home.absolute() / f"ethereum-etl-{hashlib.sha256(_read(lock)).hexdigest()[:12]}"
     if not _complete(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
+        make_private(directory.parent)
         try:
             with FileLock(f"{directory}.lock", timeout=WAIT_SECONDS):
                 if not _complete(directory):

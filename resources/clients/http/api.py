@@ -4,12 +4,9 @@ What an answer means is the API's own affair: its client passes a ``judge``, whi
 document, raises ``Unusable`` for what may go away, and an error of ``core.errors`` for what will not.
 """
 
-import json
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import partial
 from typing import IO, Any
 from urllib.parse import urlencode
@@ -28,6 +25,7 @@ from resources.clients.http.bounded import (
     pieces_of,
     seconds_to_wait,
 )
+from resources.clients.http.documents import Unfit, document_of
 
 # Pauses of 2 s doubling to 60 s: some two minutes until a request is given up.
 ATTEMPTS = 6
@@ -39,9 +37,6 @@ OK = 200
 PATIENCE, FILE_SECONDS = 4, 3600.0
 # The longest honest answers are lists of all coins, some megabytes; the largest files are a day of a busy chain.
 MOST_BYTES, MOST_FILE_BYTES = 64 << 20, 4 << 30
-# The most digits of a number, and the largest power of ten: 2^256 has 78 digits. Arithmetic and formatting of more
-# would fill the memory.
-MOST_DIGITS, LARGEST_POWER = 100, 100
 SHOWN = 1000
 
 LOG = logging.getLogger("headwater.http")
@@ -98,19 +93,14 @@ class HttpApi:
         parameters: Mapping[str, Any],
         judge: Judge,
         before: Callable[[], None] = lambda: None,
-        refused: Callable[[], None] = lambda: None,
     ) -> Any:
-        """What ``judge`` makes of the answer.
-
-        ``before`` is called ahead of every attempt, ``refused`` after one that the server answered to no avail.
+        """What ``judge`` makes of the answer. ``before`` is called ahead of every attempt.
 
         Raises:
             SourceUnavailable: when no attempt gave a usable answer; and whatever ``judge`` raises.
             InvalidAnswer: when the answer is longer, deeper or holds larger numbers than any honest one.
         """
-        return self._tried(
-            path, parameters, partial(self._exchange, path, parameters), judge, before=before, refused=refused
-        )
+        return self._tried(path, parameters, partial(self._exchange, path, parameters), judge, before=before)
 
     def download(self, path: str, file: IO[bytes], judge: Judge) -> None:
         """A file, byte by byte as it is sent, into ``file``; ``judge`` sees an empty text unless the status is bad.
@@ -129,7 +119,6 @@ class HttpApi:
         judge: Judge,
         *,
         before: Callable[[], None] = lambda: None,
-        refused: Callable[[], None] = lambda: None,
     ) -> Any:
         reasons = []
         for attempt in range(ATTEMPTS):
@@ -145,7 +134,6 @@ class HttpApi:
                 try:
                     return judge(answer)
                 except Unusable as unusable:
-                    refused()
                     reasons.append(str(unusable))
                     wait = max(wait, retry_after or 0.0)
             if attempt == ATTEMPTS - 1 or wait > LONGEST_WAIT:
@@ -165,7 +153,7 @@ class HttpApi:
         """The exchange's answer, unless it is more than any honest one."""
         try:
             return exchange()
-        except (TooMuch, _Unfit) as error:
+        except (TooMuch, Unfit) as error:
             raise InvalidAnswer(
                 f"{self.name}: the answer to {self.address(path, parameters)} is {error}. Check what serves that "
                 "address; nothing of it was used."
@@ -186,7 +174,7 @@ class HttpApi:
             headers={"Accept": "application/json", **self.headers},
         ) as response:
             text = hidden(body_of(response, MOST_BYTES).decode(errors="replace"))
-        answer = Answer(response.status, _document(text), text, dict(response.headers.items()))
+        answer = Answer(response.status, document_of(text), text, dict(response.headers.items()))
         return answer, self._wait_asked_for(response)
 
     def _receive(self, path: str, file: IO[bytes]) -> tuple[Answer, float | None]:
@@ -212,37 +200,3 @@ class HttpApi:
 
     def _wait_asked_for(self, response: urllib3.BaseHTTPResponse) -> float | None:
         return seconds_to_wait(response.headers.get("Retry-After"), self.clock.now())
-
-
-class _Unfit(Exception):
-    """JSON that would take more memory or time than any honest one."""
-
-
-def _document(text: str) -> Any:
-    """The JSON of a body; None when it is none."""
-    try:
-        return json.loads(text, parse_float=_decimal, parse_int=_whole, parse_constant=_no_number)
-    except RecursionError as error:
-        raise _Unfit("nested too deep") from error
-    except ValueError:
-        return None
-
-
-_POWER = re.compile("[eE]([+-]?[0-9]+)$")
-
-
-def _decimal(text: str) -> Decimal:
-    power = _POWER.search(text)
-    if len(text) > MOST_DIGITS or (power and abs(int(power[1])) > LARGEST_POWER):
-        raise _Unfit(f"a number of {len(text)} characters, {text[:20]}...")
-    return Decimal(text)
-
-
-def _whole(text: str) -> int:
-    if len(text) > MOST_DIGITS:
-        raise _Unfit(f"a number of {len(text)} digits, {text[:20]}...")
-    return int(text)
-
-
-def _no_number(name: str) -> None:
-    """NaN and Infinity are no JSON, and no value: unknown."""

@@ -7,15 +7,17 @@ partition that was replaced go after the new manifest stands.
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from core.clock import Clock
-from core.errors import DayMissing, LakeDamaged
+from core.errors import DayMissing, LakeChanged, LakeDamaged
 from core.layout import PARQUET, FileFormat
 from core.manifest import LARGEST_MANIFEST, DataFile, Manifest, facts_of, sha256_of
 from core.partitions import Partition, PartitionAddress
+from core.scratch import ScratchDirectory
 from core.spool import SpooledDay, SpooledFile, SpooledTable
 from core.tables import Table
 from resources.clients.lake.object_store import ObjectStore, StoredObject
@@ -23,6 +25,10 @@ from resources.clients.lake.reading import LakeDay, LakeObject
 
 # A data file without a manifest belongs to a killed run once it is older than any run may last.
 ORPHAN_AFTER = timedelta(hours=24)
+
+
+def _is(path: Path, listed: DataFile) -> bool:
+    return path.stat().st_size == listed.bytes and sha256_of(path) == listed.sha256
 
 
 class Lake:
@@ -60,7 +66,24 @@ class Lake:
             self.store.write(evidence, msgspec.json.format(msgspec.json.encode(proof)) + b"\n")
         self.store.write(table.lake.manifest_key(day.partition), manifest.encode())
         self._sweep(table, manifest, replaced)
+        if format or table.lake.file:
+            self._must_be_ours(table, manifest)
         return manifest
+
+    def _must_be_ours(self, table: Table, manifest: Manifest) -> None:
+        """Where files keep their names, another export of the same partition may have put its own in their place.
+
+        Raises:
+            LakeChanged: when it has, so that this one's run is tried again and one of both stands whole in the end.
+        """
+        kept = self.store.read(table.lake.manifest_key(manifest.partition), LARGEST_MANIFEST) == manifest.encode()
+        with ScratchDirectory("published") as scratch:
+            if kept and all(_is(self.store.fetch(file.key, Path(scratch)), file) for file in manifest.files):
+                return
+        raise LakeChanged(
+            f"Lake: another run exported {table.name} for {manifest.partition} at the same time, so that files of both "
+            f"lie under {self.uri(table, manifest.partition)}. Run again."
+        )
 
     def _upload(
         self, table: Table, day: SpooledDay, file: SpooledFile, format: FileFormat | None, stem: str

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from core.clock import Clock
 from core.errors import DiskRefused, LakeDamaged
+from core.private import made_private
 from resources.clients.lake.object_store import NO_HEADERS, ObjectHeaders, StoredObject, ensure_small, gone
 
 # Where files are made, on the same file system as the objects and outside every table's folder.
 INCOMING = ".incoming"
 # What is older was left by a run that was killed: no run lasts as long.
 LEFT_OVER_AFTER = timedelta(hours=24)
-OURS_ONLY = 0o700
 
 
 class LocalObjectStore:
@@ -43,8 +43,9 @@ class LocalObjectStore:
     def read(self, key: str, largest: int | None = None) -> bytes | None:
         path = self._path(key)
         try:
-            ensure_small(path.as_uri(), path.stat().st_size, largest)
-            return path.read_bytes()
+            with disk_read(path):
+                ensure_small(path.as_uri(), path.stat().st_size, largest)
+                return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except IsADirectoryError as error:
@@ -52,8 +53,9 @@ class LocalObjectStore:
 
     def fetch(self, key: str, scratch: Path) -> Path:
         path = self._path(key)
-        if not path.is_file():
-            raise gone(self.uri(key))
+        with disk_read(path):
+            if not path.is_file():
+                raise gone(self.uri(key))
         return path
 
     def write(self, key: str, data: bytes, headers: ObjectHeaders = NO_HEADERS) -> None:
@@ -83,12 +85,8 @@ class LocalObjectStore:
                 raise
 
     def _make_folder(self, folder: Path) -> None:
-        if folder.is_dir():
-            return
-        self._make_folder(folder.parent)
-        with suppress(FileExistsError):
-            folder.mkdir(OURS_ONLY)
-        _sync(folder.parent)
+        for made in made_private(folder):
+            _sync(made.parent)
 
     def _sweep(self, incoming: Path) -> None:
         oldest = self._clock.now() - LEFT_OVER_AFTER
@@ -111,14 +109,33 @@ class LocalObjectStore:
 
     def list(self, prefix: str) -> list[StoredObject]:
         folder = self._path(prefix)
-        if folder.is_file():
-            return [found for found in _files(folder.parent, self._root) if found.key == prefix]
-        return [found for found in _files(folder, self._root) if not found.key.startswith(f"{INCOMING}/")]
+        with disk_read(folder):
+            if folder.is_file():
+                return [found for found in _files(folder.parent, self._root) if found.key == prefix]
+            return [found for found in _files(folder, self._root) if not found.key.startswith(f"{INCOMING}/")]
 
     def delete(self, key: str) -> None:
         path = self._path(key)
         with self._disk_trouble_told(path):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_read(path: Path) -> Iterator[None]:
+    """Says of a disk that does not let a file be read what it is about; that there is none is passed on.
+
+    Raises:
+        DiskRefused: naming the file.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise
+    except OSError as error:
+        raise DiskRefused(
+            f"Lake: cannot read {path}: {error.strerror or error}. Give this user the right to read there, or mend the "
+            "disk (LAKE_URI names the place), then run again."
+        ) from error
 
 
 def _files(folder: Path, root: Path) -> Iterator[StoredObject]:

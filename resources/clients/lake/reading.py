@@ -15,16 +15,18 @@ from core.manifest import Manifest, sha256_of
 from core.partitions import Partition, PartitionAddress
 from core.scratch import ScratchDirectory
 from core.tables import Table
+from resources.clients.lake.local_store import disk_read
 from resources.clients.lake.object_store import ObjectStore, gone
 
 BATCH_ROWS = 8_192
 
 
 @contextmanager
-def _there(uri: str) -> Iterator[None]:
+def _there(uri: str, path: Path) -> Iterator[None]:
     """Says of a file that went meanwhile, since its day was exported anew, what a missing object is said."""
     try:
-        yield
+        with disk_read(path):
+            yield
     except FileNotFoundError as error:
         raise gone(uri) from error
 
@@ -56,7 +58,7 @@ class LakeDay:
         paths = []
         for file in self.manifest.files:
             path = self.store.fetch(file.key, scratch)
-            with _there(self.store.uri(file.key)):
+            with _there(self.store.uri(file.key), path):
                 intact = path.stat().st_size == file.bytes and sha256_of(path) == file.sha256
             if not intact:
                 raise LakeChanged(
@@ -94,7 +96,7 @@ class LakeDay:
         with ScratchDirectory("read") as scratch:
             yield pa.RecordBatch.from_pylist([], pa.schema([self.table_.arrow_schema.field(name) for name in names]))
             for path in self.local_files(Path(scratch)):
-                with _there(str(path)):
+                with _there(str(path), path):
                     opened = pq.ParquetFile(path, pre_buffer=False)  # else the whole file is held
                 with opened as file:
                     yield from file.iter_batches(BATCH_ROWS, columns=names, use_threads=False)

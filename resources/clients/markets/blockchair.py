@@ -5,15 +5,18 @@ one query's offset, and what is appended meanwhile would shift it. Each answer n
 ``state``; pages stay below that of the first answer, and their counts have to add up.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from core.clock import Clock
 from core.errors import DayIncomplete, InvalidAnswer, QuotaSpent, SourceMoved, SourceRefused
-from resources.clients.http.api import Answer, HttpApi, Unusable
+from resources.clients.http.api import OK, Answer, HttpApi, Unusable
+from resources.clients.markets.blockchair_envelope import Envelope, Page
+from resources.clients.markets.chain_rows import MOST_HEIGHTS, moment, whole
 from resources.clients.markets.units import UnitLedger
 
 ROOT = "https://api.blockchair.com"
@@ -28,6 +31,9 @@ MOST_BLOCKS_ELSEWHERE = 2000
 RETRIED = {429, 435}
 UNTIL_MIDNIGHT = {402, 436, 437}
 BLOCKED = {430, 434}
+SERVER_ERRORS = 500
+
+LOG = logging.getLogger("headwater.markets")
 
 
 def cost(table: str, filters: int, rows: int = 0, aggregated: bool = False) -> Decimal:
@@ -55,15 +61,6 @@ COST_OF_STATS = cost("stats", 0)
 def estimate_of_blocks(chain: str) -> Decimal:
     """Most request units a day of blocks takes."""
     return cost_of_blocks(MOST_BLOCKS.get(chain, MOST_BLOCKS_ELSEWHERE))
-
-
-@dataclass(frozen=True)
-class Page:
-    """Rows of one answer, with how many the query matches and the chain's newest block."""
-
-    rows: Any
-    total: int
-    state: int
 
 
 class Blockchair:
@@ -112,29 +109,43 @@ class Blockchair:
             DayIncomplete: when the source has not gone past the day's end.
             SourceMoved: when what was received does not add up.
         """
+        where = f"{chain} on {day}"
+        first, last, announced = self._reach(chain, day, where)
+        self.ledger.require(cost_of_blocks(last - first + 1) - 2 * cost("blocks", 1, 1), where)
+        rows: list[dict[str, Any]] = []
+        for start in range(first, last + 1, PAGE):
+            end = min(start + PAGE - 1, last)
+            page = self._page(chain, "blocks", [f"id({start}..{end})"], sort="id(asc)", limit=end - start + 1)
+            heights = [whole(row, "id", where) for row in page.rows]
+            if heights != list(range(start, end + 1)) or page.total != end - start + 1:
+                raise _moved(chain, day, f"heights {start} to {end} came as {len(page.rows)} rows of {page.total}")
+            rows += page.rows
+        inside = sum(moment(row, where).date() == day for row in rows)
+        if inside != announced:
+            raise _moved(chain, day, f"{inside} of the blocks received are of that day, {announced} were announced")
+        return rows
+
+    def _reach(self, chain: str, day: date, where: str) -> tuple[int, int, int]:
+        """The day's lowest and highest height, and how many blocks have a time of that day."""
         of_day = [f"time({day})"]
         lowest = self._page(chain, "blocks", of_day, sort="id(asc)", limit=1)
         if not lowest.rows:
             raise DayIncomplete(f"Blockchair has no block of {chain} for {day}. Run again when the day is over there.")
         highest = self._page(chain, "blocks", of_day, sort="id(desc)", limit=1)
-        first, last = _height(lowest.rows[0]), _height(highest.rows[0])
+        if not highest.rows:
+            raise _moved(chain, day, "its blocks were there, then they were not")
+        first, last = (whole(page.rows[0], "id", where) for page in (lowest, highest))
+        if last - first >= MOST_HEIGHTS:
+            raise InvalidAnswer(
+                f"Blockchair: {where} reaches from height {first} to {last}, over {MOST_HEIGHTS:,} blocks. Nothing was "
+                "written; run again, and if it stays so, update the client."
+            )
         if last >= lowest.state:
             raise DayIncomplete(
                 f"Blockchair has no block of {chain} after {day} yet: its newest, {lowest.state}, is of that day. "
                 "Run again later."
             )
-        self.ledger.require(cost_of_blocks(last - first + 1) - 2 * cost("blocks", 1, 1), f"{chain} on {day}")
-        rows: list[dict[str, Any]] = []
-        for start in range(first, last + 1, PAGE):
-            end = min(start + PAGE - 1, last)
-            page = self._page(chain, "blocks", [f"id({start}..{end})"], sort="id(asc)", limit=end - start + 1)
-            if [_height(row) for row in page.rows] != list(range(start, end + 1)) or page.total != end - start + 1:
-                raise _moved(chain, day, f"heights {start} to {end} came as {len(page.rows)} rows of {page.total}")
-            rows += page.rows
-        inside = sum(_time(row).date() == day for row in rows)
-        if inside != lowest.total:
-            raise _moved(chain, day, f"{inside} of the blocks received are of that day, {lowest.total} were announced")
-        return rows
+        return first, last, lowest.total
 
     def transactions(self, chain: str, day: date, most: int) -> list[dict[str, Any]]:
         """The day's first ``most`` transactions, or all when there are fewer.
@@ -159,22 +170,31 @@ class Blockchair:
             if len(page.rows) != limit:
                 raise _moved(chain, day, f"a page of {len(page.rows)} transactions where {limit} were asked for")
             # Pinned: mined later, a transaction of a late block would change the count.
-            filters = [f"time({day})", f"id({int(rows[-1]['id']) + 1}..)", f"block_id(..{state})"]
-        if len({row.get("hash") for row in rows}) != len(rows):
+            following = whole(rows[-1], "id", f"{chain} on {day}") + 1
+            filters = [f"time({day})", f"id({following}..)", f"block_id(..{state})"]
+        numbers = [whole(row, "id", f"{chain} on {day}") for row in rows]
+        if any(number >= following for number, following in pairwise(numbers)):
             raise _moved(chain, day, "a transaction came twice")
         return rows
 
     def sums(self, chain: str, day: date, fields: Sequence[str]) -> tuple[int, Mapping[str, Any]]:
         """Number of the day's transactions and the sums of their fields, with the chain's newest block."""
-        wanted = ",".join(["date", "count()", *(f"sum({name})" for name in fields)])
+        state, (found,) = self.sums_by((), chain, day, fields)
+        return state, found
+
+    def sums_by(
+        self, sorts: Sequence[str], chain: str, day: date, fields: Sequence[str]
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """The same, a row for each sort of transactions. sorts: the fields that tell them apart."""
+        wanted = ",".join(["date", *sorts, "count()", *(f"sum({name})" for name in fields)])
         page = self._page(chain, "transactions", [f"time({day})"], aggregate=wanted)
         found = [row for row in page.rows if str(row.get("date")) == str(day)]
-        if len(found) != 1 or len(page.rows) != 1:
+        if len(found) != len(page.rows) or not found or (len(found) > 1 and not sorts):
             raise InvalidAnswer(
                 f"Blockchair: the sums of {chain} for {day} came as {len(page.rows)} rows, {len(found)} of that day. "
                 "Run again; if it stays so, update the client."
             )
-        return page.state, found[0]
+        return page.state, found
 
     def stats(self, chain: str) -> Mapping[str, Any]:
         """The chain's figures of this moment."""
@@ -204,29 +224,20 @@ class Blockchair:
             parameters,
             lambda answer: self._judge(answer, self.http.address(path, parameters), holds, units),
             before=lambda: self.ledger.charge(units),
-            refused=lambda: self.ledger.refund(units),
         )
 
     def _judge(self, answer: Answer, address: str, holds: type, units: Decimal) -> Page:
-        document = answer.document if isinstance(answer.document, dict) else {}
-        found = document.get("context")
-        context: dict[str, Any] = found if isinstance(found, dict) else {}
-        inner = _number(context.get("code"))
+        envelope = Envelope.of(answer)
         # The envelope's code counts beside the status: either may be the only one that tells.
-        code = inner if inner is not None and inner != 200 else answer.status
-        words = str(context.get("error") or "").strip()
-        if code == 200 and inner == 200:
-            if not isinstance(document.get("data"), holds):
-                raise InvalidAnswer(
-                    f"Blockchair: `data` of {address} is a {type(document.get('data')).__name__}, not a "
-                    f"{holds.__name__}. Update the client."
-                )
-            return Page(document["data"], _number(context.get("total_rows")) or 0, _number(context.get("state")) or 0)
-        if code == 200:
+        code = answer.status if envelope.code in (None, OK) else envelope.code or 0
+        words, good = envelope.words, code == envelope.code == OK
+        self._settle(units, envelope.cost, units if good else Decimal(0), address)
+        if good:
+            return envelope.page(address, holds)
+        if code == OK:
             raise Unusable("the answer has no envelope")
-        if code in RETRIED or code >= 500:
+        if code in RETRIED or code >= SERVER_ERRORS:
             raise Unusable(f"{code} {words}".strip())
-        self.ledger.refund(units)
         if code in UNTIL_MIDNIGHT:
             self.ledger.exhaust()
             raise QuotaSpent(
@@ -243,23 +254,18 @@ class Blockchair:
             "BLOCKCHAIR_API_KEY, or update the client."
         )
 
+    def _settle(self, charged: Decimal, told: Decimal | None, reckoned: Decimal, address: str) -> None:
+        """Correct what was charged before a request to what it cost: by the answer, or else by our reckoning."""
+        if told is not None and told != reckoned:
+            LOG.warning(
+                "Blockchair says that %s took %s request units, not %s: its own word counts", address, told, reckoned
+            )
+        spent = reckoned if told is None else told
+        if spent != charged:
+            self.ledger.refund(charged - spent)
+
 
 def _moved(chain: str, day: date, what: str) -> SourceMoved:
     return SourceMoved(
         f"Blockchair: {chain} changed while {day} was read ({what}). Nothing was written; run again in a few minutes."
     )
-
-
-def _height(row: Mapping[str, Any]) -> int:
-    return int(row["id"])
-
-
-def _time(row: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(f"{row['time']}+00:00")
-
-
-def _number(value: Any) -> int | None:
-    try:
-        return None if value is None else int(value)
-    except (TypeError, ValueError):
-        return None

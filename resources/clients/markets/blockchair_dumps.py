@@ -6,6 +6,7 @@ setting, and what a file holds is checked before any of it is used.
 """
 
 import gzip
+import os
 import re
 import tempfile
 import weakref
@@ -22,6 +23,8 @@ from core.clock import Clock
 from core.errors import DayIncomplete, InvalidAnswer, SettingError, SourceRefused, SourceUnavailable
 from core.windows import ONE_DAY, start_of
 from resources.clients.http.api import OK, Answer, HttpApi, Unusable
+from resources.clients.http.bounded import MOST_UNFOLDED, UNFOLDED_FREELY
+from resources.clients.markets.chain_rows import LARGEST, MOST_HEIGHTS, moment, whole
 
 PATTERN = "https://gz.blockchair.com/{chain}/{table}/blockchair_{chain}_{table}_{day}.tsv.gz"
 NEEDED = {"blocks": ("id", "hash", "time"), "transactions": ("block_id", "hash", "time")}
@@ -81,12 +84,16 @@ class Dump:
             yield {name: None if cell in NULLS else cell for name, cell in zip(columns, cells, strict=True)}
 
     def _lines(self) -> Iterator[str]:
+        packed, unpacked = self._file.seek(0, os.SEEK_END), 0
         self._file.seek(0)
         try:
             with gzip.GzipFile(fileobj=self._file) as text:
                 while line := text.readline(LONGEST_LINE):
+                    unpacked += len(line)
                     if len(line) == LONGEST_LINE:
                         raise ValueError(f"a line of over {LONGEST_LINE:,} bytes")
+                    if unpacked > UNFOLDED_FREELY + MOST_UNFOLDED * packed:
+                        raise ValueError(f"{packed:,} bytes unfold to more than {unpacked:,}")
                     yield line.decode().rstrip("\r\n")
         except (EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
             raise _damaged(self.address, str(error)) from error
@@ -141,18 +148,25 @@ class BlockchairDumps:
         """
         dump = self._fetch(chain, "blocks", day)
         heights, span = set[int](), Span()
+        low, high = LARGEST, 0
         for row in dump.all():
-            height = _height(row, dump.address)
+            height = whole(row, "id", f"the dump {dump.address}")
+            low, high = min(low, height), max(high, height)
+            if high - low >= MOST_HEIGHTS:
+                raise InvalidAnswer(
+                    f"Blockchair: the dump {dump.address} reaches from height {low} to {high}, over {MOST_HEIGHTS:,} "
+                    "blocks. Nothing was written; set BLOCKCHAIR_SOURCE=api for this day."
+                )
             if height in heights:
                 raise InvalidAnswer(
                     f"Blockchair: the dump {dump.address} holds height {height} twice. Nothing was written; set "
                     "BLOCKCHAIR_SOURCE=api for this day."
                 )
             heights.add(height)
-            span.add(_time(row, dump.address))
+            span.add(moment(row, f"the dump {dump.address}"))
         span.require(day, dump.address)
         dump.count(span.rows)
-        dump.more = self._strays(chain, day, set(range(min(heights), max(heights))) - heights)
+        dump.more = self._strays(chain, day, heights)
         return dump
 
     def transactions(self, chain: str, day: date, most: int) -> Dump:
@@ -164,31 +178,40 @@ class BlockchairDumps:
         """
         dump, span = self._fetch(chain, "transactions", day, most), Span()
         for row in dump.all():
-            span.add(_time(row, dump.address))
+            span.add(moment(row, f"the dump {dump.address}"))
         span.require(day, dump.address)
         dump.count(span.rows)
         return dump
 
-    def _strays(self, chain: str, day: date, missing: set[int]) -> list[dict[str, Any]]:
-        """The blocks of these heights, from the dumps of the days beside."""
+    def _strays(self, chain: str, day: date, heights: set[int]) -> list[dict[str, Any]]:
+        """The blocks between the day's heights that it lacks, from the dumps of the days beside."""
+        first, last = min(heights), max(heights)
+        missing = set(range(first, last)) - heights
+        if len(missing) > MOST_STRAYS:
+            raise self._hole(chain, day, len(missing), min(missing))
         found: dict[int, dict[str, Any]] = {}
-        lacking = ""
+        unpublished = ""
         for beside in (day - ONE_DAY, day + ONE_DAY):
-            if len(missing) > MOST_STRAYS or not missing - set(found):
+            if not missing - set(found):
                 break
             try:
                 rows = self._fetch(chain, "blocks", beside)
             except DayIncomplete:
-                lacking = f", and there is no dump of {beside} yet that might"
+                unpublished = f", and there is no dump of {beside} yet that might"
                 continue
-            found |= {height: row for row in rows.all() if (height := _height(row, rows.address)) in missing}
+            for row in rows.all():
+                if (height := whole(row, "id", f"the dump {rows.address}")) in missing:
+                    found[height] = row
         if gone := sorted(missing - set(found)):
-            raise SourceUnavailable(
-                f"Blockchair: the dump {self.address_of(chain, 'blocks', day)} lacks {len(gone)} heights between its "
-                f"lowest and highest, such as {gone[0]}{lacking}. Nothing was written; run again later, or set "
-                "BLOCKCHAIR_SOURCE=api for this day."
-            )
+            raise self._hole(chain, day, len(gone), gone[0], unpublished)
         return list(found.values())
+
+    def _hole(self, chain: str, day: date, lacking: int, first: int, unpublished: str = "") -> SourceUnavailable:
+        return SourceUnavailable(
+            f"Blockchair: the dump {self.address_of(chain, 'blocks', day)} lacks {lacking} heights between its lowest "
+            f"and highest, such as {first}{unpublished}. Nothing was written; run again later, or set "
+            "BLOCKCHAIR_SOURCE=api for this day."
+        )
 
     def _fetch(self, chain: str, table: str, day: date, most: int | None = None) -> Dump:
         address = self.address_of(chain, table, day)
@@ -259,25 +282,4 @@ def _damaged(address: str, reason: str) -> SourceUnavailable:
     return SourceUnavailable(
         f"Blockchair: the dump {address} is cut short or damaged ({reason}). Nothing was written; run again, and if it "
         "stays so, set BLOCKCHAIR_SOURCE=api for this day."
-    )
-
-
-def _height(row: dict[str, Any], address: str) -> int:
-    try:
-        return int(row["id"])
-    except (TypeError, ValueError) as error:
-        raise _wrong(address, "id", row["id"], "height") from error
-
-
-def _time(row: dict[str, Any], address: str) -> datetime:
-    try:
-        return datetime.fromisoformat(f"{row['time']}+00:00")
-    except ValueError as error:
-        raise _wrong(address, "time", row["time"], "time") from error
-
-
-def _wrong(address: str, column: str, value: Any, kind: str) -> InvalidAnswer:
-    return InvalidAnswer(
-        f"Blockchair: the dump {address} holds {str(value)[:80]!r} in {column}, which is no {kind}. Set "
-        "BLOCKCHAIR_SOURCE=api, or update the client."
     )

@@ -18,6 +18,8 @@ KEY_HEADERS = {"demo": "x-cg-demo-api-key", "pro": "x-cg-pro-api-key"}
 PAGE = 250
 
 RETRIED = {408, 429}
+NOT_FOUND = 404
+LONGEST_WORDS = 200
 # The month's credits are spent; it comes with 429, which alone means the minute's limit.
 MONTH_SPENT = 10006
 REMEDIES = {
@@ -54,7 +56,7 @@ class CoinGecko:
         )
 
     def coin_list(self) -> list[dict[str, Any]]:
-        """Every active coin: id, symbol (not unique), name."""
+        """Every active coin: id, symbol (not unique), name. Entries are as they came: one may lack its id."""
         return self._list("coins/list", {"include_platform": "false"})
 
     def markets(self, coins: Sequence[str], currency: str) -> list[dict[str, Any]]:
@@ -62,7 +64,7 @@ class CoinGecko:
         found: dict[str, dict[str, Any]] = {}
         for page in self._market_pages(coins, currency):
             # Ranks shift between pages: a coin may come twice, and the first is as good as the second.
-            found = {str(entry["id"]): entry for entry in page} | found
+            found = {entry["id"]: entry for entry in page if isinstance(entry.get("id"), str)} | found
         return list(found.values())
 
     def _market_pages(self, coins: Sequence[str], currency: str) -> Iterator[list[dict[str, Any]]]:
@@ -75,14 +77,16 @@ class CoinGecko:
                 return
             number += 1
 
-    def market_chart(self, coin: str, currency: str, days: int) -> Mapping[str, list[Any]]:
-        """Daily points of the last ``days`` days: lists of [Unix milliseconds, value].
+    def market_chart(self, coin: str, currency: str, days: int) -> Mapping[str, list[Any]] | None:
+        """Daily points of the last ``days`` days: lists of [Unix milliseconds, value]; None of a coin it does not know.
 
         The last point may be of this moment rather than of a midnight.
         """
         parameters = {"vs_currency": currency, "days": days, "interval": "daily", "precision": "full"}
         path = f"coins/{coin}/market_chart"
-        document = self._get(path, parameters)
+        document = self._get(path, parameters, may_lack=True)
+        if document is None:
+            return None
         series = ("prices", "market_caps", "total_volumes")
         if not isinstance(document, dict) or not all(isinstance(document.get(name), list) for name in series):
             raise InvalidAnswer(
@@ -99,15 +103,20 @@ class CoinGecko:
 
     def _list(self, path: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         document = self._get(path, parameters)
-        if not isinstance(document, list) or not all(isinstance(entry, dict) and entry.get("id") for entry in document):
+        entries = [entry for entry in document if isinstance(entry, dict)] if isinstance(document, list) else []
+        if not isinstance(document, list) or (document and not any(entry.get("id") for entry in entries)):
             raise InvalidAnswer(
                 f"CoinGecko: {self.http.address(path, parameters)} is no list of coins. Update the client."
             )
-        return document
+        return [entry if isinstance(entry, dict) else {} for entry in document]
 
-    def _get(self, path: str, parameters: Mapping[str, Any]) -> Any:
+    def _get(self, path: str, parameters: Mapping[str, Any], may_lack: bool = False) -> Any:
+        """The document; None for 404 where the thing asked for may be none that it knows."""
+
         def judge(answer: Answer) -> Any:
             code, message = error_of(answer)
+            if may_lack and answer.status == NOT_FOUND and code == NOT_FOUND:
+                return None
             if code is None and answer.document is not None:
                 return answer.document
             if code is None:
@@ -137,18 +146,22 @@ def error_of(answer: Answer) -> tuple[int | None, str]:
     error = document.get("error")
     status = document.get("status") or (error.get("status") if isinstance(error, dict) else None)
     if isinstance(status, dict) and status.get("error_code"):
-        code, message = _code(status["error_code"]), str(status.get("error_message", ""))
+        code, message = _code(status["error_code"]), _words(status.get("error_message", ""))
     elif isinstance(error, str):
-        code, message = None, error
+        code, message = None, _words(error)
     elif "1020" in answer.text[:200] and answer.status == 403:
         code, message = 1020, "access denied"
     else:
-        code, message = None, "" if answer.status == 200 else answer.text[:200].strip()
+        code, message = None, "" if answer.status == 200 else _words(answer.text)
     if code != MONTH_SPENT and (answer.status in RETRIED or answer.status >= 500):
         return answer.status, message
     if code is None and (answer.status != 200 or error):
         code = answer.status if answer.status != 200 else 400
     return code, message
+
+
+def _words(text: Any) -> str:
+    return " ".join(str(text)[:LONGEST_WORDS].split())
 
 
 def _code(value: Any) -> int:

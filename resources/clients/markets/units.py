@@ -19,6 +19,8 @@ class UnitLedger:
     def __init__(self, database: Postgres, api: str, per_day: Decimal | None, clock: Clock):
         self.database, self.api, self.per_day, self._clock = database, api, per_day, clock
         self.charged = Decimal(0)
+        # An answer may come after the midnight that its request was made before.
+        self._charged_on = clock.now().date()
         self._ready = False
 
     def spent(self) -> Decimal:
@@ -53,6 +55,7 @@ class UnitLedger:
             QuotaSpent: when the day's do not cover them; the counter stays as it is.
         """
         self._prepare()
+        self._charged_on = self._clock.now().date()
         with self.database.transaction() as connection:
             connection.execute(
                 f"INSERT INTO {REQUEST_UNITS.address} VALUES (%s, %s, 0) ON CONFLICT DO NOTHING".encode(),
@@ -71,11 +74,14 @@ class UnitLedger:
         self.charged += units
 
     def refund(self, units: Decimal) -> None:
-        """Give back units of a request that the API refused."""
+        """Give back units that a request did not cost after all; with a negative number, take what it cost beyond.
+
+        What the API has taken is taken: it is counted also where it exceeds the day's.
+        """
         with self.database.transaction() as connection:
             connection.execute(
                 f"UPDATE {REQUEST_UNITS.address} SET spent = spent - %s WHERE api = %s AND day = %s".encode(),
-                [units, *self._today()],
+                [units, self.api, self._charged_on],
             )
         self.charged -= units
 

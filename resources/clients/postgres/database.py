@@ -43,7 +43,7 @@ class Postgres(PostgresWarehouse):
         # Writers of a table take turns; readers go on.
         session.run((self.dialect.lock or "").format(table.address))
         self._fill_staging(session, table, batch)
-        stamp = {"source": batch.source, "now": now, "run_id": run_id, **batch.complete_for}
+        stamp = {"source": batch.source, "now": now, "run_id": run_id, **(batch.complete_for or {})}
         if rule.history:
             session.run(merging.remember_replaced(table), stamp)
         orphaned = 0

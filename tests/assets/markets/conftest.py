@@ -1,5 +1,7 @@
 """The markets on a database of the test's own and a world of its own, with time set by the test."""
 
+import shlex
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,9 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.markets.tracked import chains
+from assets.markets.tracked import SEED, chains
 from definitions import defs
 from resources.clients.postgres.database import Postgres
+from resources.dbt import COMMAND, PROJECT_DIR, Dbt
 from resources.markets import BlockchairResource, CoinGeckoResource
 from resources.stages import resources_for
 from sandbox.markets.server import MarketServer
@@ -122,6 +125,25 @@ def counts(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, int]]:
             name = f"{event.asset_key.path[-1]} {event.partition or ''}".strip()
             found[name] = {count: metadata[count].value for count in names}
     return found
+
+
+@pytest.fixture
+def seed(markets, tmp_path):
+    """The seed's file in a copy of the project that the runs use."""
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT_DIR, project, ignore=shutil.ignore_patterns("target", "logs"))
+    # The assets name their project, so that the command itself has to go to the copy; what dbt remembers of parsing
+    # is of the project's own place.
+    command = tmp_path / "dbt"
+    command.write_text(
+        f'#!/bin/sh\ncd "{project}" || exit\nexport DBT_PARTIAL_PARSE=0\n'
+        f'export DBT_PROJECT_DIR="{project}" DBT_PROFILES_DIR="{project}"\n'
+        f'exec {shlex.join(COMMAND)} "$@"\n'
+    )
+    command.chmod(0o755)
+    resources, dbt = markets.resources, Dbt(command=[str(command)])
+    markets.resources = lambda: resources() | {"dbt": dbt}
+    return project / SEED.relative_to(PROJECT_DIR)
 
 
 @pytest.fixture

@@ -323,6 +323,87 @@ def test_snapshots_are_kept_apart_by_their_moment(markets):
     assert bitcoin["circulation"] is None
 
 
+def run_unpartitioned(markets, name, expect_success=True):
+    result = dg.materialize(
+        [asset for asset in markets_assets() if asset.key.path[-1] == name],
+        resources=markets.resources(),
+        instance=markets.instance,
+        raise_on_error=False,
+    )
+    assert result.success == expect_success
+    return result
+
+
+def test_a_coin_that_left_the_list_is_marked_and_counted_until_it_is_back(markets):
+    coins = markets.server.world.coins
+    run_unpartitioned(markets, "coin_list")
+    dogecoin = coins.pop("dogecoin")
+    assert counts(run_unpartitioned(markets, "coin_list"))["coin_list"]["orphaned"] == 1
+    listed = "SELECT coin_id FROM raw.coin_list WHERE is_orphan"
+    assert markets.rows(listed) == [{"coin_id": "dogecoin"}]
+    # A list that is cut short, or empty, marks nothing.
+    for name in ("bitcoin", "ethereum"):
+        markets.server.faults.append(
+            Fault("coins/list", 200, [] if name == "bitcoin" else [{"id": "x", "symbol": "x"}])
+        )
+        said = failures(run_unpartitioned(markets, "coin_list", expect_success=False))[0]
+        assert "cut short" in said
+    assert markets.rows(listed) == [{"coin_id": "dogecoin"}]
+    coins["dogecoin"] = dogecoin
+    assert counts(run_unpartitioned(markets, "coin_list"))["coin_list"]["updated"] == 1
+    assert markets.rows(listed) == []
+
+
+def test_what_a_snapshot_did_not_know_is_filled_in_and_what_it_knew_stays(markets):
+    """Whatever the rule of merging: what came first as unknown keeps nothing out."""
+    bitcoin = {"id": "bitcoin", "current_price": 133, "market_cap": None, "last_updated": "2024-01-03T00:59:30.000Z"}
+    for cap, volume, updated in ((None, 5, 0), (1000, 7, 1), (2000, 9, 0)):
+        entry = bitcoin | {"market_cap": cap, "total_volume": volume}
+        markets.server.faults.append(Fault("coins/markets", 200, [entry]))
+        assert counts(run_unpartitioned(markets, "market_snapshot"))["market_snapshot"]["updated"] == updated
+    (row,) = markets.rows("SELECT market_cap, volume, revision FROM raw.market_snapshot")
+    assert row == {"market_cap": 1000, "volume": 5, "revision": 2}
+
+
+def test_a_request_that_costs_more_than_reckoned_is_counted_as_told(markets):
+    sums = {"date": str(DAY), "count()": 300, "sum(fee)": 300_000, "sum(output_total)": 300_000_000_000}
+    context = {"code": 200, "state": 1153, "rows": 1, "total_rows": 1, "request_cost": 30}
+    markets.server.faults.append(Fault("bitcoin/transactions", 200, {"data": [sums], "context": context}))
+    markets.run("key:raw/markets/tx_daily_aggregate", f"bitcoin|{DAY}")
+    assert markets.rows("SELECT spent FROM raw.request_units") == [{"spent": 30}]
+    assert markets.rows("SELECT units FROM raw.ingest_log") == [{"units": 30}]
+
+
+def test_sums_that_were_not_final_are_asked_again_the_next_night(markets):
+    days = [DAY, DAY + ONE]
+    markets.server.world.chains["bitcoin"] = chain("bitcoin", 20, days=days)
+    select = "key:raw/markets/tx_daily_aggregate"
+    markets.run(select, f"bitcoin|{DAY}")
+    markets.server.world.chains["bitcoin"].sums[DAY]["sum(fee_usd)"] = Decimal("7.5")
+    markets.at(DAY + ONE).run(select, f"bitcoin|{DAY + ONE}")
+    found = markets.rows("SELECT day, is_final, fee_usd, revision FROM raw.tx_daily_aggregate ORDER BY day")
+    assert [(row["day"], row["is_final"], row["revision"]) for row in found] == [(DAY, True, 2), (DAY + ONE, False, 1)]
+    assert found[0]["fee_usd"] == Decimal("7.5")
+    # The third night asks for the second again, and no more for the first.
+    markets.server.requests.clear()
+    markets.at(DAY + ONE, hour=2).run(select, f"bitcoin|{DAY + ONE}")
+    assert len(markets.server.requests) == 1
+
+
+def test_the_closes_that_are_missing_are_a_checks_warning(markets):
+    from assets.markets.checks import every_coin_has_its_closes
+
+    world_ = markets.server.world
+    world_.coins["dogecoin"].points[DAY] = Figures(Decimal(5), Decimal(1), None)
+    markets.run("key:raw/markets/market_daily", DAY)
+    result = every_coin_has_its_closes(postgres=markets.resources()["postgres"])
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert result.description == "Unknown: dogecoin on 2024-01-01."
+    world_.coins["dogecoin"].points[DAY] = Figures(Decimal(5), Decimal(1), Decimal(7))
+    markets.run("key:raw/markets/market_daily", DAY)
+    assert every_coin_has_its_closes(postgres=markets.resources()["postgres"]).passed
+
+
 def markets_assets():
     from assets.markets.assets import MARKETS_ASSETS
 

@@ -7,7 +7,15 @@ from types import SimpleNamespace
 import pytest
 
 from assets.markets import extract
-from core.errors import DayIncomplete, InvalidAnswer
+from core.errors import (
+    DayIncomplete,
+    HeadwaterError,
+    InvalidAnswer,
+    QuotaSpent,
+    SourceInconsistent,
+    SourceRefused,
+    SourceUnavailable,
+)
 
 DAY = date(2024, 1, 2)
 ONE = timedelta(days=1)
@@ -18,13 +26,19 @@ MIDNIGHT = 1_704_240_000_000  # 2024-01-03 00:00
 class Gecko:
     """Answers given beforehand; ``asked`` are the spans of the charts."""
 
-    def __init__(self, charts=None, markets=(), total=Decimal(10)):
+    def __init__(self, charts=None, markets=(), total=Decimal(10), listed=()):
         self.charts, self.found, self.total, self.asked = charts or {}, list(markets), total, []
+        self.listed = list(listed)
         self.http = SimpleNamespace(address=lambda path: path, requests=1)
 
     def market_chart(self, coin, currency, days):
         self.asked.append(days)
+        if isinstance(self.charts[coin], Exception):
+            raise self.charts[coin]
         return self.charts[coin]
+
+    def coin_list(self):
+        return self.listed
 
     def markets(self, coins, currency):
         return self.found
@@ -161,3 +175,134 @@ def test_right_after_midnight_the_point_of_this_moment_is_no_close(minutes):
     now = datetime(2024, 1, 3, 0, minutes, tzinfo=UTC)
     with pytest.raises(DayIncomplete, match="2024-01-02 for bitcoin"):
         fetched({"bitcoin": chart((MIDNIGHT + minutes * 60_000 - 41_000, 122))}, now=now)
+
+
+def delivered(charts, days=(DAY,), now=NOW, **more):
+    """The rows delivered before the failure, by coin and day, and the failure."""
+    found, failure = {}, None
+    try:
+        for _, batch in extract.market_daily(Gecko(charts), list(charts), list(days), now, **more):
+            found |= {(row["coin_id"], row["price_date"]): row for row in batch.rows}
+    except HeadwaterError as error:
+        failure = error
+    return found, failure
+
+
+GOOD = {"prices": [[MIDNIGHT, 133]], "market_caps": [[MIDNIGHT, 1000]], "total_volumes": [[MIDNIGHT, 10]]}
+EMPTY = {"prices": [], "market_caps": [], "total_volumes": []}
+ONLY_NULLS = chart((MIDNIGHT - 86_400_000, None), (MIDNIGHT, None))
+
+
+@pytest.mark.parametrize("gone", [None, EMPTY, ONLY_NULLS])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_coin_that_has_no_prices_any_more_is_named_and_the_others_go_on(gone, first, caplog):
+    charts = {"dogecoin": gone, "bitcoin": GOOD} if first else {"bitcoin": GOOD, "dogecoin": gone}
+    found, failure = delivered(charts)
+    assert set(found) == {("bitcoin", DAY)}
+    assert failure is None
+    assert "no prices of dogecoin any more: check the ids in dbt_project/seeds" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dogecoin", "error"),
+    [
+        (chart((MIDNIGHT - 86_400_000, 121), (MIDNIGHT, None)), DayIncomplete),
+        (chart((MIDNIGHT - 86_400_000, 121)), DayIncomplete),
+        (GOOD | {"prices": [7]}, InvalidAnswer),
+        (InvalidAnswer("no chart"), InvalidAnswer),
+        (SourceUnavailable("no usable answer"), SourceUnavailable),
+    ],
+)
+def test_a_coin_that_fails_takes_no_others_close_with_it(dogecoin, error):
+    found, failure = delivered({"dogecoin": dogecoin, "bitcoin": GOOD})
+    assert (set(found) - {("dogecoin", DAY - ONE)}, type(failure)) == ({("bitcoin", DAY)}, error)
+
+
+@pytest.mark.parametrize("error", [QuotaSpent("the month's credits are spent"), SourceRefused("no such key")])
+def test_what_holds_for_all_coins_is_told_at_once_and_what_came_before_is_kept(error):
+    gecko = Gecko({"bitcoin": GOOD, "dogecoin": error, "ethereum": error})
+    batches = []
+    with pytest.raises(type(error), match=str(error)):
+        batches.extend(extract.market_daily(gecko, list(gecko.charts), [DAY], NOW))
+    assert len(gecko.asked) == 2
+    assert [row["coin_id"] for _, batch in batches for row in batch.rows] == ["bitcoin"]
+
+
+def test_an_outage_is_given_up_at_the_second_coin():
+    gecko = Gecko(dict.fromkeys("abcd", SourceUnavailable("no usable answer")))
+    with pytest.raises(SourceUnavailable):
+        list(extract.market_daily(gecko, list("abcd"), [DAY], NOW))
+    assert len(gecko.asked) == 2
+
+
+def test_coins_that_are_all_unknown_are_no_delisting():
+    with pytest.raises(SourceRefused, match="none of bitcoin, dogecoin"):
+        fetched({"bitcoin": None, "dogecoin": None})
+
+
+def test_before_its_first_and_after_its_last_day_a_coin_is_neither_asked_for_nor_expected():
+    ended = DAY - 2 * ONE
+    gecko = Gecko({"bitcoin": GOOD, "dogecoin": chart((MIDNIGHT - 2 * 86_400_000, 1), (MIDNIGHT, 2))})
+
+    def lives(coin, day):
+        return coin == "bitcoin" or day <= ended
+
+    ((_, batch),) = extract.market_daily(gecko, ["bitcoin", "dogecoin"], [DAY], NOW, lives)
+    assert (len(gecko.asked), [row["coin_id"] for row in batch.rows]) == (1, ["bitcoin"])
+    rows, failure = delivered(gecko.charts, days=[ended, DAY], lives=lives)
+    # Of the days after its last nothing is taken, though the source still has points.
+    assert set(rows) == {("bitcoin", DAY), ("dogecoin", ended)}
+    assert failure is None
+    assert not any(batch.rows for _, batch in extract.market_daily(gecko, ["dogecoin"], [DAY], NOW, lives))
+
+
+def test_what_stays_unknown_is_given_up_by_name(caplog):
+    """The last day of the look-back: after it nobody asks again."""
+    last = MIDNIGHT - 3 * 86_400_000
+    points = [(MIDNIGHT - back * 86_400_000, 100) for back in (2, 1, 0)]
+    fetched({"bitcoin": chart((last, 5), *points, caps=[[last, 0], [MIDNIGHT, 7]]), "dogecoin": chart(*points)})
+    told = [record.getMessage() for record in caplog.records if "still has no" in record.getMessage()]
+    assert [text.split(".")[0] for text in told] == [
+        "CoinGecko still has no market_cap of bitcoin on 2023-12-30",
+        "CoinGecko still has no price and volume and market_cap of dogecoin on 2023-12-30",
+    ]
+
+
+COINS = [{"id": name, "symbol": name[:3], "name": name.title()} for name in ("bitcoin", "dogecoin", "ethereum")]
+
+
+def listing(entries, known):
+    return extract.coin_list(Gecko(listed=entries), known)
+
+
+def test_a_full_list_says_what_is_gone():
+    batch = listing(COINS[:2], {"bitcoin", "dogecoin", "ethereum"})
+    assert [row["coin_id"] for row in batch.rows] == ["bitcoin", "dogecoin"]
+    assert batch.complete_for == {}
+
+
+@pytest.mark.parametrize(("known", "there"), [(3, 0), (3, 1), (0, 0), (100, 70), (20_000, 17_000), (20_000, 1)])
+def test_a_list_cut_short_marks_nothing(known, there):
+    entries = [{"id": f"coin-{at}", "symbol": "x", "name": "X"} for at in range(there)]
+    with pytest.raises(SourceInconsistent, match="cut short"):
+        listing(entries, {f"coin-{at}" for at in range(known)})
+
+
+def test_an_entry_that_is_none_takes_no_other_with_it(caplog):
+    bad = [{}, {"symbol": "x"}, {"id": 7}, {"id": ["a"]}, {"id": "odd", "symbol": {}, "name": "Odd"}]
+    batch = listing([COINS[0], *bad, COINS[0], COINS[1]], set())
+    assert [row["coin_id"] for row in batch.rows] == ["bitcoin", "dogecoin"]
+    assert batch.rejected == {extract.UNREADABLE: 5, extract.TWICE: 1}
+    assert "odd" in caplog.text
+
+
+@pytest.mark.parametrize("broken", [{"current_price": "abc"}, {"market_cap": {}}, {"last_updated": 7}])
+def test_a_snapshot_that_cannot_be_read_takes_no_other_with_it(broken, caplog):
+    good = {"current_price": 133, "last_updated": "2024-01-03T00:59:30.000Z"}
+    entries = [{"id": "bitcoin"} | good, {"id": "dogecoin"} | good | broken]
+    batch = extract.market_snapshot(Gecko(markets=entries), ["bitcoin", "dogecoin"])
+    assert [row["coin_id"] for row in batch.rows] == ["bitcoin"]
+    assert batch.rejected == {extract.UNREADABLE: 1}
+    assert "raw.market_snapshot" in caplog.text
+    with pytest.raises(InvalidAnswer):
+        extract.market_snapshot(Gecko(markets=entries[1:]), ["dogecoin"])

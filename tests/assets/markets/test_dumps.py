@@ -1,12 +1,14 @@
 """Blocks and transactions from the dumps: the same rows as the API's, without its units."""
 
+from datetime import timedelta
+
 import pytest
 
 from assets.markets.tracked import chains
 from sandbox.markets.dumps import packed
 from sandbox.markets.server import Fault
 from tests.assets.markets.conftest import CHAINS, counts
-from tests.standins.markets import DAY, transactions
+from tests.standins.markets import DAY, chain, transactions
 from tests.standins.runs import failures
 
 BLOCKS, TRANSACTIONS = "key:raw/markets/blocks", "key:raw/markets/transactions"
@@ -108,3 +110,39 @@ def test_a_source_that_does_not_exist_is_named(markets, source):
     source("ftp")
     result = markets.run(BLOCKS, f"bitcoin|{DAY}", expect_success=False)
     assert "BLOCKCHAIR_SOURCE='ftp': expected one of api, dumps" in failures(result)[0]
+
+
+def test_blocks_that_are_missing_between_two_days_fail_the_second_until_the_first_is_loaded_whole(markets, source):
+    """Each file alone is in order: what the first lacks is at its end, and what the second lacks at its beginning."""
+    source("dumps")
+    second = DAY + timedelta(days=1)
+    bitcoin = chain("bitcoin", 20, days=(DAY, second))
+    markets.server.world.chains["bitcoin"] = bitcoin
+    whole = list(bitcoin.blocks)
+    bitcoin.blocks[:] = [row for row in whole if row["id"] not in (1019, 1020)]
+    markets.at(second)
+    markets.run(BLOCKS, f"bitcoin|{DAY}")
+    before = markets.table("raw.blocks")
+    result = markets.run(BLOCKS, f"bitcoin|{second}", expect_success=False)
+    assert "bitcoin has heights 1019 to 1020 neither in the blocks of 2024-01-03 nor" in failures(result)[0]
+    assert markets.table("raw.blocks") == before
+    # Either day may be the one that is loaded whole by a later run.
+    bitcoin.blocks[:] = whole
+    for day in (DAY, second):
+        markets.run(BLOCKS, f"bitcoin|{day}")
+    found = markets.rows(
+        "SELECT count(*) AS n, max(height) - min(height) + 1 AS reach FROM raw.blocks WHERE NOT is_orphan"
+    )
+    assert found == [{"n": 40, "reach": 40}]
+
+
+def test_one_day_of_a_range_without_a_dump_takes_no_other_with_it(markets, source):
+    source("dumps")
+    days = [DAY + timedelta(days=at) for at in range(3)]
+    markets.server.world.chains["bitcoin"] = chain("bitcoin", 20, days=days)
+    markets.at(days[-1])
+    markets.server.faults.append(Fault("_20240103.tsv.gz", 404, "no", times=99))
+    result = markets.run(BLOCKS, f"bitcoin|{days[0]}", f"bitcoin|{days[-1]}", expect_success=False)
+    assert "Blockchair has no dump" in failures(result)[0]
+    found = markets.rows("SELECT DISTINCT block_date FROM raw.blocks ORDER BY 1")
+    assert [row["block_date"] for row in found] == [days[0], days[2]]

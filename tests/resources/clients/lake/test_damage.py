@@ -66,6 +66,7 @@ def test_cut_or_changed_anywhere_it_is_told_or_true(clock, data):
         {"dataset": "others"},
         {"day": "2024-01-03"},
         {"format": "orc"},
+        {"schema_version": 2},
         {"files": [{"key": "../outside/x.parquet", "rows": 1, "bytes": 4, "sha256": "0" * 64}]},
         {"evidence": "../outside/x.parquet"},
     ],

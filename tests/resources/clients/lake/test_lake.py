@@ -1,7 +1,9 @@
 """A day exists when its manifest does, is replaced as a set, and is never half there."""
 
+import os
 import threading
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -186,3 +188,71 @@ def test_a_file_that_goes_while_it_is_read_says_to_run_again(tmp_path, clock, mo
     monkeypatch.setattr(owner, step, beside_another_run)
     with pytest.raises(LakeChanged, match="Run again"):
         day.table()
+
+
+class TurnTakingStore:
+    """A store whose writers take turns: each write waits until the order says its writer's name."""
+
+    def __init__(self, store, writer, order, turn):
+        self._store, self._writer, self._order, self._turn = store, writer, order, turn
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def write(self, *arguments):
+        self._in_turn(self._store.write, *arguments)
+
+    def upload(self, *arguments):
+        self._in_turn(self._store.upload, *arguments)
+
+    def _in_turn(self, act, *arguments):
+        with self._turn:
+            assert self._turn.wait_for(lambda: self._order and self._order[0] == self._writer, timeout=30)
+            act(*arguments)
+            self._order.pop(0)
+            self._turn.notify_all()
+
+
+@pytest.mark.parametrize("order", ["AABB", "ABAB", "ABBA", "BAAB", "BABA", "BBAA"])
+def test_of_two_csv_exports_at_once_one_stands_whole_or_one_says_no(store, clock, order):
+    """Both write the same two names, the data's and the manifest's."""
+    rows, said_no, left, turn = {"A": [1, 2, 3], "B": [7, 8]}, {}, list(order), threading.Condition()
+
+    def export(writer):
+        try:
+            _publish(Lake(TurnTakingStore(store, writer, left, turn), "csv", clock), *rows[writer])
+        except LakeChanged as error:
+            said_no[writer] = str(error)
+
+    writers = [threading.Thread(target=export, args=(writer,)) for writer in "AB"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    try:
+        found = _numbers(Lake(store, "csv", clock))
+    except LakeChanged:
+        found = None
+    assert not left
+    assert found in rows.values() or said_no
+    assert all("another run exported items for 2024-01-02 at the same time" in said for said in said_no.values())
+    for writer in said_no:  # who said no runs again
+        _publish(Lake(store, "csv", clock), *rows[writer])
+    assert _numbers(Lake(store, "csv", clock)) in rows.values()
+
+
+def test_the_old_version_goes_when_the_new_ones_names_are_on_the_disk(tmp_path, clock, monkeypatch):
+    lake = Lake(LocalObjectStore(tmp_path / "lake"), clock=clock)
+    (old,) = _publish(lake, 1).keys
+    steps, sync, unlink = [], os.fsync, Path.unlink
+    monkeypatch.setattr(
+        "os.fsync", lambda descriptor: (steps.append(Path(f"/proc/self/fd/{descriptor}").readlink()), sync(descriptor))
+    )
+    monkeypatch.setattr(
+        "pathlib.Path.unlink", lambda path, missing_ok=False: (steps.append(f"removed {path.name}"), unlink(path))
+    )
+    _publish(lake, 2)
+    folder = tmp_path / "lake/export/items/block_date=2024-01-02"
+    # Twice a file and its folder, the data's and the manifest's, before anything is removed.
+    assert steps[1::2][:2] == [folder, folder]
+    assert steps[4:] == [f"removed {Path(old).name}"]

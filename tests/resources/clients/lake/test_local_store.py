@@ -134,3 +134,26 @@ def test_a_directory_in_the_place_of_an_object_is_told(store, root):
     (root / "full/x").mkdir(parents=True)
     with pytest.raises(DiskRefused, match=r"lake/full: Directory not empty"):
         store.write("full", b"1")
+
+
+@pytest.mark.parametrize(
+    "trouble", [PermissionError(errno.EACCES, "Permission denied"), OSError(errno.EIO, "Input/output error")]
+)
+@pytest.mark.parametrize("step", ["stat", "read_bytes", "is_file", "rglob"])
+def test_a_file_that_the_disk_does_not_give_is_told(store, tmp_path, monkeypatch, trouble, step):
+    store.write("a/k", b"1")
+
+    def refuse(*_arguments, **_named):
+        raise trouble
+
+    actions = {
+        "stat": lambda: store.read("a/k"),
+        "read_bytes": lambda: store.read("a/k"),
+        "is_file": lambda: store.fetch("a/k", tmp_path),
+        "rglob": lambda: store.list("a/"),
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(f"pathlib.Path.{step}", refuse)
+        with pytest.raises(DiskRefused, match=rf"cannot read .*/lake/a.*: {trouble.strerror}\. .*then run again"):
+            actions[step]()
+    assert store.read("a/k") == b"1"

@@ -269,3 +269,121 @@ def test_a_server_error_is_no_spent_unit():
         with pytest.raises(SourceUnavailable):
             blockchair.stats("bitcoin")
         assert blockchair.ledger.charged == 0
+
+
+def told(cost, code=200, data=()):
+    return {"data": list(data), "context": {"code": code, "state": 2000, "total_rows": 0, "request_cost": cost}}
+
+
+@pytest.mark.parametrize(
+    ("cost", "counted"),
+    [(30, 30), ("30", 30), (Decimal("30.5"), Decimal("30.5")), (0, 0), (1, 1)]
+    + [(senseless, 1) for senseless in (None, -1, "x", "", [], {}, True, 10**9, "1e99", "NaN", "9" * 500)],
+)
+def test_what_an_answer_says_of_its_price_counts(cost, counted, caplog):
+    with serving(chain("bitcoin", 5)) as market:
+        market.faults.append(Fault("stats", 200, told(cost) | {"data": {"blocks": 7}}))
+        blockchair = client(market)
+        blockchair.stats("bitcoin")
+        assert blockchair.units == blockchair.ledger.total == counted
+        assert ("its own word counts" in caplog.text) == (counted != 1)
+
+
+@pytest.mark.parametrize(("code", "error"), [(402, QuotaSpent), (430, SourceRefused), (400, SourceRefused)])
+def test_a_refusal_that_says_what_it_cost_is_charged(code, error):
+    for price, counted in ((3, 3), (None, 0)):
+        with serving(chain("bitcoin", 5)) as market:
+            market.faults.append(Fault("stats", code, told(price, code)))
+            blockchair = client(market)
+            with pytest.raises(error):
+                blockchair.stats("bitcoin")
+            assert blockchair.units == counted
+    with serving(chain("bitcoin", 5)) as market:
+        market.faults += [Fault("stats", 429, told(2, 429)), Fault("stats", 503, told(None, 503))]
+        blockchair = client(market)
+        blockchair.stats("bitcoin")
+        assert blockchair.units == 2 + 1
+
+
+def test_what_the_source_has_taken_is_counted_beyond_the_days_units(database):
+    clock = DayClock()
+    ledger = UnitLedger(database, "Blockchair", Decimal(10), clock)
+    ledger.charge(Decimal(8))
+    ledger.refund(Decimal(-22))
+    assert (ledger.spent(), ledger.rest(), ledger.charged) == (30, 0, 30)
+    with pytest.raises(QuotaSpent):
+        ledger.charge(Decimal(1))
+
+
+def test_an_answer_after_midnight_corrects_the_day_that_its_request_was_charged_to(database):
+    clock = DayClock()
+    ledger = UnitLedger(database, "Blockchair", Decimal(1440), clock)
+    ledger.charge(Decimal(16))
+    clock.moment += timedelta(days=1)
+    other = UnitLedger(database, "Blockchair", Decimal(1440), clock)
+    other.charge(Decimal(1))
+    ledger.refund(Decimal(16))
+    assert other.spent() == 1
+
+
+@pytest.mark.parametrize("row", [[1], "x", None, 7])
+@pytest.mark.parametrize("table", ["blocks", "transactions"])
+def test_rows_that_are_none_are_told(row, table):
+    with serving(chain("bitcoin", 5)) as market:
+        market.faults.append(Fault(table, 200, told(1, data=[row])))
+        with pytest.raises(InvalidAnswer, match=f"bitcoin/{table}.* is a list of {type(row).__name__}"):
+            client(market).blocks("bitcoin", DAY) if table == "blocks" else client(market).sums("bitcoin", DAY, ["fee"])
+
+
+ODD = [None, "x", "", -1, 1.5, True, [], {}, 2**63, "9" * 30, "1e3", "\u0661"]
+
+
+@pytest.mark.parametrize("value", ODD, ids=str)
+def test_a_height_or_number_that_is_none_is_told(value):
+    for body in ({"id": value, "time": f"{DAY} 00:00:01"}, {"time": f"{DAY} 00:00:01"}):
+        with serving(chain("bitcoin", 5)) as market:
+            answer = told(1, data=[body])
+            answer["context"]["total_rows"] = 1
+            market.faults.append(Fault("blocks", 200, answer, times=9))
+            with pytest.raises(InvalidAnswer, match="bitcoin on 2024-01-02 holds .* in id"):
+                client(market).blocks("bitcoin", DAY)
+            market.faults.append(Fault("transactions", 200, answer))
+            with pytest.raises(InvalidAnswer, match="bitcoin on 2024-01-02 holds .* in id"):
+                client(market).transactions("bitcoin", DAY, 5)
+
+
+@pytest.mark.parametrize(
+    "value", [None, 7, "noon", [], "9999-12-31T23:59:59-23:59", "2" * 500], ids=lambda v: str(v)[:30]
+)
+def test_a_time_that_is_none_is_told(value):
+    with serving(chain("bitcoin", 5)) as market:
+        market.world.chains["bitcoin"].in_heights(1002, 1002)[0]["time"] = value
+
+        def keep(request):
+            if "id(1001..1005)" in request.parameters.get("q", ""):
+                page = market.world.chains["bitcoin"].in_heights(1001, 1005)
+                answer = told(1, data=page)
+                answer["context"]["total_rows"] = 5
+                market.faults.append(Fault("blocks", 200, answer))
+
+        market.before = keep
+        with pytest.raises(InvalidAnswer, match="bitcoin on 2024-01-02 holds .* in time"):
+            client(market).blocks("bitcoin", DAY)
+
+
+def test_a_day_whose_ends_are_far_apart_is_refused_before_its_pages():
+    with serving(chain("bitcoin", 5)) as market:
+        for height in (1, 4_000_000_000):
+            answer = told(1, data=[{"id": height, "time": f"{DAY} 12:00:00"}])
+            answer["context"] |= {"total_rows": 1, "state": 2**62}
+            market.faults.append(Fault("blocks", 200, answer))
+        with pytest.raises(InvalidAnswer, match="from height 1 to 4000000000"):
+            client(market, per_day=None).blocks("bitcoin", DAY)
+        assert len(market.requests) == 2
+
+
+def test_sums_come_by_the_sorts_that_are_asked_for():
+    with serving(chain("ethereum", 5)) as market:
+        state, found = client(market).sums_by(("type", "failed"), "ethereum", DAY, ["fee"])
+        assert (state, [row["type"] for row in found]) == (1008, ["call"])
+        assert market.requests[-1].parameters["a"] == "date,type,failed,count(),sum(fee)"

@@ -1,9 +1,13 @@
 """The daily dumps, as a loopback server publishes them: what comes, and every way a file may be wrong."""
 
 import gzip
+import re
+import subprocess
+import sys
 import tracemalloc
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -207,3 +211,48 @@ def test_an_address_that_names_no_file_is_refused(pattern):
 def test_the_address_when_none_is_set():
     address = BlockchairDumps(DayClock()).address_of("dogecoin", "transactions", DAY)
     assert address == "https://gz.blockchair.com/dogecoin/transactions/blockchair_dogecoin_transactions_20240102.tsv.gz"
+
+
+FAR_APART = gzip.compress(b"id\thash\ttime\n1\t0x1\t2024-01-02 00:00:01\n4000000000\t0x2\t2024-01-02 23:59:59\n")
+BOMBED = """
+import sys
+from datetime import date
+from core.errors import HeadwaterError
+from resources.clients.markets.blockchair_dumps import BlockchairDumps
+from tests.standins.markets import DayClock
+try:
+    BlockchairDumps(DayClock(), sys.argv[1]).blocks("bitcoin", date(2024, 1, 2))
+except HeadwaterError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (FAR_APART, "InvalidAnswer .*from height 1 to 4000000000"),
+        (gzip.compress(b"id\thash\ttime\n" + b"1\t2\t2024-01-02 00:00:01\n" * 10_000_000, 1), "height 1 twice"),
+        (gzip.compress(b"\t" * (1 << 28), 1), "a line of over"),
+    ],
+    ids=["heights far apart", "many rows", "one line"],
+)
+def test_a_small_file_that_unfolds_is_refused_in_little_memory(body, said):
+    with serving(chain("bitcoin", 5)) as market:
+        instead(market, body)
+        done = subprocess.run(
+            ["bash", "-c", f'ulimit -v 700000; exec {sys.executable} -c "$0" "$1"', BOMBED, market.dumps_pattern],
+            cwd=Path(__file__).parents[4],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert re.search(said, done.stdout), done.stdout + done.stderr[-2000:]
+
+
+def test_a_file_that_unfolds_beyond_any_honest_one_is_damaged():
+    lines = b"1\t2\t2024-01-02 00:00:01\n" * 10
+    body = gzip.compress(b"block_id\thash\ttime\n" + lines * 200_000, 9)
+    with serving(chain("bitcoin", 5)) as market:
+        with pytest.raises(SourceUnavailable, match="unfold to more than"):
+            client(instead(market, body)).transactions("bitcoin", DAY, 5)

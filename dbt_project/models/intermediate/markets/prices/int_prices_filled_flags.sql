@@ -9,6 +9,7 @@ select
     prices.observed_at,
     prices.revision,
     before.price_usd as previous_price_usd,
+    before.market_cap_usd as previous_market_cap_usd,
     prices.price_usd is null as is_missing,
     coalesce(
         prices.price_usd = before.price_usd

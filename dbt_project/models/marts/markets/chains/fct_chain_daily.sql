@@ -1,5 +1,14 @@
 -- Blocks and sums are fetched apart: what was not fetched is unknown, not zero.
-with by_blocks as (
+with assets as (
+    -- A coin that got another id has two rows of one chain.
+    select
+        chain,
+        max(decimals) as decimals
+    from {{ ref("dim_asset") }}
+    group by chain
+),
+
+by_blocks as (
     select
         chain,
         day,
@@ -58,7 +67,8 @@ select
     joined.transferred_usd,
     joined.is_final
 from joined
-inner join {{ ref("dim_asset") }} as assets
+-- A chain that the seed no longer has keeps its days; what one coin of it is, is unknown then.
+left join assets
     on joined.chain = assets.chain
 inner join {{ ref("dim_date") }} as dates
     on joined.day = dates.day

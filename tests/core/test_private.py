@@ -1,0 +1,55 @@
+"""HEADWATER_HOME and what lies below are for their user only, whoever makes them first."""
+
+from pathlib import Path
+
+import pytest
+
+from core.private import make_private
+from resources.clients.dbt import parsed
+from resources.clients.duckdb.warehouse import DuckDbWarehouse
+from resources.clients.ethereum_etl import environment
+from resources.clients.lake.local_store import LocalObjectStore
+
+
+def modes(folder, top):
+    return {oct(found.stat().st_mode & 0o777) for found in (folder, *folder.parents) if found.is_relative_to(top)}
+
+
+def test_what_is_made_is_private_and_what_is_there_stays(tmp_path):
+    (tmp_path / "theirs").mkdir(0o755)
+    home = tmp_path / "theirs/home"
+    make_private(home / "a/b")
+    make_private(home / "a/b")
+    assert modes(home / "a/b", home) == {"0o700"}
+    assert (tmp_path / "theirs").stat().st_mode & 0o777 == 0o755
+
+
+def lake(home, monkeypatch):
+    LocalObjectStore(home / "lake").write("k", b"1")
+
+
+def warehouse(home, monkeypatch):
+    with DuckDbWarehouse(str(home / "warehouse.duckdb")).exclusive():
+        pass
+
+
+def kept_parsing(home, monkeypatch):
+    with parsed.lent(home / "dbt/parsed", home.parent / "target"):
+        (home.parent / "target" / parsed.PARSED).write_bytes(b"x")
+
+
+def etl(home, monkeypatch):
+    monkeypatch.setattr(environment, "_make", lambda directory, lock: directory.mkdir())
+    environment.etl_command(home)
+
+
+@pytest.mark.parametrize("first", [lake, warehouse, kept_parsing, etl])
+def test_whoever_comes_first_makes_the_home_private(first, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    first(home, monkeypatch)
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_make_makes_the_home_private():
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    assert "mkdir -p -m 700 $(DAGSTER_HOME)" in makefile
