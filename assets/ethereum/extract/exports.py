@@ -47,6 +47,8 @@ VERIFY_FULL, VERIFY_OFF = "full", "off"
 
 BLOCK_TABLES = (BLOCKS, TRANSACTIONS, WITHDRAWALS)
 TOKENS_AT_ONCE = 1_000
+# The figure of a day of traces.
+WIDE_VALUES = "values_over_38_digits"
 
 
 @dataclass
@@ -220,14 +222,21 @@ def export_traces(
     export.progress.expect(blocks.rows)
     for lake_day in blocks.days:
         day = spool.day(lake_day.day)
-        refs = block_refs(lake_day)
+        refs, wide = block_refs(lake_day), 0
         for ref, rows in zip(refs, _trace_batches(export, tracer, refs, lake_day.day), strict=True):
             if ref.number in changes:
                 day.add({TRACES.name: trace_batch(state_changes(changes[ref.number]), lake_day.day)})
             day.add({TRACES.name: rows})
+            wide += wide_values(rows)
             export.progress.advance()
-        spool.finish(day, telling(span_of(lake_day.manifest)))
+        spool.finish(day, telling(span_of(lake_day.manifest), figures={WIDE_VALUES: wide}))
     return spool.tables()
+
+
+def wide_values(traces: pa.RecordBatch) -> int:
+    """Traces whose value only ``value_text`` holds."""
+    texts = traces.column("value_text")
+    return len(texts) - texts.null_count
 
 
 def _trace_batches(export: Export, tracer: str, refs: Sequence[BlockRef], day: date) -> Iterator[pa.RecordBatch]:

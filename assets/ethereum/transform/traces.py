@@ -1,5 +1,6 @@
 """Traces from either kind of node: ``trace_block`` (parity style) and ``callTracer`` (geth)."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -10,12 +11,15 @@ import pyarrow as pa
 from assets.ethereum.tables import TRACES
 from assets.ethereum.transform.rows import batch
 from core.errors import InvalidAnswer
+from core.tables import LARGEST_DECIMAL
 
 Record = Mapping[str, Any]
 Row = dict[str, Any]
 
 # Names of fields, and characters of each, that a warning repeats of a node.
 MOST_NAMED = 50
+# What the machine's stack holds: 256 bits, with leading zeros from some nodes.
+_QUANTITY = re.compile("0x0*[0-9a-fA-F]{1,64}")
 _GETH_CALLS = {"call", "callcode", "delegatecall", "staticcall"}
 
 
@@ -50,8 +54,18 @@ def _unknown_of_calls(call: Record) -> set[str]:
 
 
 def quantity(value: Any) -> int | None:
-    """An exact integer from a hex quantity; JSON numbers, as some nodes' traces hold them, pass through."""
-    return value if value is None or isinstance(value, int) else int(value, 16)
+    """An exact integer from a hex quantity; JSON numbers, as some nodes' traces hold them, pass through.
+
+    Raises:
+        ValueError: when it is none of 256 bits.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and _QUANTITY.fullmatch(value):
+        return int(value, 16)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 256:
+        return value
+    raise ValueError(f"{str(value)[:100]!r} is no quantity")
 
 
 def trace_batch(rows: Sequence[Row], day: date) -> pa.RecordBatch:
@@ -59,6 +73,10 @@ def trace_batch(rows: Sequence[Row], day: date) -> pa.RecordBatch:
     columns: dict[str, list[Any]] = {c.name: [row.get(c.name) for row in rows] for c in TRACES.columns}
     columns["trace_address"] = [_path(row["trace_address"], ",") for row in rows]
     columns["block_date"] = [day] * len(rows)
+    # Only calls and creations that fail ask for so much, so no sum over what was moved lacks it.
+    values = columns["value"]
+    columns["value"] = [None if value is None or value > LARGEST_DECIMAL else value for value in values]
+    columns["value_text"] = [str(value) if value is not None and value > LARGEST_DECIMAL else None for value in values]
     return batch(TRACES, columns)
 
 
