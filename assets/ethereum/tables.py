@@ -406,6 +406,26 @@ TOKENS = _table(
     distribution_key="block_number",
 )
 
+TRANSFERRED_TOKENS = _table(
+    name="transferred_tokens",
+    grain="one row per token contract and UTC day on which it emitted a transfer",
+    description=(
+        "What the contracts of the day's token transfers say of themselves, asked at the newest block. Found by their "
+        "transfers: proxies and contracts whose code announces no standard are among them."
+    ),
+    columns=(
+        Column("address", TEXT, "Address of the token contract.", nullable=False),
+        Column("symbol", TEXT, "Ticker; null when the contract does not answer.", unbounded=True),
+        Column("name", TEXT, "Name; null when the contract does not answer.", unbounded=True),
+        Column("decimals", BIGINT, "Decimal places of an amount; null when the contract does not answer."),
+        Column("block_number", BIGINT, "Block of its first transfer of the day.", nullable=False),
+        BLOCK_DATE,
+    ),
+    key=("block_date", "address"),
+    sort_key="block_number",
+    distribution_key="address",
+)
+
 WITHDRAWALS = _table(
     name="withdrawals",
     grain="one row per validator withdrawal",
@@ -432,6 +452,7 @@ TABLES = (
     LOGS,
     TOKEN_TRANSFERS,
     ERC1155_TRANSFERS,
+    TRANSFERRED_TOKENS,
     TRACES,
     CONTRACTS,
     TOKENS,
