@@ -46,11 +46,18 @@ def unknown_fields(answer: Sequence[Record]) -> set[str]:
     return {f"traces.{name[:MOST_NAMED]}" for name in sorted(found)[:MOST_NAMED]}
 
 
-def _unknown_of_calls(call: Record) -> set[str]:
-    found = set(call.keys() - _CALL)
-    for inner in call.get("calls") or ():
-        found |= _unknown_of_calls(inner)
-    return found
+def _unknown_of_calls(outermost: Record) -> set[str]:
+    return {name for call, _ in _call_tree(outermost) for name in call.keys() - _CALL}
+
+
+def _call_tree(outermost: Record) -> Iterator[tuple[Record, list[int]]]:
+    """Every call with its path, each before those inside it. Without recursion: the EVM goes 1,024 calls deep."""
+    waiting: list[tuple[Record, list[int]]] = [(outermost, [])]
+    while waiting:
+        call, path = waiting.pop()
+        yield call, path
+        inside = call.get("calls") or ()
+        waiting.extend((inside[at], [*path, at]) for at in reversed(range(len(inside))))
 
 
 def quantity(value: Any) -> int | None:
@@ -136,17 +143,16 @@ def geth_traces(block_number: int, transactions: Sequence[Record]) -> list[Row]:
             "transaction_hash": transaction.get("txHash"),
             "transaction_index": index,
         }
-        rows.extend(_geth_rows(transaction["result"], place, []))
+        rows.extend(_geth_row(call, place, path) for call, path in _call_tree(transaction["result"]))
     named = [row for row in rows if row["transaction_hash"]]
     set_statuses(named)
     _set_ids(named)
     return rows
 
 
-def _geth_rows(call: Record, place: Row, path: list[int]) -> Iterator[Row]:
+def _geth_row(call: Record, place: Row, path: list[int]) -> Row:
     kind = call["type"].lower()
-    calls = call.get("calls") or ()
-    yield place | {
+    return place | {
         "from_address": _lower(call.get("from")),
         "to_address": _lower(call.get("to")),
         "value": quantity(call.get("value")),
@@ -156,12 +162,10 @@ def _geth_rows(call: Record, place: Row, path: list[int]) -> Iterator[Row]:
         "call_type": kind if kind in _GETH_CALLS else None,
         "gas": quantity(call.get("gas")),
         "gas_used": quantity(call.get("gasUsed")),
-        "subtraces": len(calls),
+        "subtraces": len(call.get("calls") or ()),
         "trace_address": path,
         "error": call.get("error"),
     }
-    for index, inner in enumerate(calls):
-        yield from _geth_rows(inner, place, [*path, index])
 
 
 def state_changes(rows: Sequence[Row]) -> list[Row]:
