@@ -223,6 +223,9 @@ def _next_version(body: bytes, start: int) -> int:
 
 def _results(answer: Answer, schema: pa.Schema) -> pa.Array:
     """The results of all responses."""
+    if b"\0" in answer.body or (b"\\" in answer.body and b"\\u0000" in answer.body):
+        # arrow-rs hands errors on as C strings: one that quotes a NUL would end the process.
+        raise Refusal(Kind.BROKEN, "a NUL character where there is hex text only")
     before, after = (b'{"responses":', b"}") if answer.body[:1] == b"[" else (b'{"responses":[', b"]}")
     try:
         stream = read_json(b"".join((before, answer.body, after)), schema, batch_size=_ROOM)
