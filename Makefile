@@ -17,7 +17,7 @@ TESTED = $(if $(ROOM),$(wildcard tests/*/$(ROOM) tests/resources/clients/$(ROOM)
 QUICK := tests/test_architecture.py tests/core tests/assets/ethereum/transform
 
 .DEFAULT_GOAL := help
-.PHONY: help sources setup run test test-quick dev check lint format backfill bench lock clean
+.PHONY: help sources setup run test test-quick fuzz dev check lint format backfill bench lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ test: .venv/.ready-dev ## Run the tests, or those of ROOM=
 
 test-quick: .venv/.ready-dev ## Run the rules of the tree and the pure tests, which start no server
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not anvil and not browser" $(QUICK) $(ARGS)
+
+fuzz: .venv/.ready-dev ## Try what sources might send, 10,000 examples for each boundary (or EXAMPLES=)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest -n $(WORKERS) -m fuzz tests $(ARGS)
 
 bench: setup ## Measure the budgets beside ethereum-etl and cryo (BENCH="--blocks 300" for a short run)
 	@$(BIN)/python -m benchmarks.run $(BENCH)

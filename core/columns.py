@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.tables import Column, ColumnType
+from core.tables import LARGEST_DECIMAL, Column, ColumnType
 
 _DECIMAL = pa.decimal128(38, 0)
 _UNSIGNED_BYTES, _DECIMAL_BYTES = 8, 16
-_LARGEST_DECIMAL = 10**38 - 1
 _NO_END = 2**31 - 1
 
 
@@ -77,7 +76,7 @@ def decimals(texts: pa.StringArray) -> pa.Decimal128Array:
     big_endian = np.frombuffer(binascii.unhexlify(text), np.uint8).reshape(-1, _DECIMAL_BYTES)
     little_endian = np.ascontiguousarray(big_endian[:, ::-1])
     largest = little_endian.view("<u8")[:, 1].max(initial=0)
-    if largest >= _LARGEST_DECIMAL >> 64:
+    if largest >= LARGEST_DECIMAL >> 64:
         return _decimals([None if text is None else int(text, 16) for text in texts.to_pylist()])
     validity = texts.is_valid().buffers()[1] if texts.null_count else None
     return pa.Array.from_buffers(_DECIMAL, len(texts), [validity, pa.py_buffer(little_endian)])
@@ -90,7 +89,7 @@ def _decimals(values: Sequence[int | None]) -> pa.Decimal128Array:
     if None in values:
         validity = pa.array([value is not None for value in values], pa.bool_()).buffers()[1]
         numbers = [value or 0 for value in values]
-    if numbers and not -_LARGEST_DECIMAL <= min(numbers) <= max(numbers) <= _LARGEST_DECIMAL:
+    if numbers and not -LARGEST_DECIMAL <= min(numbers) <= max(numbers) <= LARGEST_DECIMAL:
         raise ValueError("more than 38 digits")
     data = pa.py_buffer(b"".join([int(number).to_bytes(16, "little", signed=True) for number in numbers]))
     return pa.Array.from_buffers(_DECIMAL, len(values), [validity, data])

@@ -12,6 +12,8 @@ from core.declared import Declarations
 from core.layout import DAYS_OF_A_TABLE, LakeLayout, overlapping
 from core.merging import Merge
 
+LARGEST_DECIMAL = 10**38 - 1
+
 
 class ColumnType(Enum):
     """What a column holds, independent of any engine."""
@@ -47,6 +49,7 @@ class Column:
     ``source``: the field of the source's answer it is read from, if it is read from one.
     ``joined``: the text is a comma-joined list, which a text file's JSON has as a list.
     ``extension``: not part of the text files' schema, so absent from a table that is kept in them.
+    ``wider``: the column beside it with the digits of a number that does not fit; this one is null then.
     ``unbounded``: the text may be of any length; a warehouse that holds less of it says so, as its dialect describes.
     """
 
@@ -60,6 +63,7 @@ class Column:
     joined: bool = False
     extension: bool = False
     unbounded: bool = False
+    wider: str | None = None
 
     @property
     def comment(self) -> str:

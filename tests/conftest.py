@@ -23,7 +23,9 @@ __all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trust
 
 # An example's time depends on what else the machine does; benchmarks measure, tests do not.
 settings.register_profile("headwater", deadline=None)
-settings.load_profile("headwater")
+# `make fuzz`: the same properties, with as many examples as are asked for, and others every time.
+settings.register_profile("fuzz", deadline=None, max_examples=int(os.environ.get("FUZZ_EXAMPLES", "10000")))
+settings.load_profile("fuzz" if "FUZZ_EXAMPLES" in os.environ else "headwater")
 
 # Examples of a boundary's property: some hundred, and as many as `make fuzz` asks for.
 FUZZED = settings(

@@ -24,6 +24,7 @@ from assets.ethereum.tables import (
     TOKENS,
     TRACES,
     TRANSACTIONS,
+    TRANSFERRED_TOKENS,
     WITHDRAWALS,
 )
 from assets.ethereum.transform import derive
@@ -105,6 +106,15 @@ def erc1155_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
     with failures_explained():
         tables = derive.derive_erc1155_transfers(logs, left_out)
     yield from _outputs(context, tables, {"left_out": len(left_out)}, left_out_warning(left_out))
+
+
+@_export_step(TRANSFERRED_TOKENS, reads=[TOKEN_TRANSFERS], pool=NODE_POOL)
+def transferred_tokens(context: dg.AssetExecutionContext, ethereum: EthereumNodeResource, token_transfers: LakeObject):
+    """Symbol, name and decimals of the day's transferred tokens; ethereum-etl asks only those that code announces."""
+    with failures_explained():
+        engine = NativeEngine(ethereum, context.log.info)
+        tables = engine.transferred_tokens(token_transfers)
+    yield from _outputs(context, tables, engine.account(), engine.warnings())
 
 
 @_export_step(TRACES, reads=[BLOCKS], pool=NODE_POOL)
@@ -190,6 +200,7 @@ LAKE_ASSETS = (
     receipts_and_logs,
     token_transfers,
     erc1155_transfers,
+    transferred_tokens,
     traces,
     contracts,
     tokens,

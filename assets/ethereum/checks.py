@@ -13,6 +13,7 @@ from assets.ethereum.spans import span_of
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS, WITHDRAWALS
 from assets.evaluations import evaluations
 from core.errors import HeadwaterError
+from core.sql.contents import Contents, contents_of
 from core.tables import Table
 from core.windows import ONE_DAY, DayWindow, parse_day
 from resources.clients.lake.lake import Lake
@@ -124,6 +125,37 @@ def _rows_loaded(table: Table) -> dg.AssetChecksDefinition:
     return check
 
 
+def _contents_loaded(table: Table) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=table.warehouse_key,
+        name="contents_equal_the_lake",
+        description="Each day's columns add up to the same in the warehouse as in the files that its manifest lists.",
+        blocking=True,
+        partitions_def=DAILY,
+        pool="warehouse",
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext,
+        lake: dg.ResourceParam[LakeIOManager],
+        warehouse: dg.ResourceParam[WarehouseIOManager],
+    ):
+        days, client = _days(context), warehouse.warehouse()
+        with failures_explained():
+            loaded = client.contents_by_day(table, DayWindow(days[0], days[-1]))
+            problems = {
+                str(day.day): [
+                    f"{day.day}: {difference} in the lake"
+                    for difference in loaded.get(day.day, Contents()).differences(
+                        contents_of(day.batches(), table, client.dialect)
+                    )
+                ]
+                for day in lake.lake().open(table, days).days
+            }
+        yield from evaluations(context, problems)
+
+    return check
+
+
 def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=table.lake_key,
@@ -206,4 +238,5 @@ CHECKS = (
     ),
     still_on_the_chain,
     *(_rows_loaded(table) for table in TABLES),
+    *(_contents_loaded(table) for table in TABLES),
 )

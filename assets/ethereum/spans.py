@@ -45,7 +45,9 @@ def span_of(manifest: Manifest) -> BlockSpan | None:
         ) from error
 
 
-def telling(span: BlockSpan | None, evidence: Mapping[str, Any] | None = None) -> Telling:
-    """What is told of a day with these blocks. evidence: what was proved of its rows."""
+def telling(
+    span: BlockSpan | None, evidence: Mapping[str, Any] | None = None, figures: Mapping[str, int] | None = None
+) -> Telling:
+    """What is told of a day with these blocks. evidence: what was proved of its rows. figures: more that is shown."""
     shown = {"first_block": span.first, "last_block": span.last} if span else {}
-    return Telling({BLOCKS_FACT: span}, shown, evidence)
+    return Telling({BLOCKS_FACT: span}, shown | dict(figures or {}), evidence)

@@ -318,7 +318,13 @@ TRACES = _table(
         Column("transaction_index", BIGINT, "Position in the block.", source="transactionPosition"),
         Column("from_address", TEXT, "Caller or creator.", lower_case=True),
         Column("to_address", TEXT, "Callee, created contract or beneficiary.", lower_case=True),
-        Column("value", DECIMAL, "Ether moved.", unit="wei"),
+        Column(
+            "value",
+            DECIMAL,
+            "Ether that was to be moved; moved where status is 1. Null beyond 38 digits, see value_text.",
+            unit="wei",
+            wider="value_text",
+        ),
         Column("input", TEXT, "Call data or creation code.", unbounded=True),
         Column("output", TEXT, "Returned data or deployed code.", unbounded=True),
         Column("trace_type", TEXT, "call, create, suicide, reward, genesis or daofork.", nullable=False),
@@ -337,9 +343,17 @@ TRACES = _table(
         Column("error", TEXT, "Why it failed, in the node's words; null on success.", source="error", unbounded=True),
         Column("status", BIGINT, "1 when neither it nor a call around it failed, else 0."),
         Column("trace_id", TEXT, "Name of the trace: type, transaction and path, or type, block and position."),
+        Column(
+            "value_text",
+            UINT256,
+            "All digits of a value with more than 38: a call may ask to send any amount, and fails for want of it.",
+            unit="wei",
+            extension=True,
+        ),
         BLOCK_DATE,
     ),
     key=("trace_id",),
+    schema_version=2,
     sort_key="block_number",
     distribution_key="block_number",
 )
@@ -392,6 +406,26 @@ TOKENS = _table(
     distribution_key="block_number",
 )
 
+TRANSFERRED_TOKENS = _table(
+    name="transferred_tokens",
+    grain="one row per token contract and UTC day on which it emitted a transfer",
+    description=(
+        "What the contracts of the day's token transfers say of themselves, asked at the newest block. Found by their "
+        "transfers: proxies and contracts whose code announces no standard are among them."
+    ),
+    columns=(
+        Column("address", TEXT, "Address of the token contract.", nullable=False),
+        Column("symbol", TEXT, "Ticker; null when the contract does not answer.", unbounded=True),
+        Column("name", TEXT, "Name; null when the contract does not answer.", unbounded=True),
+        Column("decimals", BIGINT, "Decimal places of an amount; null when the contract does not answer."),
+        Column("block_number", BIGINT, "Block of its first transfer of the day.", nullable=False),
+        BLOCK_DATE,
+    ),
+    key=("block_date", "address"),
+    sort_key="block_number",
+    distribution_key="address",
+)
+
 WITHDRAWALS = _table(
     name="withdrawals",
     grain="one row per validator withdrawal",
@@ -418,6 +452,7 @@ TABLES = (
     LOGS,
     TOKEN_TRANSFERS,
     ERC1155_TRANSFERS,
+    TRANSFERRED_TOKENS,
     TRACES,
     CONTRACTS,
     TOKENS,

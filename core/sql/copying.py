@@ -17,8 +17,9 @@ QUOTED_ERRORS = 5
 
 
 def file_columns(table: Table) -> list[str]:
-    """The columns of the csv and JSON files that a load makes: the old files' own, and the day."""
-    return [*(column.name for column in table.contract), table.day_column]
+    """The columns of the csv and JSON files that a load makes: the old files' own, wide numbers apart, and the day."""
+    wider = [column.wider for column in table.contract if column.wider]
+    return [*(column.name for column in table.contract), *wider, table.day_column]
 
 
 def copy(table: Table, manifest_uri: str, iam_role: str, format: str, null: str) -> str:

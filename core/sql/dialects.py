@@ -25,7 +25,8 @@ class Dialect:
     ``distributes``: rows are spread over nodes and kept sorted, by the table's keys.
     ``indexed``: days are found by an index, where the engine has no other means.
     ``reads``: what a column is cast to when it is read, where its Arrow type is another one.
-    ``grantee``: how a role is named in GRANT. ``lock``: keeps other writers of a table off until the commit.
+    ``bytes_of``: the length of a text in bytes. ``grantee``: how a role is named in GRANT.
+    ``lock``: keeps other writers of a table off until the commit.
     """
 
     system: str
@@ -36,6 +37,7 @@ class Dialect:
     distributes: bool = False
     indexed: bool = False
     reads: Mapping[ColumnType, str] = field(default_factory=dict)
+    bytes_of: str = "octet_length({})"
     grantee: str = "{}"
     lock: str | None = None
 
@@ -54,6 +56,7 @@ DUCKDB = Dialect(
         ColumnType.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",
     },
     number=NUMBER,
+    bytes_of="strlen({})",
 )
 # PostgreSQL as the warehouse of a lake: the lake keeps the keys, and files of older schema versions must fit, so
 # columns are nullable and no key is declared.

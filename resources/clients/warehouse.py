@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from core.errors import DayMissing, LoadRejected
 from core.sql import catalog, ddl, replacing
+from core.sql.contents import Contents, contents_in, select_contents
 from core.sql.dialects import Dialect
 from core.sql.grants import NOBODY, Roles, grants
 from core.sql.migration import Found, FoundColumn, FoundIndex, changes
@@ -272,6 +273,12 @@ class Warehouse:
         with self.transaction() as session:
             counted = session.run(replacing.count_by_day(table, Slice(window, part)))
         return {row["day"]: row["row_count"] for row in counted}
+
+    def contents_by_day(self, table: Table, window: DayWindow, part: Part = WHOLE) -> dict[date, Contents]:
+        """What the columns hold on each day of the window that has rows."""
+        with self.transaction() as session:
+            found = session.run(select_contents(table, Slice(window, part), self.dialect))
+        return {row["day"]: contents_in(table, row) for row in found}
 
     def query(self, statement: str, parameters: Sequence[Any] | None = None) -> pa.Table:
         """The result of one statement.

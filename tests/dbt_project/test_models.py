@@ -167,6 +167,22 @@ def test_daily_token_metrics_count_transfers_and_use_decimals(graph, refreshed):
     assert all(row["amount"] is None for row in rows.values() if row["decimals"] is None)
 
 
+def test_tokens_are_named_by_their_transfers_whatever_their_code_announces(graph, refreshed):
+    """DAI's selectors stand behind the first jump, USDC's in another contract: no row of tokens for either."""
+    announced = set(graph.warehouse.query("SELECT address FROM ethereum.tokens").column("address").to_pylist())
+    asked = {
+        (row["block_date"], row["address"]): row
+        for row in graph.warehouse.query("SELECT * FROM ethereum.transferred_tokens").to_pylist()
+    }
+    rows = refreshed["daily_token_metrics"]
+    assert asked.keys() == {(row["day"], row["token_address"]) for row in rows}
+    hidden = [row for row in rows if row["token_address"] not in announced and row["symbol"] is not None]
+    assert hidden
+    for row in hidden:
+        told = asked[row["day"], row["token_address"]]
+        assert (row["symbol"], row["name"], row["decimals"]) == (told["symbol"], told["name"], told["decimals"])
+
+
 def test_daily_contract_metrics_count_by_kind(graph, refreshed):
     contracts = graph.warehouse.query("SELECT block_date, is_erc20, is_erc721 FROM ethereum.contracts").to_pylist()
     for row in refreshed["daily_contract_metrics"]:

@@ -93,7 +93,7 @@ def test_a_stage_starts_once_for_each_state_of_the_stage_before(instance):
 
 
 def test_a_failed_run_does_not_count_until_it_is_made_good(instance, tmp_path, node_uri, monkeypatch):
-    from assets.ethereum.extract import exports
+    from assets.ethereum.extract import tokens
     from core.errors import InvalidAnswer
 
     graph = Graph(tmp_path, node_uri, instance=instance)
@@ -102,7 +102,7 @@ def test_a_failed_run_does_not_count_until_it_is_made_good(instance, tmp_path, n
         raise InvalidAnswer("no tokens today")
 
     with monkeypatch.context() as patch:
-        patch.setattr(exports, "export_tokens", broken)
+        patch.setattr(tokens, "export_tokens", broken)
         graph.run("key:lake/ethereum/*", SAMPLE_DAYS[0], expect_success=False)
     skipped = _tick(schedules.ethereum_load_schedule, instance)
     assert "lake/ethereum/tokens" in skipped.skip_message

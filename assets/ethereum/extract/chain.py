@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 from assets.ethereum.transform.rows import BlockRows
 from core.errors import NodeUnavailable
+from resources.clients.ethereum.calls import ReadTogether
 from resources.clients.ethereum.node import EthereumNode
-from resources.clients.ethereum.rpc import ReadTogether
 
 # Deepest reorganisation that is undone without starting the day again. Finality on mainnet is 64 blocks.
 REORG_DEPTH = 128

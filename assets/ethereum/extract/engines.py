@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from assets.ethereum.extract import ethereum_etl as etl
-from assets.ethereum.extract import exports, receipts
+from assets.ethereum.extract import exports, receipts, tokens
 from assets.ethereum.transform import derive
 from assets.ethereum.transform.state_changes import mainnet_state_changes, require_mainnet
 from core.spool import SpooledTable
@@ -73,7 +73,11 @@ class NativeEngine:
         return derive.derive_contracts(traces)
 
     def tokens(self, contracts: LakeObject) -> Tables:
-        return exports.export_tokens(self._asking(self.ethereum.client()), contracts)
+        return tokens.export_tokens(self._asking(self.ethereum.client()), contracts)
+
+    def transferred_tokens(self, transfers: LakeObject) -> Tables:
+        """What ethereum-etl does not know: the tokens of transfers, whatever their code announces."""
+        return tokens.export_transferred_tokens(self._asking(self.ethereum.client()), transfers)
 
     def account(self) -> dict[str, Any]:
         asked = self._export.account() if self._export else {}

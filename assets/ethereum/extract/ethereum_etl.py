@@ -17,7 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.ethereum.extract.day_range import CONFIRMATIONS, block_range
-from assets.ethereum.extract.exports import BLOCK_TABLES, VERIFY_OFF, check_successor, meta_batch
+from assets.ethereum.extract.exports import (
+    BLOCK_TABLES,
+    VERIFY_OFF,
+    WIDE_VALUES,
+    check_successor,
+    meta_batch,
+    wide_values,
+)
 from assets.ethereum.extract.receipts import RECEIPT_TABLES
 from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import (
@@ -58,6 +65,7 @@ _ROWS_AT_ONCE = 16_384
 _TELLING = {
     BLOCKS.name: ["number", "hash", "parent_hash", "withdrawals"],
     RECEIPTS.name: ["block_hash", "transaction_hash"],
+    TRACES.name: ["value_text"],
 }
 
 Command = Sequence[str]
@@ -211,8 +219,8 @@ def export_traces(etl: EtlExport, blocks: LakeObject, tracer: str, changes: Sequ
                 # Nodes refuse to trace the genesis block: it runs no transactions.
                 numbers = ["-s", str(max(span.first, 1)), "-e", str(span.last), "-b", BLOCKS_AT_ONCE]
                 etl.run([["export_traces", *_provider(), *numbers, *options, "-o", str(target)]])
-            _add(spooled, TRACES, lake_day.day, target)
-        spool.finish(spooled, telling(span))
+            found = _add(spooled, TRACES, lake_day.day, target)
+        spool.finish(spooled, telling(span, figures={WIDE_VALUES: wide_values(found)}))
     return spool.tables()
 
 

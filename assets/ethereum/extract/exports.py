@@ -10,8 +10,6 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from more_itertools import chunked
 
 from assets.ethereum.extract.chain import REORG_DEPTH, canonical_blocks
 from assets.ethereum.extract.day_range import CONFIRMATIONS, BlockRange, block_range
@@ -21,12 +19,10 @@ from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import (
     BLOCKS,
     BLOCKS_META,
-    TOKENS,
     TRACES,
     TRANSACTIONS,
     WITHDRAWALS,
 )
-from assets.ethereum.transform import tokens
 from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import BlockRows, batch, block_rows
 from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, state_changes, trace_batch, unknown_fields
@@ -46,7 +42,8 @@ ENGINE = "native"
 VERIFY_FULL, VERIFY_OFF = "full", "off"
 
 BLOCK_TABLES = (BLOCKS, TRANSACTIONS, WITHDRAWALS)
-TOKENS_AT_ONCE = 1_000
+# The figure of a day of traces.
+WIDE_VALUES = "values_over_38_digits"
 
 
 @dataclass
@@ -220,14 +217,21 @@ def export_traces(
     export.progress.expect(blocks.rows)
     for lake_day in blocks.days:
         day = spool.day(lake_day.day)
-        refs = block_refs(lake_day)
+        refs, wide = block_refs(lake_day), 0
         for ref, rows in zip(refs, _trace_batches(export, tracer, refs, lake_day.day), strict=True):
             if ref.number in changes:
                 day.add({TRACES.name: trace_batch(state_changes(changes[ref.number]), lake_day.day)})
             day.add({TRACES.name: rows})
+            wide += wide_values(rows)
             export.progress.advance()
-        spool.finish(day, telling(span_of(lake_day.manifest)))
+        spool.finish(day, telling(span_of(lake_day.manifest), figures={WIDE_VALUES: wide}))
     return spool.tables()
+
+
+def wide_values(traces: pa.RecordBatch) -> int:
+    """Traces whose value only ``value_text`` holds."""
+    texts = traces.column("value_text")
+    return len(texts) - texts.null_count
 
 
 def _trace_batches(export: Export, tracer: str, refs: Sequence[BlockRef], day: date) -> Iterator[pa.RecordBatch]:
@@ -262,18 +266,3 @@ def _geth_rows(block: BlockRef, answer: list[dict[str, Any]]) -> list[Row]:
                 problem = f"transaction {index} of block {block.number}: {transaction.get('error')}"
                 raise Refusal(Kind.STATE_MISSING if refusal.kind is Kind.PRUNED else refusal.kind, problem)
     return geth_traces(block.number, answer)
-
-
-def export_tokens(export: Export, contracts_: LakeObject) -> dict[str, SpooledTable]:
-    """tokens: what the ERC-20 and ERC-721 contracts created on the days say of themselves, asked now."""
-    spool = Spool((TOKENS,), ENGINE, VERIFY_OFF)
-    for lake_day in contracts_.days:
-        day = spool.day(lake_day.day)
-        found = lake_day.table(["address", "is_erc20", "is_erc721", "block_number", "block_date"])
-        chosen = found.filter(pc.or_(found.column("is_erc20"), found.column("is_erc721"))).to_pylist()
-        asked = ((contract["address"], data) for contract in chosen for data in tokens.CALLS)
-        answers = chunked(export.node.contract_calls(asked), len(tokens.CALLS))
-        for chunk in chunked(zip(chosen, answers, strict=True), TOKENS_AT_ONCE):
-            day.add({TOKENS.name: tokens.token_batch(*zip(*chunk, strict=True))})
-        spool.finish(day, telling(span_of(lake_day.manifest)))
-    return spool.tables()

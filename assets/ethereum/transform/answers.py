@@ -6,7 +6,7 @@ takes is noticed there, and so is an answer of another shape.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from keyword import iskeyword
 from typing import Any
 
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from arro3.io import read_json
 
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
+from core.nesting import require_shallow
 from core.tables import Column, Table
 from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.refusals import Kind, Refusal
@@ -43,6 +44,8 @@ REPEATED_FIELDS: dict[str, frozenset[str]] = {
     RECEIPTS.name: frozenset({"blockNumber"}),
     LOGS.name: frozenset({"blockNumber", "transactionIndex"}),
 }
+# Unknown fields that are named, and characters of each.
+MOST_NAMED = 50
 _VERSION = b'"jsonrpc"'
 # An answer is one row, but has about as many fields as so many rows of plain values: arrow-rs makes room for these at
 # first, and copies less while it reads.
@@ -153,9 +156,9 @@ class AnswerReader:
         known = _sources(BLOCKS).keys() | IGNORED_FIELDS[BLOCKS.name] | {"transactions", "withdrawals"}
         found = {}
         for at, response in enumerate(answer.responses()):
-            if names := sorted(msgspec.json.decode(response.result).keys() - known):
+            if names := sorted(msgspec.json.decode(response.result, type=dict[str, Any]).keys() - known):
                 found[at] = names
-                self.unknown.update(f"{BLOCKS.name}.{name}" for name in names)
+                self._collect(f"{BLOCKS.name}.{name}" for name in names)
         return found
 
     def _look_at_new_types(self, table: Table, answer: Answer, items: pa.StructArray) -> None:
@@ -168,8 +171,9 @@ class AnswerReader:
 
     def _look_through(self, table: Table, response: bytes) -> None:
         try:
+            require_shallow(response)
             _STRICT[table.name].decode(response)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, ValueError) as error:
             if "unknown field" not in str(error):
                 raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
             self._note(msgspec.json.decode(response)["result"])
@@ -178,17 +182,25 @@ class AnswerReader:
         """Collect the unknown fields of a block or of its receipts."""
         if isinstance(found, dict):
             self._compare(BLOCKS, [found], {"transactions", "withdrawals"})
-            self._compare(TRANSACTIONS, found["transactions"])
-            self._compare(WITHDRAWALS, found.get("withdrawals") or [])
+            self._compare(TRANSACTIONS, found.get("transactions"))
+            self._compare(WITHDRAWALS, found.get("withdrawals"))
         else:
-            receipts = [receipt for receipt in found if receipt]
-            self._compare(RECEIPTS, receipts, {"logs"})
-            self._compare(LOGS, [log for receipt in receipts for log in receipt["logs"]])
+            for receipt in self._compare(RECEIPTS, found, {"logs"}):
+                self._compare(LOGS, receipt.get("logs"))
 
-    def _compare(self, table: Table, records: list[dict[str, Any]], children: Collection[str] = ()) -> None:
+    def _compare(self, table: Table, records: Any, children: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Collect the unknown fields of records; returns those that are any, whatever the node sent in their place."""
         known = _sources(table).keys() | IGNORED_FIELDS[table.name] | set(children)
-        for record in records:
-            self.unknown.update(f"{table.name}.{name}" for name in record.keys() - known)
+        found = [record for record in records or () if isinstance(record, dict)] if isinstance(records, list) else []
+        for record in found:
+            self._collect(f"{table.name}.{name}" for name in record.keys() - known)
+        return found
+
+    def _collect(self, names: Iterable[str]) -> None:
+        """Keep some of the names, and as much of each as a warning can show: they are the node's."""
+        for name in names:
+            if len(self.unknown) < MOST_NAMED:
+                self.unknown.add(name[:MOST_NAMED])
 
 
 def _first_response(body: bytes) -> bytes:
@@ -211,6 +223,9 @@ def _next_version(body: bytes, start: int) -> int:
 
 def _results(answer: Answer, schema: pa.Schema) -> pa.Array:
     """The results of all responses."""
+    if b"\0" in answer.body or (b"\\" in answer.body and b"\\u0000" in answer.body):
+        # arrow-rs hands errors on as C strings: one that quotes a NUL would end the process.
+        raise Refusal(Kind.BROKEN, "a NUL character where there is hex text only")
     before, after = (b'{"responses":', b"}") if answer.body[:1] == b"[" else (b'{"responses":[', b"]}")
     try:
         stream = read_json(b"".join((before, answer.body, after)), schema, batch_size=_ROOM)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from assets.ethereum.tables import TOKENS
+from assets.ethereum.tables import TOKENS, TRANSFERRED_TOKENS
 from assets.ethereum.transform.rows import batch
 
 # First four bytes of keccak256 of the signatures. Old contracts used upper-case names.
@@ -14,6 +14,8 @@ NAME, UPPER_NAME = "0x06fdde03", "0xa3f4df7e"
 DECIMALS, UPPER_DECIMALS = "0x313ce567", "0x2e0f2625"
 TOTAL_SUPPLY = "0x18160ddd"
 CALLS = (SYMBOL, UPPER_SYMBOL, NAME, UPPER_NAME, DECIMALS, UPPER_DECIMALS, TOTAL_SUPPLY)
+# What a reader of transfers needs to know; old contracts with upper-case names were all announced by their code.
+NAMING_CALLS = (SYMBOL, NAME, DECIMALS)
 
 _WORD = 32
 
@@ -36,6 +38,17 @@ def token_batch(contracts: Sequence[dict[str, Any]], answers: Sequence[Sequence[
         "block_date": [contract["block_date"] for contract in contracts],
     }
     return batch(TOKENS, columns)
+
+
+def naming_batch(contracts: Sequence[dict[str, Any]], answers: Sequence[Sequence[str | None]]) -> pa.RecordBatch:
+    """One row per contract that transferred tokens.
+
+    contracts: address, block_number, block_date. answers: for each, the returned hex data of ``NAMING_CALLS``.
+    """
+    symbols, names, decimals = zip(*answers, strict=True) if answers else ((), (), ())
+    columns = {name: [contract[name] for contract in contracts] for name in ("address", "block_number", "block_date")}
+    columns |= {"symbol": list(map(_text, symbols)), "name": list(map(_text, names))}
+    return batch(TRANSFERRED_TOKENS, columns | {"decimals": list(map(_small_number, decimals))})
 
 
 def _text(*answers: str | None) -> str | None:

@@ -1,5 +1,6 @@
 """Traces from either kind of node: ``trace_block`` (parity style) and ``callTracer`` (geth)."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -10,12 +11,15 @@ import pyarrow as pa
 from assets.ethereum.tables import TRACES
 from assets.ethereum.transform.rows import batch
 from core.errors import InvalidAnswer
+from core.tables import LARGEST_DECIMAL
 
 Record = Mapping[str, Any]
 Row = dict[str, Any]
 
 # Names of fields, and characters of each, that a warning repeats of a node.
 MOST_NAMED = 50
+# What the machine's stack holds: 256 bits, with leading zeros from some nodes.
+_QUANTITY = re.compile("0x0*[0-9a-fA-F]{1,64}")
 _GETH_CALLS = {"call", "callcode", "delegatecall", "staticcall"}
 
 
@@ -42,16 +46,33 @@ def unknown_fields(answer: Sequence[Record]) -> set[str]:
     return {f"traces.{name[:MOST_NAMED]}" for name in sorted(found)[:MOST_NAMED]}
 
 
-def _unknown_of_calls(call: Record) -> set[str]:
-    found = set(call.keys() - _CALL)
-    for inner in call.get("calls") or ():
-        found |= _unknown_of_calls(inner)
-    return found
+def _unknown_of_calls(outermost: Record) -> set[str]:
+    return {name for call, _ in _call_tree(outermost) for name in call.keys() - _CALL}
+
+
+def _call_tree(outermost: Record) -> Iterator[tuple[Record, list[int]]]:
+    """Every call with its path, each before those inside it. Without recursion: the EVM goes 1,024 calls deep."""
+    waiting: list[tuple[Record, list[int]]] = [(outermost, [])]
+    while waiting:
+        call, path = waiting.pop()
+        yield call, path
+        inside = call.get("calls") or ()
+        waiting.extend((inside[at], [*path, at]) for at in reversed(range(len(inside))))
 
 
 def quantity(value: Any) -> int | None:
-    """An exact integer from a hex quantity; JSON numbers, as some nodes' traces hold them, pass through."""
-    return value if value is None or isinstance(value, int) else int(value, 16)
+    """An exact integer from a hex quantity; JSON numbers, as some nodes' traces hold them, pass through.
+
+    Raises:
+        ValueError: when it is none of 256 bits.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and _QUANTITY.fullmatch(value):
+        return int(value, 16)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 256:
+        return value
+    raise ValueError(f"{str(value)[:100]!r} is no quantity")
 
 
 def trace_batch(rows: Sequence[Row], day: date) -> pa.RecordBatch:
@@ -59,6 +80,10 @@ def trace_batch(rows: Sequence[Row], day: date) -> pa.RecordBatch:
     columns: dict[str, list[Any]] = {c.name: [row.get(c.name) for row in rows] for c in TRACES.columns}
     columns["trace_address"] = [_path(row["trace_address"], ",") for row in rows]
     columns["block_date"] = [day] * len(rows)
+    # Only calls and creations that fail ask for so much, so no sum over what was moved lacks it.
+    values = columns["value"]
+    columns["value"] = [None if value is None or value > LARGEST_DECIMAL else value for value in values]
+    columns["value_text"] = [str(value) if value is not None and value > LARGEST_DECIMAL else None for value in values]
     return batch(TRACES, columns)
 
 
@@ -118,17 +143,16 @@ def geth_traces(block_number: int, transactions: Sequence[Record]) -> list[Row]:
             "transaction_hash": transaction.get("txHash"),
             "transaction_index": index,
         }
-        rows.extend(_geth_rows(transaction["result"], place, []))
+        rows.extend(_geth_row(call, place, path) for call, path in _call_tree(transaction["result"]))
     named = [row for row in rows if row["transaction_hash"]]
     set_statuses(named)
     _set_ids(named)
     return rows
 
 
-def _geth_rows(call: Record, place: Row, path: list[int]) -> Iterator[Row]:
+def _geth_row(call: Record, place: Row, path: list[int]) -> Row:
     kind = call["type"].lower()
-    calls = call.get("calls") or ()
-    yield place | {
+    return place | {
         "from_address": _lower(call.get("from")),
         "to_address": _lower(call.get("to")),
         "value": quantity(call.get("value")),
@@ -138,12 +162,10 @@ def _geth_rows(call: Record, place: Row, path: list[int]) -> Iterator[Row]:
         "call_type": kind if kind in _GETH_CALLS else None,
         "gas": quantity(call.get("gas")),
         "gas_used": quantity(call.get("gasUsed")),
-        "subtraces": len(calls),
+        "subtraces": len(call.get("calls") or ()),
         "trace_address": path,
         "error": call.get("error"),
     }
-    for index, inner in enumerate(calls):
-        yield from _geth_rows(inner, place, [*path, index])
 
 
 def state_changes(rows: Sequence[Row]) -> list[Row]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from core.clock import Clock
+from core.nesting import DEEPEST_CALLS, require_shallow
 from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify
 from resources.clients.ethereum.transports import Transport
 
@@ -62,8 +63,9 @@ class Answer:
             Refusal: when there is no usable answer to the batch as a whole.
         """
         try:
+            require_shallow(self.body, DEEPEST_CALLS)
             found = _RESPONSES.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise Refusal(Kind.BROKEN, f"not JSON-RPC ({str(error)[:QUOTED]}), {len(self.body)} bytes") from error
         found = [found] if isinstance(found, Response) else found
         if len(found) == 1 and found[0].error is not None and found[0].id not in self.ids:

@@ -1,6 +1,6 @@
 """An Ethereum node: blocks, receipts, traces and token calls, each checked to be the one asked for."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -10,13 +10,15 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from core.clock import Clock
-from core.errors import MethodUnsupported, NodeRefused
+from core.errors import HeadwaterError, MethodUnsupported, NodeRefused
 from resources.clients.ethereum import shapes
+from resources.clients.ethereum.calls import Call, ReadTogether, answer_at_fault
 from resources.clients.ethereum.endpoints import Answer, Endpoint, Traffic
 from resources.clients.ethereum.refusals import Kind, Refusal, classify, is_contracts_own
-from resources.clients.ethereum.rpc import Call, ReadTogether, RpcClient, given_up
+from resources.clients.ethereum.rpc import RpcClient
 from resources.clients.ethereum.shapes import BlockRef, Header, ReadTraces
 from resources.clients.ethereum.transports import transport_for
+from resources.clients.ethereum.verdicts import given_up
 
 # The node executes each traced block anew, and its traces take megabytes.
 TRACED_AT_ONCE = 8
@@ -134,17 +136,26 @@ class EthereumNode:
         blocks: with their transaction hashes.
         """
         asked, blocks = tee(blocks)
-        hashes = (hash_ for block in asked for hash_ in (block.transaction_hashes or pa.array([])).to_pylist())
-        answers = self._rpc.map(Call("eth_getTransactionReceipt", [hash_], bytes) for hash_ in hashes)
+        answers = self._rpc.map(call for block in asked for call in _receipt_calls(block))
         for block in blocks:
-            together = b"[" + b",".join(next(answers) for _ in range(block.transaction_count)) + b"]"
-            try:
-                (outcome,) = read([block], Answer.of([together]))
-            except Refusal as refusal:
-                outcome = refusal
+            outcome = _read_joined(block, [next(answers) for _ in range(block.transaction_count)], read)
+            if isinstance(outcome, Refusal):
+                outcome = self._from_one_endpoint(block, read, outcome)
             if isinstance(outcome, Refusal):
                 raise given_up(outcome.kind, f"Ethereum node {self.name}: {outcome}.")
             yield outcome
+
+    def _from_one_endpoint(self, block: BlockRef, read: ReadTogether[T], refusal: Refusal) -> T | Refusal:
+        """A block's receipts of one endpoint alone: which of them gave a wrong one before cannot be told."""
+        outcome: T | Refusal = refusal
+        for client in self._rpc.apart():
+            try:
+                outcome = _read_joined(block, list(client.map(_receipt_calls(block))), read)
+            except HeadwaterError:
+                continue
+            if not isinstance(outcome, Refusal):
+                break
+        return outcome
 
     def parity_traces(self, blocks: Iterable[BlockRef], read: ReadTraces[T] = shapes.as_they_came) -> Iterator[T]:
         """Each block's answer of trace_block.
@@ -216,6 +227,21 @@ class EthereumNode:
             )
             for address, data in calls
         )
+
+
+def _receipt_calls(block: BlockRef) -> list[Call]:
+    hashes = block.transaction_hashes or pa.array([])
+    return [Call("eth_getTransactionReceipt", [hash_], bytes) for hash_ in hashes.to_pylist()]
+
+
+def _read_joined(block: BlockRef, receipts: Sequence[bytes], read: ReadTogether[T]) -> T | Refusal:
+    """What single receipts of a block are together."""
+    try:
+        with answer_at_fault():
+            (outcome,) = read([block], Answer.of([b"[" + b",".join(receipts) + b"]"]))
+    except Refusal as refusal:
+        return refusal
+    return outcome
 
 
 def _unknown_tag(error: dict[str, Any]) -> tuple[None] | None:

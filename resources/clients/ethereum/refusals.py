@@ -28,6 +28,7 @@ class Kind(Enum):
     MOVED = "another block by now"
     UNPROVEN = "the header commits to something else"
     UNKNOWN_TO_US = "this version does not know it"
+    UNFIT = "no column takes it"
     UNSUPPORTED = "method not offered"
     DENIED = "access denied"
     INVALID = "request refused"

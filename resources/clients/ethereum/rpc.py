@@ -6,18 +6,17 @@ come back in the order of the calls, and only a bounded number of them is ever h
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from core.clock import Clock
 from core.errors import NodeRefused, NodeUnavailable
-from resources.clients.ethereum.endpoints import Answer, Endpoint, Response, Traffic
-from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify
+from resources.clients.ethereum.calls import Call, ReadTogether, outcomes_of
+from resources.clients.ethereum.endpoints import Endpoint, Traffic
+from resources.clients.ethereum.refusals import Kind, Refusal
 from resources.clients.ethereum.verdicts import FINAL, OF_THE_BATCH, OF_THE_CALL, OF_THE_SIZE, given_up
 
 # With an endpoint's pauses of 0.5 s doubling to 30 s, some two minutes until a call is given up.
@@ -30,37 +29,6 @@ LOG = logging.getLogger("headwater.ethereum")
 LONE_FAILURES = 3
 # Attempts at each endpoint before any has ever answered: some four seconds.
 FIRST_CONTACTS = 4
-
-
-T = TypeVar("T")
-# Makes values of all results of an answer at once, given what each call was about. A Refusal stands in the place of a
-# result that is not what was asked for; one that is raised may be any result's, so the answer is then taken apart.
-ReadTogether = Callable[[Sequence[Any], Answer], Sequence[T | Refusal]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call.
-
-    read: makes a value of the result's JSON, or raises Refusal when it is not what was asked for.
-    about: what the call asks for, for those who read results together.
-    accept_null: null is an answer, and not what a node sends for what it does not have yet.
-    accept_error: returns what an error object means for this call, or None to treat it as a failure.
-    meaning: what a refusal amounts to for this call, where its method tells more than the words.
-    may_fail_alone: a failure of this call again and again, while the node answers others, is its answer: null.
-    """
-
-    method: str
-    params: Sequence[Any]
-    read: Callable[[msgspec.Raw], Any] = msgspec.json.decode
-    accept_null: bool = False
-    accept_error: Callable[[dict[str, Any]], tuple[Any] | None] = field(default=lambda error: None)
-    meaning: Callable[[Refusal], Refusal] = field(default=lambda refusal: refusal)
-    may_fail_alone: bool = False
-    about: Any = None
-
-    def __str__(self) -> str:
-        return f"{self.method}({', '.join(str(param)[:80] for param in self.params)})"
 
 
 @dataclass
@@ -92,6 +60,11 @@ class RpcClient:
             retries=sum(part.retries for part in parts),
             bytes=sum(part.bytes for part in parts),
         )
+
+    def apart(self) -> Iterator["RpcClient"]:
+        """A client of each endpoint alone, where there are several."""
+        for endpoint in self.endpoints if len(self.endpoints) > 1 else ():
+            yield RpcClient([endpoint], self._clock, self._attempts)
 
     def call(self, call: Call) -> Any:
         """The accepted result of one call."""
@@ -146,7 +119,7 @@ class RpcClient:
         """Ask one endpoint; returns what has to be asked again."""
         try:
             answer = endpoint.exchange([(item.call.method, item.call.params) for item in group])
-            outcomes = self._reader.submit(_outcomes, [item.call for item in group], answer, read).result()
+            outcomes = self._reader.submit(outcomes_of, [item.call for item in group], answer, read).result()
         except Refusal as refusal:
             refusal = _of_the_batch(refusal, len(group))
             for item in group:
@@ -232,59 +205,17 @@ class RpcClient:
             usable = [endpoint for endpoint in self.endpoints if endpoint not in self._denied]
             if not usable:
                 raise NodeRefused(f"{self._story(group[0])} Check the key in ETHEREUM_PROVIDER_URI.")
-            ready = [endpoint for endpoint in usable if not endpoint.resumes_in]
+            # Who has refused for good is not asked again: one that rests for a moment is worth waiting for.
+            done = {endpoint for endpoint, refusal in group[0].refusals if refusal.kind in FINAL}
+            hopeful = [endpoint for endpoint in usable if endpoint not in done] or usable
+            ready = [endpoint for endpoint in hopeful if not endpoint.resumes_in]
             if ready:
                 failed = [endpoint for endpoint, _ in group[0].refusals]
                 return min(ready, key=lambda endpoint: (failed.count(endpoint), endpoint.busy))
-            wait = min(endpoint.resumes_in for endpoint in usable)
+            wait = min(endpoint.resumes_in for endpoint in hopeful)
             if wait > LONGEST_WAIT:
                 raise NodeUnavailable(f"{self._story(group[0])} The node asks to wait {wait:.0f} s; run again then.")
             self._clock.sleep(wait)
-
-
-def _outcomes(calls: Sequence[Call], answer: Answer, read: ReadTogether[Any] | None) -> list[Any | Refusal]:
-    """For each call its value, or why there is none."""
-    if read:
-        try:
-            return list(read([call.about for call in calls], answer))
-        except Refusal:
-            pass  # some call's result is at fault, or their order: taken apart, it is seen which
-    outcomes: list[Any] = [
-        _result(call, response, as_it_came=read is not None)
-        for call, response in zip(calls, answer.responses(), strict=True)
-    ]
-    usable = [at for at, outcome in enumerate(outcomes) if not isinstance(outcome, Refusal)]
-    if read and usable:
-        values = _together(read, [calls[at].about for at in usable], [outcomes[at] for at in usable])
-        for at, value in zip(usable, values, strict=True):
-            outcomes[at] = value
-    return outcomes
-
-
-def _together(read: ReadTogether[T], about: Sequence[Any], raws: Sequence[msgspec.Raw]) -> list[T | Refusal]:
-    try:
-        return list(read(about, Answer.of(raws)))
-    except Refusal as refusal:
-        if len(raws) == 1:
-            return [refusal]
-    apart: list[T | Refusal] = []
-    for one, raw in zip(about, raws, strict=True):
-        apart += _together(read, [one], [raw])
-    return apart
-
-
-def _result(call: Call, response: Response, *, as_it_came: bool) -> Any | Refusal:
-    if response.error is not None:
-        meaning = call.accept_error(response.error) if isinstance(response.error, dict) else None
-        return classify(response.error) if meaning is None else meaning[0]
-    if response.is_null:
-        return None if call.accept_null else Refusal(Kind.BEHIND, "the answer is null")
-    try:
-        return response.result if as_it_came else call.read(response.result)
-    except Refusal as refusal:
-        return refusal
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Refusal(Kind.BROKEN, str(error)[:QUOTED])
 
 
 def _of_the_batch(refusal: Refusal, calls: int) -> Refusal:

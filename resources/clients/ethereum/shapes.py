@@ -56,7 +56,7 @@ def header_of(number: int, raw: msgspec.Raw) -> Header:
 _QUANTITY, _HEX = re.compile("0x[0-9a-fA-F]{1,16}"), re.compile("0x[0-9a-fA-F]{1,64}")
 _HEADER_FIELDS = {"number": _QUANTITY, "hash": _HEX, "parentHash": _HEX, "timestamp": _QUANTITY}
 # eth_call returns what the contract does: memory, so megabytes are possible, a hundred are not.
-_DATA = re.compile("0x[0-9a-fA-F]*")
+_DATA = re.compile("0x(?:[0-9a-fA-F]{2})*")
 
 
 def data(raw: msgspec.Raw) -> str:

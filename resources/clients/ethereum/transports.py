@@ -18,6 +18,7 @@ from websockets.sync.client import connect as websocket_connect
 
 from core.clock import Clock
 from core.errors import SettingError
+from core.nesting import DEEPEST_CALLS, require_shallow
 from core.secrecy import keep_uri_secret
 from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify, classify_status
 from resources.clients.http.bounded import TooMuch, TooSlow, body_of, connection_pool, exchange, seconds_to_wait
@@ -122,8 +123,9 @@ def _reason(error: Exception) -> str:
 def _json_rpc_errors(data: bytes) -> list[Any]:
     """The error objects of a body that is JSON-RPC; none when it is something else."""
     try:
+        require_shallow(data)
         found = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return []
     answers = found if isinstance(found, list) else [found]
     errors = [answer.get("error") for answer in answers if isinstance(answer, dict)]
@@ -205,10 +207,13 @@ class _IpcSocket:
             answer += part
             if part.rstrip()[-1:] in (b"}", b"]"):
                 try:
+                    require_shallow(answer, DEEPEST_CALLS)
                     msgspec.json.decode(answer, type=msgspec.Raw)
                     return bytes(answer)
                 except msgspec.DecodeError:
                     continue
+                except (ValueError, RecursionError) as error:
+                    raise ConnectionError(str(error)) from error
 
     def close(self) -> None:
         self._socket.close()

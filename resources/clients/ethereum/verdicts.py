@@ -5,6 +5,7 @@ from core.errors import (
     CommitmentMismatch,
     HeadwaterError,
     HistoryPruned,
+    InvalidAnswer,
     MethodUnsupported,
     NodeBehind,
     NodeRefused,
@@ -32,6 +33,7 @@ _GIVEN_UP: dict[Kind, tuple[type[HeadwaterError], str]] = {
         CommitmentMismatch,
         "No node can change that: use a version of Headwater that knows it, or ETHEREUM_VERIFY=off to export unproved.",
     ),
+    Kind.UNFIT: (InvalidAnswer, "Compare the block with a node you trust; nothing of the day was published."),
     Kind.MOVED: (ChainReorganised, "Materialize the day's blocks again, then what follows from them."),
 }
 
@@ -49,6 +51,7 @@ FINAL = {
     Kind.MOVED,
     Kind.UNPROVEN,
     Kind.UNKNOWN_TO_US,
+    Kind.UNFIT,
     Kind.PRUNED,
     Kind.STATE_MISSING,
     Kind.QUOTA_SPENT,

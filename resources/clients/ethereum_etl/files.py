@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.partitions import PartitionAddress
-from core.tables import Column, ColumnType, Table
+from core.tables import LARGEST_DECIMAL, Column, ColumnType, Table
 
 ROWS_AT_ONCE = 10_000
+Row = dict[str, Any]
+
 _INTEGERS = (ColumnType.BIGINT, ColumnType.DECIMAL)
 
 
@@ -27,17 +30,32 @@ def write(table: Table, parquet: Path) -> Path:
     """The file of a table's own layout, from a local Parquet file, beside it."""
     path = parquet.with_suffix(f".{table.csv_layout}")
     names = [column.name for column in table.contract]
+    beside = [column.wider for column in table.contract if column.wider]
     with path.open("w", encoding="utf-8", newline="") as out, pq.ParquetFile(parquet) as source:
         lines = csv.writer(out, lineterminator="\n" if table.csv_layout == "txt" else "\r\n")
         if table.csv_layout == "csv" and source.metadata.num_rows:
             lines.writerow(names)
-        for batch in source.iter_batches(ROWS_AT_ONCE, columns=names):
-            for row in batch.to_pylist():
+        for batch in source.iter_batches(ROWS_AT_ONCE, columns=[*names, *beside]):
+            for row in map(partial(_as_one, table), batch.to_pylist()):
                 if table.csv_layout == "json":
                     out.write(json.dumps({c.name: _json(c, row[c.name]) for c in table.contract}) + "\n")
                 else:
                     lines.writerow([row[name] for name in names])
     return path
+
+
+def _as_one(table: Table, row: Row) -> Row:
+    """The row with its numbers in one column, however many digits they have."""
+    return row | {c.name: row[c.wider] for c in table.contract if c.wider and row[c.wider] is not None}
+
+
+def _apart(table: Table, row: Row) -> Row:
+    """The row with the numbers that do not fit in the columns beside."""
+    for column in table.contract:
+        value = row[column.name] if column.wider else None
+        if column.wider and value is not None and value > LARGEST_DECIMAL:
+            row = row | {column.name: None, column.wider: str(value)}
+    return row
 
 
 def _json(column: Column, value: Any) -> Any:
@@ -53,9 +71,9 @@ def to_parquet(table: Table, day: date, path: Path, scratch: Path) -> Path:
     """The Parquet file, in ``scratch``, of a file in the table's own layout."""
     target = scratch / f"{path.name}.{day}.parquet"
     with pq.ParquetWriter(target, table.arrow_schema, compression="zstd") as writer:
-        rows: list[dict[str, Any]] = []
+        rows: list[Row] = []
         for row in _rows(table, path):
-            rows.append(row | {table.day_column: day})
+            rows.append(_apart(table, row) | {table.day_column: day})
             if len(rows) == ROWS_AT_ONCE:
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, table.arrow_schema))
                 rows = []
@@ -63,7 +81,7 @@ def to_parquet(table: Table, day: date, path: Path, scratch: Path) -> Path:
     return target
 
 
-def _rows(table: Table, path: Path) -> Iterator[dict[str, Any]]:
+def _rows(table: Table, path: Path) -> Iterator[Row]:
     csv.field_size_limit(1 << 30)  # inputs of hundreds of thousands of characters exist
     with path.open(encoding="utf-8", newline="") as source:
         if table.csv_layout == "json":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.errors import LakeChanged
+from core.errors import LakeChanged, LakeDamaged
 from core.layout import PARQUET
 from core.manifest import Manifest, sha256_of
 from core.partitions import Partition, PartitionAddress
@@ -19,6 +19,7 @@ from resources.clients.lake.local_store import disk_read
 from resources.clients.lake.object_store import ObjectStore, gone
 
 BATCH_ROWS = 8_192
+QUOTED = 200
 
 
 @contextmanager
@@ -46,8 +47,8 @@ class LakeDay:
 
     @property
     def is_parquet(self) -> bool:
-        """Whether its files are Parquet as they lie there."""
-        return self.manifest.format == PARQUET
+        """Whether its files are Parquet with today's columns as they lie there."""
+        return self.manifest.format == PARQUET and self.manifest.schema_version == self.table_.schema_version
 
     def originals(self, scratch: Path) -> list[Path]:
         """The partition's files on this machine, in the format of the lake, checked against the manifest.
@@ -82,13 +83,19 @@ class LakeDay:
     def local_files(self, scratch: Path) -> list[Path]:
         """The partition's Parquet files on this machine, checked against the manifest; others are converted.
 
+        A file of an older version of the table has nulls in the columns that came since.
+
         Raises:
             LakeChanged: when a file is gone or not the one the manifest lists.
+            LakeDamaged: when it cannot be read as the table's rows.
         """
         paths, format = self.originals(scratch), self.table_.lake.format(self.manifest.format)
         if format:
             return [format.to_parquet(self.table_, self.partition, path, scratch) for path in paths]
-        return paths
+        if self.is_parquet:
+            return paths
+        with self._readable():
+            return [_of_today(self.table_, path, scratch) for path in paths]
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in order, in bounded memory. A partition without rows gives one empty batch."""
@@ -96,14 +103,53 @@ class LakeDay:
         with ScratchDirectory("read") as scratch:
             yield pa.RecordBatch.from_pylist([], pa.schema([self.table_.arrow_schema.field(name) for name in names]))
             for path in self.local_files(Path(scratch)):
-                with _there(str(path), path):
+                with self._readable(), _there(str(path), path):
                     opened = pq.ParquetFile(path, pre_buffer=False)  # else the whole file is held
-                with opened as file:
+                with self._readable(), opened as file:
+                    _require_columns(self.table_, file.schema_arrow, names)
                     yield from file.iter_batches(BATCH_ROWS, columns=names, use_threads=False)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Says of files that are listed, but hold something else than the table's rows, that the lake is damaged."""
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise LakeDamaged(
+                f"Lake: the files of {self.table_.address} of {self.partition} under "
+                f"{self.store.uri(self.table_.lake.prefix(self.partition))} cannot be read as its rows: "
+                f"{str(error)[:QUOTED]}. Materialize {'/'.join(self.table_.lake_key)} for it again."
+            ) from error
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows as one Arrow table."""
         return pa.Table.from_batches(self.batches(columns)).combine_chunks()
+
+
+def _require_columns(table: Table, found: pa.Schema, names: Sequence[str]) -> None:
+    for name in names:
+        wanted = table.arrow_schema.field(name).type
+        if name not in found.names or found.field(name).type != wanted:
+            there = found.field(name).type if name in found.names else "nothing"
+            raise ValueError(f"there is {there} where {name} of {wanted} should be")
+
+
+def _of_today(table: Table, path: Path, scratch: Path) -> Path:
+    """A copy of a file of an older version of the table, with nulls in the columns that came since."""
+    target = scratch / f"{path.name}.v{table.schema_version}"
+    with (
+        pq.ParquetFile(path, pre_buffer=False) as file,
+        pq.ParquetWriter(target, table.arrow_schema, compression="zstd") as writer,
+    ):
+        there = [field.name for field in table.arrow_schema if field.name in file.schema_arrow.names]
+        _require_columns(table, file.schema_arrow, there + [c.name for c in table.columns if not c.nullable])
+        for batch in file.iter_batches(BATCH_ROWS, columns=there, use_threads=False):
+            arrays = [
+                batch.column(field.name) if field.name in there else pa.nulls(batch.num_rows, field.type)
+                for field in table.arrow_schema
+            ]
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=table.arrow_schema))
+    return target
 
 
 @dataclass(frozen=True)

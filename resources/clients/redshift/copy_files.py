@@ -1,9 +1,9 @@
 """What Redshift loads for one window of days: the lake's own files, or copies of those it could not take.
 
 COPY reads Parquet as it lies in the lake. Two kinds of files are copied first, into the lake's staging prefix:
-Parquet files with what a column does not hold (a text too long or with NUL characters, numbers of another width), and
-the csv and JSON files of the old layout, which lack the day. Texts from outside are those declared unbounded; only
-these are looked through.
+Parquet files with what a column does not hold (a text too long or with NUL characters, numbers of another width) or
+without the columns that came since, and the csv and JSON files of the old layout, which lack the day. Texts from
+outside are those declared unbounded; only these are looked through.
 """
 
 import uuid
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from core.clock import Clock
 from core.errors import HeadwaterError
+from core.layout import PARQUET as STORED_AS_PARQUET
 from core.scratch import ScratchDirectory
 from core.sql.copying import PARQUET
 from core.sql.dialects import REDSHIFT
@@ -56,19 +57,20 @@ class CopyFiles:
 
     def add_day(self, day: LakeDay, scratch: Path) -> None:
         """The day's files; nothing is downloaded of tables whose texts all fit."""
-        is_text = not day.is_parquet
-        if not is_text and not self._unbounded() and not is_narrowed(self.table, REDSHIFT):
+        is_text = day.manifest.format != STORED_AS_PARQUET
+        if day.is_parquet and not self._unbounded() and not is_narrowed(self.table, REDSHIFT):
             for listed in day.manifest.files:
                 if listed.rows:
                     self._list(PARQUET, day.store.uri(listed.key), listed.bytes)
             return
-        for at, (listed, path) in enumerate(zip(day.manifest.files, day.originals(scratch), strict=True)):
+        paths = day.originals(scratch) if is_text else day.local_files(scratch)
+        for at, (listed, path) in enumerate(zip(day.manifest.files, paths, strict=True)):
             if not listed.rows:
                 continue
             if is_text:
                 self._add_text(day.day, at, path, scratch)
-            elif (copied := self._mended(day.day, path, scratch)) is not None:
-                self._upload(PARQUET, f"{day.day}-{at}.parquet", copied)
+            elif (copied := self._mended(day.day, path, scratch)) is not None or not day.is_parquet:
+                self._upload(PARQUET, f"{day.day}-{at}.parquet", copied or path)
             else:
                 self._list(PARQUET, day.store.uri(listed.key), listed.bytes)
 

@@ -17,10 +17,11 @@ from typing import IO, Any
 from core.errors import LoadRejected
 from core.sql.copying import CSV, CSV_WITHOUT_HEADER, JSON, file_columns
 from core.sql.storing import without_nul
-from core.tables import Column, ColumnType, Table
+from core.tables import LARGEST_DECIMAL, Column, ColumnType, Table
 
 # A load reads each file once: speed before size.
 GZIP_LEVEL = 1
+LARGEST_DIGITS = len(str(LARGEST_DECIMAL))
 # Bytes that are no UTF-8 come out as they went in.
 ON_BAD_BYTES = "surrogateescape"
 
@@ -77,6 +78,9 @@ class TextCopy:
         try:
             found = json.loads(line)
             row = {column.name: self._value(column, found.get(column.name)) for column in self.table.contract}
+            for column in self.table.contract:
+                if column.wider and abs(row[column.name] or 0) > LARGEST_DECIMAL:
+                    row |= {column.wider: str(row[column.name]), column.name: None}
         except (ValueError, AttributeError, TypeError):
             return line
         return json.dumps(row | {self.table.day_column: str(self.day)}, ensure_ascii=False) + "\n"
@@ -108,11 +112,17 @@ class TextCopy:
 
     def _cells(self, cells: list[str]) -> Iterator[str]:
         """The files do not tell null from empty: required text is empty, everything else is null."""
+        beside = []
         for column, cell in zip(self.table.contract, cells, strict=True):
+            if column.wider:
+                is_wide = len(cell) > LARGEST_DIGITS and cell.isdecimal()
+                beside.append(cell if is_wide else self.null)
+                cell = "" if is_wide else cell  # noqa: PLW2901 - what is left in the column
             if cell == "" and (column.nullable or column.type is not ColumnType.TEXT):
                 yield self.null
             else:
                 yield self.shorten(column, cell) if column.unbounded else cell
+        yield from beside
 
     def _rejected(self, line: int, problem: str) -> LoadRejected:
         return LoadRejected(

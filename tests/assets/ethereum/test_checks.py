@@ -9,7 +9,7 @@ import pytest
 
 from assets.ethereum.consistency import volume_problem
 from assets.ethereum.spans import BlockSpan, span_of, telling
-from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TRACES, TRANSACTIONS
+from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TOKEN_TRANSFERS, TRACES, TRANSACTIONS
 from assets.ethereum.transform.rows import Rows
 from core.frames import spooled
 from tests.conftest import SAMPLE_DAYS
@@ -148,3 +148,33 @@ def test_rows_that_never_reached_the_warehouse_are_missed(graph):
     evaluation = graph.evaluate(LOGS.warehouse_key, "rows_equal_the_lake", DAY)
     assert not evaluation.passed
     assert "rows in ethereum.logs, 114 in the lake" in evaluation.description
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "sentence"),
+    [
+        (TRANSACTIONS, "value = value + 1", r"value adds up to \d+ instead of \d+ in the lake"),
+        (TRANSACTIONS, "max_fee_per_gas = NULL", r"max_fee_per_gas has \d+ values instead of \d+"),
+        (TOKEN_TRANSFERS, "value = '1'", "value adds up to"),
+        (LOGS, "data = data || '00'", "data adds up to"),
+        (CONTRACTS, "is_erc20 = NOT is_erc20", "is_erc20 adds up to"),
+        (BLOCKS, "timestamp = timestamp - 1", "timestamp adds up to"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_contents_that_changed_behind_the_count_are_found(loaded, table, change, sentence):
+    with loaded.warehouse._connection() as connection:
+        connection.execute("BEGIN")
+        connection.execute(f"UPDATE ethereum.{table.name} SET {change} WHERE block_date = DATE '{DAY}'")
+        connection.execute("COMMIT")
+    evaluation = loaded.evaluate(table.warehouse_key, "contents_equal_the_lake", DAY)
+    assert not evaluation.passed
+    assert re.search(sentence, evaluation.description), evaluation.description
+    assert loaded.evaluate(table.warehouse_key, "contents_equal_the_lake", NEXT).passed
+    assert loaded.evaluate(table.warehouse_key, "rows_equal_the_lake", DAY).passed
+
+
+@pytest.fixture
+def loaded(graph):
+    graph.run(WAREHOUSE, DAY, NEXT)
+    return graph

@@ -10,6 +10,7 @@ import pytest
 from core.errors import DayMissing, LoadRejected
 from core.frames import spooled
 from core.layout import LakeLayout
+from core.sql.contents import contents_of
 from core.sql.ddl import relations
 from core.tables import Column, ColumnType, Table
 from core.windows import DayWindow
@@ -202,3 +203,28 @@ def test_any_table_or_view_is_read_by_its_address_with_the_databases_columns(war
         assert warehouse.read_address(address, DAY, "block_date", ["text", "double"]).column_names == ["text", "double"]
     with pytest.raises(DayMissing, match=r"test\.nothing"):
         warehouse.read_address("test.nothing", DAY, "block_date")
+
+
+def test_what_the_columns_hold_is_the_same_in_the_lake_exactly(warehouse, s3_store, clock):
+    """Sums beyond what any engine's number holds, negative ones, bytes of texts; NUL and too long ones, too."""
+    many = pa.concat_tables([ROWS.slice(0, 2)] * 3) if not warehouse.dialect.keyed else ROWS.slice(0, 2)
+    warehouse.replace_with(TYPES, DAY, many)
+    (found,) = warehouse.contents_by_day(TYPES, ALL).values()
+    wanted = contents_of(many.to_batches(), TYPES, warehouse.dialect)
+    assert found == wanted
+    times = many.num_rows // 2
+    assert wanted.totals["uint256"] == times * (2**256 - 1)
+    assert wanted.totals["decimal"] == times * (10**38 - 2)
+    assert wanted.totals["bigint"] == -times
+
+    rows = pa.concat_tables([items(DAYS[0], 1, note="ü\0" * 40_000), items(DAYS[0], 2, note="ü\0")])
+    day = _published(Lake(s3_store, clock=clock), ITEMS, rows, DAYS[0])
+    warehouse.replace(ITEMS, day)
+    (found,) = warehouse.contents_by_day(ITEMS, ALL).values()
+    assert list(found.differences(contents_of(day.days[0].batches(), ITEMS, warehouse.dialect))) == []
+    assert found.totals["note"] == 80_002
+    with warehouse.transaction() as session:
+        session.run("UPDATE test.items SET amount = amount + 1 WHERE block_number = 2")
+    (found,) = warehouse.contents_by_day(ITEMS, ALL).values()
+    (difference,) = found.differences(contents_of(rows.to_batches(), ITEMS, warehouse.dialect))
+    assert difference == f"amount adds up to {3 * 10**30 + 1} instead of {3 * 10**30}"

@@ -112,3 +112,14 @@ def test_an_answer_that_is_not_what_was_asked_is_refused():
     for answer in refused:
         with pytest.raises(Refusal):
             reader.blocks(answer)
+
+
+@pytest.mark.parametrize("text", ["\\u0000", "\0", "a\\u0000b"])
+@pytest.mark.parametrize("field", ["id", "number", "transactions"])
+def test_a_nul_where_a_number_or_a_list_stands_does_not_end_the_process(text, field):
+    value = f'"{text}"'
+    fields = {"id": "1", "number": '"0x1"', "transactions": "[]"} | {field: value}
+    result = f'{{"number":{fields["number"]},"transactions":{fields["transactions"]}}}'
+    body = f'[{{"jsonrpc":"2.0","id":{fields["id"]},"result":{result}}}]'.encode()
+    with pytest.raises(Refusal):
+        AnswerReader().blocks(Answer(body, [1]))

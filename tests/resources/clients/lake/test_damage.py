@@ -1,17 +1,24 @@
 """A damaged manifest is told by day and file, and mended by exporting the day again."""
 
+import hashlib
+from dataclasses import replace
 from datetime import date
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import LakeDamaged
+from core.frames import spooled
+from core.layout import LakeLayout
+from core.tables import Column, ColumnType
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.local_store import LocalObjectStore
 from resources.clients.lake.object_store import MemoryObjectStore
-from tests.standins.lakes import ITEMS, spooled_items
+from tests.standins.lakes import ITEMS, items, spooled_items
 
 DAY = date(2024, 1, 2)
 KEY = ITEMS.lake.manifest_key(DAY)
@@ -108,3 +115,58 @@ def test_a_damaged_proof_is_told(clock):
         store.write(manifest.evidence, raw)
         with pytest.raises(LakeDamaged, match=r"x\.proof\.json is not the proof of items, 2024-01-02.*again"):
             lake.evidence(manifest)
+
+
+GROWN = replace(
+    ITEMS,
+    system="grown",
+    columns=(*ITEMS.columns, Column("added", ColumnType.TEXT, "Came with version 2.")),
+    schema_version=2,
+    layout=LakeLayout(),
+)
+
+
+def _relisted(lake, table, raw, version):
+    """A day whose only file holds something else, as its manifest says."""
+    rows = items(DAY, 1).append_column("added", pa.array(["x"])) if table is GROWN else items(DAY, 1)
+    tables = spooled(table, rows, [DAY])
+    manifest = lake.publish(table, tables, tables.days[0], "run")
+    (file,) = manifest.files
+    lake.store.write(file.key, raw)
+    listed = msgspec.structs.replace(file, bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest())
+    manifest = msgspec.structs.replace(manifest, files=[listed], schema_version=version)
+    lake.store.write(table.lake.manifest_key(DAY), manifest.encode())
+    (day,) = lake.open(table, [DAY]).days
+    return day
+
+
+def test_a_file_of_before_a_column_was_added_holds_null_there(clock):
+    lake = Lake(MemoryObjectStore(clock), clock=clock)
+    day = _relisted(lake, GROWN, _parquet(items(DAY, 1)), version=1)
+    assert not day.is_parquet
+    assert day.table().schema == GROWN.arrow_schema
+    assert day.table(["block_number", "added"]).to_pylist() == [{"block_number": 1, "added": None}]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pa.table({"block_number": ["1"], "amount": [1], "note": ["x"], "block_date": [DAY]}),
+        pa.table({"block_number": [1]}),
+        b"PAR1 and then something else",
+        b"",
+    ],
+    ids=["other types", "columns missing", "no Parquet", "empty"],
+)
+@pytest.mark.parametrize("version", [1, 0])
+def test_a_listed_file_with_something_else_than_the_rows_is_told(clock, rows, version):
+    raw = rows if isinstance(rows, bytes) else _parquet(rows)
+    day = _relisted(Lake(MemoryObjectStore(clock), clock=clock), ITEMS, raw, version)
+    with pytest.raises(LakeDamaged, match=r"files of test.items of 2024-01-02 .* again"):
+        day.table()
+
+
+def _parquet(rows):
+    out = pa.BufferOutputStream()
+    pq.write_table(rows, out)
+    return out.getvalue().to_pybytes()

@@ -5,10 +5,14 @@ import gzip
 import json
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
+from assets.ethereum.tables import LAYOUT
 from core.errors import LakeChanged
+from core.frames import spooled
 from core.sql.copying import CSV, PARQUET
+from core.tables import Column, ColumnType, Table
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.object_store import MemoryObjectStore
 from resources.clients.redshift.copy_files import copy_files
@@ -16,6 +20,21 @@ from tests.standins.lakes import ITEMS, KilledError, items, spooled_items
 
 DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
 LONGEST = 100
+WIDE = Table(
+    system="test",
+    name="wide",
+    grain="one row per number",
+    description="An amount that may have more digits than its column.",
+    columns=(
+        Column("number", ColumnType.BIGINT, "Number.", nullable=False),
+        Column("amount", ColumnType.DECIMAL, "Amount.", wider="amount_text"),
+        Column("amount_text", ColumnType.UINT256, "Wide amount.", extension=True),
+        Column("day", ColumnType.DATE, "Day.", nullable=False, extension=True),
+    ),
+    key=("number",),
+    sort_key="number",
+    layout=LAYOUT,
+)
 
 
 class WatchedStore(MemoryObjectStore):
@@ -139,3 +158,18 @@ def test_what_another_load_is_using_is_left_alone(store):
             list(others.manifests())
             assert len(_staged(store)) == 4
         assert len(_staged(store)) == 2
+
+
+def test_a_number_of_too_many_digits_stands_in_the_column_beside_it(store):
+    wide = str(2**255)
+    rows = pa.table({"number": [1, 2], "amount": [None, 5], "amount_text": [wide, None], "day": [DAYS[0]] * 2})
+    tables = spooled(WIDE, rows, DAYS[:1])
+    lake = Lake(store, "csv")
+    lake.publish(WIDE, tables, tables.days[0], "run")
+    assert lake.open(WIDE, DAYS[:1]).table().to_pylist() == rows.to_pylist()
+    assert f"1,{wide}\r\n2,5\r\n" in store.read(lake.manifest(WIDE, DAYS[0]).files[0].key).decode()
+    with copy_files(store, WIDE, LONGEST, days=lake.open(WIDE, DAYS[:1]).days) as files:
+        (key,) = _entries(store, files)[CSV]
+        text = gzip.decompress(store.read(key)).decode().splitlines()
+    null = f"{files.load}:"
+    assert text == ["number,amount,amount_text,day", f"1,{null},{wide},2024-01-02", f"2,5,{null},2024-01-02"]

@@ -1,0 +1,156 @@
+"""Whatever a node sends, by every method: rows, or an error of the tree; where another endpoint is honest, rows.
+
+``make test`` tries some hundred answers, ``make fuzz`` ten thousand for each method.
+"""
+
+import random
+import time
+from datetime import date
+
+import msgspec
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.ethereum.extract import exports, receipts, tokens
+from core.errors import HeadwaterError
+from resources.clients.ethereum import node as nodes
+from resources.clients.ethereum.node import Budget, EthereumNode
+from resources.clients.ethereum.shapes import BlockRef
+from sandbox.ethereum.recorded import RecordedChain
+from tests.standins.clock import ManualClock
+from tests.standins.mutations import as_json, mangled, mutated
+
+pytestmark = pytest.mark.fuzz
+
+CHAIN = RecordedChain.load()
+NUMBERS = range(9, 13)
+SEEDS = st.integers(0, 2**64 - 1)
+TOKEN = {"address": "0x" + "11" * 20, "block_number": 9, "block_date": date(2024, 1, 2)}
+
+
+class _Wire:
+    """In place of a connection: the chain's answers, changed by a seed."""
+
+    def __init__(self):
+        self.seed, self.method, self.changed = None, None, False
+
+    def exchange(self, body):
+        request = msgspec.json.decode(body)
+        calls = request if isinstance(request, list) else [request]
+        honest = CHAIN.answer_bytes(request)
+        if self.seed is None or calls[0]["method"] != self.method:
+            return honest
+        draw = random.Random(self.seed)
+        found = msgspec.json.decode(honest)
+        if draw.random() < 0.3:
+            return mangled(draw, honest)
+        if draw.random() < 0.2:
+            return as_json(mutated(draw, found))
+        one = draw.choice(found if isinstance(found, list) else [found])
+        one["result" if "result" in one else "error"] = mutated(draw, one.get("result", one.get("error")))
+        return as_json(found)
+
+
+@pytest.fixture(scope="module")
+def wires():
+    """A node of two endpoints: the second is honest where the first is not, if it is asked to be."""
+    found = [_Wire(), _Wire()]
+    queue = iter(found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nodes, "transport_for", lambda *arguments: next(queue))
+        node = EthereumNode("http://one,http://two", Budget(batch_size=3, in_flight=1), ManualClock())
+    return found, node
+
+
+def _export(node, verify):
+    return exports.Export(node, lambda text: None, time.monotonic, verify=verify)
+
+
+def _blocks(node, verify):
+    export = _export(node, verify)
+    found = node.blocks(NUMBERS, lambda numbers, answer: exports._read_blocks(export, numbers, answer))
+    return [(block.number, block.hash, _rows(block.tables)) for block in found]
+
+
+def _refs():
+    refs = []
+    for number in NUMBERS:
+        block = CHAIN.answer({"id": 1, "method": "eth_getBlockByNumber", "params": [hex(number), True]})["result"]
+        hashes = pa.array([transaction["hash"] for transaction in block["transactions"]], pa.string())
+        stamp = int(block["timestamp"], 16)
+        refs.append(BlockRef(number, block["hash"], stamp, len(hashes), block["receiptsRoot"], hashes))
+    return refs
+
+
+REFS = _refs()
+
+
+def _receipts(node, verify):
+    export = _export(node, verify)
+    found = node.receipts(REFS, lambda blocks, answer: receipts._read_receipts(export, blocks, answer))
+    return [_rows(block.tables) for block in found]
+
+
+def _receipts_by_hash(node, verify):
+    export = _export(node, verify)
+    found = node.receipts_by_hash(REFS, lambda blocks, answer: receipts._read_receipts(export, blocks, answer))
+    return [_rows(block.tables) for block in found]
+
+
+def _rows(tables):
+    return {name: span.batch.slice(span.start, span.stop - span.start).to_pylist() for name, span in tables.items()}
+
+
+def _traces(tracer):
+    def traces(node, verify):
+        return [
+            rows.to_pylist() for rows in exports._trace_batches(_export(node, verify), tracer, REFS, date(2024, 1, 2))
+        ]
+
+    return traces
+
+
+def _calls(node, verify):
+    chosen = [TOKEN | {"address": address} for address in sorted(CHAIN._recording.calls)[:4]]
+    batches = tokens._asked(_export(node, verify), chosen, tokens.tokens.NAMING_CALLS, tokens.tokens.naming_batch)
+    return [rows.to_pylist() for rows in batches]
+
+
+BOUNDARIES = {
+    "web3_clientVersion": lambda node, verify: node.version(),
+    "eth_chainId": lambda node, verify: node.chain_id(),
+    "eth_getBlockByNumber: a header": lambda node, verify: (
+        node.header(9),
+        node.head(),
+        node.holds(9),
+        node.finalized(),
+    ),
+    "eth_getBlockByNumber: blocks": _blocks,
+    "eth_getBlockReceipts": _receipts,
+    "eth_getTransactionReceipt": _receipts_by_hash,
+    "trace_block": _traces("parity"),
+    "debug_traceBlockByHash": _traces("geth"),
+    "eth_call": _calls,
+}
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@given(seed=SEEDS, verify=st.sampled_from([exports.VERIFY_FULL, exports.VERIFY_OFF]), both=st.booleans())
+def test_an_answer_becomes_rows_or_an_error_of_the_tree(wires, boundary, seed, verify, both):
+    (one, two), node = wires
+    node._rpc._denied.clear()
+    ask = BOUNDARIES[boundary]
+    for wire in (one, two):
+        wire.method, wire.seed = boundary.split(":")[0], None
+    ask(node, verify)  # the honest answer is read
+    one.seed, two.seed = seed, seed if both else None
+    told = None
+    try:
+        ask(node, verify)
+    except HeadwaterError as error:
+        told = str(error)
+    if told is not None:
+        assert told.endswith("."), told
+        assert both, f"the other endpoint was not asked: {told}"
