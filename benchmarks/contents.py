@@ -271,6 +271,8 @@ def _header(draw: Draw, gas_used: int, bloom: str) -> Row:
         "excess_blob_gas": 131_072 * draw.randrange(100),
         "parent_beacon_block_root": draw.text(32),
         "requests_hash": "0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "block_access_list_hash": None,
+        "slot_number": None,
         "mix_hash": draw.text(32),
     }
 

@@ -29,6 +29,7 @@ from assets.ethereum.tables import (
 from assets.ethereum.transform import tokens
 from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import BlockRows, batch, block_rows
+from assets.ethereum.transform.slots import with_slots
 from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, state_changes, trace_batch, unknown_fields
 from core.errors import NodeUnavailable
 from core.memory import keep_freed_memory
@@ -45,6 +46,7 @@ from resources.clients.lake.reading import LakeDay, LakeObject
 ENGINE = "native"
 VERIFY_FULL, VERIFY_OFF = "full", "off"
 
+MAINNET = 1  # its chain id
 BLOCK_TABLES = (BLOCKS, TRANSACTIONS, WITHDRAWALS)
 TOKENS_AT_ONCE = 1_000
 
@@ -112,13 +114,14 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
         return
     proved, seconds = export.prover.blocks, export.prover.seconds
     edges: dict[int, BlockRows] = {}
+    read = partial(_read_blocks, export, slots_left_out(export.node, blocks))
     held_back = HeldBack(day, REORG_DEPTH)
 
     def take_back(number: int) -> None:
         export.say(f"The chain was reorganised at block {number}; fetching again from there.")
         held_back.take_back(number)
 
-    for block in canonical_blocks(export.node, partial(_read_blocks, export), blocks.first, blocks.last, take_back):
+    for block in canonical_blocks(export.node, read, blocks.first, blocks.last, take_back):
         _check_inside(block, day.day)
         if block.number in (blocks.first, blocks.last):
             edges[block.number] = block
@@ -142,8 +145,16 @@ def _of_day(tables: Mapping[str, RowSpan], day: date) -> dict[str, pa.RecordBatc
     return found
 
 
-def _read_blocks(export: Export, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
+def slots_left_out(node: EthereumNode, blocks: BlockRange) -> bool:
+    """Whether slot numbers that the node leaves out follow from the blocks' times: on mainnet, from Amsterdam on."""
+    after = node.header(blocks.last + 1)
+    return "blockAccessListHash" in after and node.chain_id() == MAINNET
+
+
+def _read_blocks(export: Export, slots: bool, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
     answers = export.reader.blocks(answer)
+    if slots:
+        answers = with_slots(answers)
     found = answers.field("number").to_pylist()
     for number, came in zip(numbers, found, strict=True):
         if came != hex(number):

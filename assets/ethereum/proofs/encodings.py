@@ -13,20 +13,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ethereum.proofs import columnar, rlp
+from assets.ethereum.tables import BLOCKS
 
 _NO_ITEMS = b"\xc0"
 _TYPES = set(range(5))
 _LEGACY, _ACCESS_LIST, _DYNAMIC_FEE, _BLOBS, _DELEGATIONS = sorted(_TYPES)
 
 # Header fields that came with later forks, in the order they were appended.
-_APPENDED: tuple[tuple[str, Callable[[Any], bytes]], ...] = (
-    ("base_fee_per_gas", lambda wei: rlp.integer(int(wei))),  # London
-    ("withdrawals_root", rlp.text),  # Shanghai
-    ("blob_gas_used", rlp.integer),  # Cancun
-    ("excess_blob_gas", rlp.integer),
-    ("parent_beacon_block_root", rlp.text),
-    ("requests_hash", rlp.text),  # Prague
+_FORKS: tuple[dict[str, Callable[[Any], bytes]], ...] = (
+    {"base_fee_per_gas": lambda wei: rlp.integer(int(wei))},  # London
+    {"withdrawals_root": rlp.text},  # Shanghai
+    {"blob_gas_used": rlp.integer, "excess_blob_gas": rlp.integer, "parent_beacon_block_root": rlp.text},  # Cancun
+    {"requests_hash": rlp.text},  # Prague
+    {"block_access_list_hash": rlp.text, "slot_number": rlp.integer},  # Amsterdam
 )
+_APPENDED = {name: encode for fields in _FORKS for name, encode in fields.items()}
 
 
 # What the encoding of rows that no node should send ends with.
@@ -43,8 +44,19 @@ def header(row: Mapping[str, Any], mix_hash: str) -> bytes:
     parts += [rlp.text(row[name]) for name in ("state_root", "transactions_root", "receipts_root", "logs_bloom")]
     parts += [rlp.integer(int(row[name])) for name in ("difficulty", "number", "gas_limit", "gas_used", "timestamp")]
     parts += [rlp.text(row["extra_data"]), rlp.text(mix_hash), rlp.text(row["nonce"])]
-    parts += [encode(row[name]) for name, encode in _APPENDED if row[name] is not None]
+    parts += [encode(row[name]) for name, encode in _APPENDED.items() if row[name] is not None]
     return rlp.concatenated(parts)
+
+
+def left_out(row: Mapping[str, Any]) -> str | None:
+    """The field, in the node's words, that a header of its fork holds and this one does not; None if it is whole.
+
+    row: the block's values by column.
+    """
+    newest = max((at for at, fields in enumerate(_FORKS) if any(row[name] is not None for name in fields)), default=-1)
+    missing = (name for fields in _FORKS[: newest + 1] for name in fields if row[name] is None)
+    name = next(missing, None)
+    return name and BLOCKS.column(name).source
 
 
 def withdrawals(columns: Mapping[str, Sequence[Any]]) -> Iterator[bytes]:

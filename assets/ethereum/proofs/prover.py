@@ -91,6 +91,10 @@ class _Blocks:
         header, number = self._headers[at], self._rows.heads[at][0]
         if header["miner"] is None or self._mix_hashes[at] is None:
             raise Refusal(Kind.UNPROVEN, f"block {number}: the answer lacks miner or mixHash")
+        if field := encodings.left_out(header):
+            raise Refusal(
+                Kind.UNPROVEN, f"block {number}: the node leaves out {field}, a field that the hash commits to"
+            )
         _compare(number, "hash", header["hash"], trie.keccak(encodings.header(header, self._mix_hashes[at])))
         part = self._rows.span(TRANSACTIONS, at)
         encoded = self._encoded[part]

@@ -53,8 +53,8 @@ def header_of(number: int, raw: msgspec.Raw) -> Header:
 
 
 # From here on a hash is hex text, so that no node's text reaches a page as markup.
-_QUANTITY, _HEX = re.compile("0x[0-9a-fA-F]{1,16}"), re.compile("0x[0-9a-fA-F]{1,64}")
-_HEADER_FIELDS = {"number": _QUANTITY, "hash": _HEX, "parentHash": _HEX, "timestamp": _QUANTITY}
+QUANTITY, _HEX = re.compile("0x[0-9a-fA-F]{1,16}"), re.compile("0x[0-9a-fA-F]{1,64}")
+_HEADER_FIELDS = {"number": QUANTITY, "hash": _HEX, "parentHash": _HEX, "timestamp": QUANTITY}
 # eth_call returns what the contract does: memory, so megabytes are possible, a hundred are not.
 _DATA = re.compile("0x[0-9a-fA-F]*")
 
@@ -72,7 +72,7 @@ def text(raw: msgspec.Raw) -> str:
 
 def whole_number(raw: msgspec.Raw) -> int:
     number = msgspec.json.decode(raw, type=str)
-    if not _QUANTITY.fullmatch(number):
+    if not QUANTITY.fullmatch(number):
         raise Refusal(Kind.BROKEN, f"a number came that is {number[:QUOTED]!r}")
     return int(number, 16)
 

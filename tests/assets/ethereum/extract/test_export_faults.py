@@ -221,14 +221,14 @@ def test_a_header_field_of_a_later_fork_is_named_and_no_other_node_is_asked_for(
         found = recorded_chain.answer(request)
         block = found.get("result")
         if request["method"] == "eth_getBlockByNumber" and isinstance(block, dict) and int(block["number"], 16) >= 50:
-            block |= {"blockAccessListHash": "0x" + "cd" * 32, "extraData": "0xff"}
+            block |= {"laterRoot": "0x" + "cd" * 32, "extraData": "0xff"}
         return found
 
     with FaultyNode(of_the_fork) as server:
         graph = _graph(tmp_path, server)
         result = graph.run(LAKE, DAY, expect_success=False)
     said = " ".join(failures(result))
-    assert re.search(r"block 5\d: hash is .* unknown fields: blockAccessListHash", said), said
+    assert re.search(r"block 5\d: hash is .* unknown fields: laterRoot", said), said
     assert "No node can change that" in said
     assert "node you trust" not in said
     assert graph.lake.store.list("export/") == []
