@@ -48,6 +48,7 @@ class Column:
     ``joined``: the text is a comma-joined list, which a text file's JSON has as a list.
     ``extension``: not part of the text files' schema, so absent from a table that is kept in them.
     ``unbounded``: the text may be of any length; a warehouse that holds less of it says so, as its dialect describes.
+    ``trust``: a sentence on how its values are known to be true, where the source's word is not all there is.
     """
 
     name: str
@@ -60,11 +61,12 @@ class Column:
     joined: bool = False
     extension: bool = False
     unbounded: bool = False
+    trust: str | None = None
 
     @property
     def comment(self) -> str:
-        """The description with the unit, as shown in the UI and the warehouse."""
-        return f"{self.description} Unit: {self.unit}." if self.unit else self.description
+        """The description with the unit and the trust, as shown in the UI and the warehouse."""
+        return " ".join(filter(None, (self.description, self.unit and f"Unit: {self.unit}.", self.trust)))
 
     @cached_property
     def arrow_field(self) -> pa.Field:

@@ -16,7 +16,7 @@ from more_itertools import chunked
 from assets.ethereum.extract.chain import REORG_DEPTH, canonical_blocks
 from assets.ethereum.extract.day_range import CONFIRMATIONS, BlockRange, block_range
 from assets.ethereum.extract.held_back import HeldBack
-from assets.ethereum.proofs.prover import Prover
+from assets.ethereum.proofs.prover import Account, Prover
 from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import (
     BLOCKS,
@@ -44,7 +44,7 @@ from resources.clients.ethereum.shapes import BlockRef
 from resources.clients.lake.reading import LakeDay, LakeObject
 
 ENGINE = "native"
-VERIFY_FULL, VERIFY_OFF = "full", "off"
+VERIFY_FULL, VERIFY_ROOTS, VERIFY_OFF = "full", "roots", "off"
 
 MAINNET = 1  # its chain id
 BLOCK_TABLES = (BLOCKS, TRANSACTIONS, WITHDRAWALS)
@@ -55,7 +55,8 @@ TOKENS_AT_ONCE = 1_000
 class Export:
     """One step's source and account of its work.
 
-    verify: ``full`` proves every block against its header before anything is published, ``off`` does not.
+    verify: ``full`` proves every block against its header before anything is published, and recomputes what the
+    header's roots do not bind; ``roots`` leaves out the second, ``off`` both.
     """
 
     node: EthereumNode
@@ -66,11 +67,16 @@ class Export:
 
     def __post_init__(self) -> None:
         keep_freed_memory()
-        self.reader = AnswerReader(proofs=self.verify == VERIFY_FULL)
+        self.reader = AnswerReader(proofs=self.proves)
         self.progress = Progress("blocks", self.say, self.monotonic)
-        self.prover = Prover()
+        self.prover = Prover(recomputes=self.verify == VERIFY_FULL)
         self.version = self.node.version()
         self.say(f"Asking {self.node.name}: {self.version}.")
+
+    @property
+    def proves(self) -> bool:
+        """Whether blocks are proved against their headers."""
+        return self.verify != VERIFY_OFF
 
     def spool(self, *tables: Table) -> Spool:
         return Spool(tables, ENGINE, self.verify)
@@ -85,6 +91,7 @@ class Export:
             "blocks_per_second": round(self.progress.per_second, 1),
             "seconds_fetching": round(self.progress.seconds, 2),
             "blocks_proved": self.prover.blocks,
+            "senders_recovered": self.prover.senders,
             "seconds_proving": round(self.prover.seconds, 3),
             "requests": traffic.requests,
             "calls": traffic.calls,
@@ -110,11 +117,11 @@ def export_blocks(export: Export, days: Sequence[date]) -> dict[str, SpooledTabl
 
 def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange) -> None:
     if not blocks:
-        spool.finish(day, telling(None, evidence(export, 0, 0.0)))
+        spool.finish(day, telling(None, evidence(export, export.prover.account())))
         return
-    proved, seconds = export.prover.blocks, export.prover.seconds
+    before = export.prover.account()
     edges: dict[int, BlockRows] = {}
-    read = partial(_read_blocks, export, slots_left_out(export.node, blocks))
+    read = partial(read_blocks, export, slots_left_out(export.node, blocks))
     held_back = HeldBack(day, REORG_DEPTH)
 
     def take_back(number: int) -> None:
@@ -132,8 +139,7 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
     span = BlockSpan(blocks.first, blocks.last, first.hash, last.hash, first.parent_hash)
     held_back.release()
     day.add({BLOCKS_META.name: meta_batch(span, day.day)})
-    proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
-    spool.finish(day, telling(span, proof))
+    spool.finish(day, telling(span, evidence(export, before)))
 
 
 def _of_day(tables: Mapping[str, RowSpan], day: date) -> dict[str, pa.RecordBatch]:
@@ -151,7 +157,7 @@ def slots_left_out(node: EthereumNode, blocks: BlockRange) -> bool:
     return "blockAccessListHash" in after and node.chain_id() == MAINNET
 
 
-def _read_blocks(export: Export, slots: bool, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
+def read_blocks(export: Export, slots: bool, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
     answers = export.reader.blocks(answer)
     if slots:
         answers = with_slots(answers)
@@ -160,7 +166,7 @@ def _read_blocks(export: Export, slots: bool, numbers: Sequence[int], answer: An
         if came != hex(number):
             raise Refusal(Kind.BROKEN, f"block {came} came for {hex(number)}")
     rows = block_rows(answers)
-    refused = export.prover.prove_blocks(rows, answers) if export.verify == VERIFY_FULL else {}
+    refused = export.prover.prove_blocks(rows, answers) if export.proves else {}
     if refused and (unknown := export.reader.unknown_of_headers(answer)):
         # The hash is over all fields: with one more, whose place is not known here, no node's block can be proved.
         refused = {at: _with_unknown(refusal, unknown.get(at)) for at, refusal in refused.items()}
@@ -174,11 +180,12 @@ def _with_unknown(refusal: Refusal, fields: list[str] | None) -> Refusal:
     return Refusal(Kind.UNKNOWN_TO_US, f"{refusal.detail}; the header has unknown fields: {', '.join(fields)[:200]}")
 
 
-def evidence(export: Export, proved: int, seconds: float) -> dict[str, Any]:
-    """What was proved of a day, to be kept beside its data."""
-    if export.verify != VERIFY_FULL:
+def evidence(export: Export, before: Account) -> dict[str, Any]:
+    """What was proved of a day, to be kept beside its data. before: the prover's account when the day began."""
+    if not export.proves:
         return {"verify": export.verify}
-    return {"verify": export.verify, "blocks_proved": proved, "seconds": round(seconds, 3), "node": export.version}
+    spent = {name: round(value - before[name], 3) for name, value in export.prover.account().items()}
+    return {"verify": export.verify, **spent, "node": export.version}
 
 
 def meta_batch(span: BlockSpan, day: date) -> pa.RecordBatch:
@@ -210,11 +217,8 @@ def check_successor(node: EthereumNode, blocks: BlockRange, last_hash: str, day:
 
 def block_refs(blocks: LakeDay) -> list[BlockRef]:
     """The day's blocks as the lake holds them, in order."""
-    rows = blocks.table(["number", "hash", "timestamp", "transaction_count", "receipts_root"]).to_pylist()
-    return [
-        BlockRef(row["number"], row["hash"], row["timestamp"], row["transaction_count"], row["receipts_root"])
-        for row in rows
-    ]
+    columns = ("number", "hash", "timestamp", "transaction_count", "receipts_root", "excess_blob_gas")
+    return [BlockRef(**row) for row in blocks.table(columns).to_pylist()]
 
 
 def export_traces(

@@ -7,8 +7,6 @@ from functools import cache, partial
 from itertools import tee
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
 from core.clock import Clock
 from core.errors import MethodUnsupported, NodeRefused
 from resources.clients.ethereum import shapes
@@ -131,10 +129,10 @@ class EthereumNode:
     def receipts_by_hash(self, blocks: Iterable[BlockRef], read: ReadTogether[T]) -> Iterator[T]:
         """The same from a node without eth_getBlockReceipts: one call per transaction.
 
-        blocks: with their transaction hashes.
+        blocks: with their transactions.
         """
         asked, blocks = tee(blocks)
-        hashes = (hash_ for block in asked for hash_ in (block.transaction_hashes or pa.array([])).to_pylist())
+        hashes = (hash_ for block in asked if block.transactions for hash_ in block.transactions["hash"].to_pylist())
         answers = self._rpc.map(Call("eth_getTransactionReceipt", [hash_], bytes) for hash_ in hashes)
         for block in blocks:
             together = b"[" + b",".join(next(answers) for _ in range(block.transaction_count)) + b"]"

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class BlockRef:
     """A block known from the lake: what its receipts and traces must belong to.
 
-    transaction_hashes: of its transactions, in order, where they are asked for.
+    transactions: their hashes, and other columns as they are asked for, in order. excess_blob_gas: null before Cancun.
     """
 
     number: int
@@ -26,7 +26,8 @@ class BlockRef:
     timestamp: int
     transaction_count: int
     receipts_root: str = ""
-    transaction_hashes: pa.StringArray | None = None
+    transactions: pa.Table | None = None
+    excess_blob_gas: int | None = None
 
 
 ReadTraces = Callable[[BlockRef, list[dict[str, Any]]], T]
