@@ -10,19 +10,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, reduce
 from operator import or_
-from types import SimpleNamespace
 from typing import Any
 
+from coincurve import PrivateKey
+
 from assets.ethereum.proofs import trie
+from assets.ethereum.proofs.derived import block_size, price_of_blob_gas
+from assets.ethereum.proofs.encodings import header as encoded_header
 from assets.ethereum.proofs.encodings import withdrawals as encoded_withdrawals
-from benchmarks import encodings
+from assets.ethereum.proofs.senders import created_by
+from benchmarks import blooms, encodings
 from benchmarks.node_json import Row, receipt_json, transaction_json, withdrawals_json
+from benchmarks.signing import account, signature
 
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 TRANSACTIONS, LOGS_OF_A_CALL, WITHDRAWALS, BLOBS = 180, 4.9, 16, 3
 GWEI, CHAIN_ID = 10**9, "0x1"
-BASE_FEE = 7 * GWEI
-NO_SIGNATURE = dict.fromkeys(("r", "s", "v", "yParity", "chainId"))
+BASE_FEE, FRACTION = 7 * GWEI, 5_007_716  # of the blob fee since Prague
+# Of the same size as every synthetic block's own: a block's size follows from it.
+ANY_PLACE = {"number": 2**24, "parent_hash": "0x" + "00" * 32, "timestamp": 2**30}
 LOG_COLUMNS = ("transaction_index", "address", "topics", "data")
 # Shares of transaction types and of what transactions do, roughly mainnet's of 2025.
 TYPES = {0: 22, 1: 2, 2: 70, 3: 2, 4: 4}
@@ -55,6 +61,13 @@ def _known(draw: Draw, kind: str, size: int) -> str:
     return _crowd(kind, size)[int(size * draw.random() ** 3)]
 
 
+def _user(draw: Draw) -> str:
+    """The name of an account that sends; as with addresses, some occur much more often than others."""
+    if not draw.getrandbits(3):
+        return draw.text(20)
+    return f"user {int(20_000 * draw.random() ** 3)}"
+
+
 def _amount(draw: Draw) -> int:
     return draw.randrange(1, 10**6) * 10 ** draw.randrange(6, 20)
 
@@ -76,18 +89,18 @@ class _Items:
     """A block's transactions with their receipts while they are made, one after the other."""
 
     transactions: list[Row] = field(default_factory=list)
-    signed: list[Row] = field(default_factory=list)
+    keys: list[PrivateKey] = field(default_factory=list)
     receipts: list[Row] = field(default_factory=list)
     logs: list[list[Row]] = field(default_factory=list)
     gas_used: int = 0
 
     def add(self, draw: Draw, kind: int, deed: str) -> None:
-        row, signed = _transaction(draw, kind, deed)
+        row, key = _transaction(draw, kind, deed)
         receipt, logs = _receipt(draw, row, deed, self.gas_used)
         self.gas_used = receipt["cumulative_gas_used"]
         index = {"transaction_index": len(self.transactions)}
         self.transactions.append(row)
-        self.signed.append(signed)
+        self.keys.append(key)
         self.receipts.append(receipt | index)
         self.logs.append([log | index for log in logs])
 
@@ -108,26 +121,29 @@ def contents(seed: int, at: int, transactions: int = TRANSACTIONS) -> Contents:
 
 def _committed(draw: Draw, items: _Items, kinds: list[int], withdrawals: list[Row]) -> Contents:
     """Items with the header that commits to them."""
-    signed = [SimpleNamespace(**NO_SIGNATURE | one) for one in items.signed]
-    encoded = list(encodings.transactions(_columns(items.transactions), signed))
+    columns = _columns(items.transactions)
+    signed = list(map(_signed, items.keys, encodings.messages(columns), kinds))
+    encoded = list(encodings.transactions(columns, signed))
     hashes = [_hex(trie.keccak(one)) for one in encoded]
     all_logs = [log for logs in items.logs for log in logs]
-    each = [_bloom(logs) for logs in items.logs]
-    blooms = [_bloom_text(bloom) for bloom in each]
-    receipts = encodings.receipts(_columns(items.receipts), _columns(all_logs, LOG_COLUMNS), blooms, kinds)
-    header = _header(draw, items.gas_used, _bloom_text(reduce(or_, each))) | {
+    each = [blooms.of(logs) for logs in items.logs]
+    texts = [blooms.text(bloom) for bloom in each]
+    receipts = encodings.receipts(_columns(items.receipts), _columns(all_logs, LOG_COLUMNS), texts, kinds)
+    withdrawn = list(encoded_withdrawals(_columns(withdrawals)))
+    header = _header(draw, items.gas_used, blooms.text(reduce(or_, each))) | {
         "transactions_root": _hex(trie.root(encoded)),
         "receipts_root": _hex(trie.root(list(receipts))),
-        "withdrawals_root": _hex(trie.root(list(encoded_withdrawals(_columns(withdrawals))))),
-        "size": sum(map(len, encoded)) + 600 + 40 * WITHDRAWALS,
+        "withdrawals_root": _hex(trie.root(withdrawn)),
         "blob_gas_used": 131_072 * BLOBS * kinds.count(3),
     }
+    header["size"] = block_size(encoded_header(header | ANY_PLACE, header["mix_hash"]), encoded, withdrawn)
+    blob_price = price_of_blob_gas(header["excess_blob_gas"], FRACTION)
     transaction_texts, receipt_texts, first_log = [], [], 0
     for index, (row, hash_) in enumerate(zip(items.transactions, hashes, strict=True)):
         row["hash"] = hash_
-        logs = items.logs[index]
-        transaction_texts.append(transaction_json(row, items.signed[index], index))
-        receipt_texts.append(receipt_json(row, items.receipts[index], logs, bloom=blooms[index], first_log=first_log))
+        logs, receipt = items.logs[index], items.receipts[index] | {"blob_gas_price": blob_price}
+        transaction_texts.append(transaction_json(row, signed[index], index))
+        receipt_texts.append(receipt_json(row, receipt, logs, bloom=texts[index], first_log=first_log))
         first_log += len(logs)
     return Contents(header, transaction_texts, receipt_texts, withdrawals_json(withdrawals), hashes, first_log)
 
@@ -141,13 +157,22 @@ def _hex(data: bytes) -> str:
     return "0x" + data.hex()
 
 
-def _transaction(draw: Draw, kind: int, deed: str) -> tuple[Row, Row]:
-    """A transaction's columns, and what of the node's object has no column: the signature."""
+def _signed(key: PrivateKey, message: bytes, kind: int) -> Row:
+    """What of the node's object has no column: the signature."""
+    parity, r, s = signature(key, message)
+    if kind == 0:
+        return {"r": r, "s": s, "v": hex(37 + parity)}
+    return {"r": r, "s": s, "v": hex(parity), "yParity": hex(parity), "chainId": CHAIN_ID}
+
+
+def _transaction(draw: Draw, kind: int, deed: str) -> tuple[Row, PrivateKey]:
+    """A transaction's columns, and the key that signs it."""
     tip = draw.randrange(1, 3 * GWEI)
     cap = BASE_FEE * 2 + tip
+    key, sender = account(_user(draw))
     row = {
         "nonce": draw.around(900),
-        "from_address": _known(draw, "user", 20_000),
+        "from_address": sender,
         "to_address": _receiver(draw, deed),
         "value": _amount(draw) if deed == "pay" or not draw.getrandbits(3) else 0,
         "gas": 21_000 if deed == "pay" else draw.randrange(50_000, 400_000),
@@ -163,13 +188,7 @@ def _transaction(draw: Draw, kind: int, deed: str) -> tuple[Row, Row]:
         else None,
         "authorization_list": json.dumps([_authorization(draw)], separators=(",", ":")) if kind == 4 else None,
     }
-    parity = draw.getrandbits(1)
-    signed = {"r": hex(draw.getrandbits(255) + 1), "s": hex(draw.getrandbits(254) + 1), "v": hex(parity)}
-    if kind == 0:
-        signed["v"] = hex(37 + parity)
-    else:
-        signed |= {"yParity": hex(parity), "chainId": CHAIN_ID}
-    return row, signed
+    return row, key
 
 
 def _receiver(draw: Draw, deed: str) -> str | None:
@@ -232,9 +251,13 @@ def _receipt(draw: Draw, tx: Row, deed: str, used_before: int) -> tuple[Row, lis
         "root": None,
         "gas_used": used,
         "cumulative_gas_used": used_before + used,
-        "contract_address": None if tx["to_address"] else draw.text(20),
+        "contract_address": None if tx["to_address"] else _created(tx),
     }
     return receipt, logs
+
+
+def _created(tx: Row) -> str:
+    return _hex(created_by(bytes.fromhex(tx["from_address"][2:]), tx["nonce"]))
 
 
 def _log(draw: Draw, deed: str) -> Row:
@@ -271,23 +294,7 @@ def _header(draw: Draw, gas_used: int, bloom: str) -> Row:
         "excess_blob_gas": 131_072 * draw.randrange(100),
         "parent_beacon_block_root": draw.text(32),
         "requests_hash": "0xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "block_access_list_hash": None,
+        "slot_number": None,
         "mix_hash": draw.text(32),
     }
-
-
-@cache
-def _bloom_bits(item: str) -> int:
-    digest = trie.keccak(bytes.fromhex(item[2:]))
-    return sum({1 << (int.from_bytes(digest[at : at + 2]) & 2047) for at in (0, 2, 4)})
-
-
-def _bloom(logs: Sequence[Row]) -> int:
-    bloom = 0
-    for log in logs:
-        for item in (log["address"], *log["topics"].split(",")):
-            bloom |= _bloom_bits(item)
-    return bloom
-
-
-def _bloom_text(bloom: int) -> str:
-    return f"0x{bloom:0512x}"

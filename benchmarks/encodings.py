@@ -16,28 +16,45 @@ _NO_ITEMS = b"\xc0"
 _CALL = ("nonce", "gas", "to_address", "value", "input", "transaction_type", "gas_price")
 
 
+# What a legacy transaction ends with when it is signed, on the chain 1.
+_OF_THE_CHAIN = (rlp.integer(1), rlp.EMPTY, rlp.EMPTY)
+
+
+def messages(columns: Columns) -> Iterator[bytes]:
+    """What transactions of types 0 to 4 sign, in order, on the chain 1."""
+    for kind, fields in _unsigned(columns):
+        yield _typed(kind, fields if kind else (*fields, *_OF_THE_CHAIN))
+
+
 def transactions(columns: Columns, signed: Sequence[Any]) -> Iterator[bytes]:
     """Transactions of types 0 to 4 in order, which their hashes are the hashes of.
 
-    signed: the signatures: r, s, v or yParity, and chainId.
+    signed: the signatures: r, s, and v or yParity.
     """
+    for (kind, fields), tx in zip(_unsigned(columns), signed, strict=True):
+        parity = rlp.quantity(tx["yParity"] if kind else tx["v"])
+        yield _typed(kind, (*fields, parity, rlp.quantity(tx["r"]), rlp.quantity(tx["s"])))
+
+
+def _typed(kind: int, parts: Sequence[bytes]) -> bytes:
+    return (bytes((kind,)) if kind else b"") + rlp.concatenated(parts)
+
+
+def _unsigned(columns: Columns) -> Iterator[tuple[int, tuple[bytes, ...]]]:
+    """Each transaction's type and fields."""
     integer, text = rlp.integer, rlp.text
-    calls = zip(*(columns[name] for name in _CALL), signed, strict=True)
-    for at, (nonce, gas, to, value, data, kind, price, tx) in enumerate(calls):
+    calls = zip(*(columns[name] for name in _CALL), strict=True)
+    for at, (nonce, gas, to, value, data, kind, price) in enumerate(calls):
         call = (text(to) if to else rlp.EMPTY, integer(value), text(data))
-        signature = (rlp.quantity(tx.r), rlp.quantity(tx.s))
         if not kind:
-            parts = (integer(nonce), integer(price), integer(gas), *call, rlp.quantity(tx.v), *signature)
-            yield rlp.concatenated(parts)
+            yield kind, (integer(nonce), integer(price), integer(gas), *call)
             continue
         fees: tuple[bytes, ...] = (integer(price),)
         if kind > 1:
             fees = (integer(columns["max_priority_fee_per_gas"][at]), integer(columns["max_fee_per_gas"][at]))
         extra = _EXTRA[kind](columns, at)
-        parity = rlp.quantity(tx.yParity if tx.yParity is not None else tx.v)
         access = _access_list(columns["access_list"][at])
-        named = (rlp.quantity(tx.chainId), integer(nonce), *fees, integer(gas), *call, access, *extra)
-        yield bytes((kind,)) + rlp.concatenated((*named, parity, *signature))
+        yield kind, (integer(1), integer(nonce), *fees, integer(gas), *call, access, *extra)
 
 
 def _blobs(columns: Columns, at: int) -> tuple[bytes, ...]:

@@ -44,7 +44,10 @@ def receipt_json(tx: Row, receipt: Row, logs: Sequence[Row], *, bloom: str, firs
         "gasUsed": hex(receipt["gas_used"]),
     }
     if tx["transaction_type"] == 3:
-        fields |= {"blobGasUsed": hex(131_072 * len(tx["blob_versioned_hashes"].split(","))), "blobGasPrice": "0x1"}
+        fields |= {
+            "blobGasUsed": hex(131_072 * len(tx["blob_versioned_hashes"].split(","))),
+            "blobGasPrice": hex(receipt["blob_gas_price"]),
+        }
     fields |= {"logsBloom": bloom, "status": hex(receipt["status"]), "to": tx["to_address"]}
     text = json.dumps(fields | {"type": hex(tx["transaction_type"])}, separators=(",", ":"))
     return f'{{{place},"logs":[{entries}],{text[1:]}'

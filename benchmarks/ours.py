@@ -22,7 +22,7 @@ from resources.clients.lake.local_store import LocalObjectStore
 
 
 def export(node_uri: str, root: Path, verify: str, budget: Budget | None = None) -> dict[str, int]:
-    """Rows of each table, published under ``root``. verify: off or full, as ``ETHEREUM_VERIFY``."""
+    """Rows of each table, published under ``root``. verify: off, roots or full, as ``ETHEREUM_VERIFY``."""
     lake, rows = Lake(LocalObjectStore(root)), {}
     node = EthereumNode(node_uri, budget)
 
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ours", description="Export the synthetic day.")
     parser.add_argument("--node", required=True, help="the replay node's address")
     parser.add_argument("--lake", required=True, type=Path, help="directory of the lake")
-    parser.add_argument("--verify", choices=("off", "full"), default="off", help="without proofs or with them")
+    parser.add_argument("--verify", choices=("off", "roots", "full"), default="off", help="without proofs or with them")
     arguments = parser.parse_args()
     print(json.dumps(export(arguments.node, arguments.lake, arguments.verify)))
 

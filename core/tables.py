@@ -51,6 +51,7 @@ class Column:
     ``extension``: not part of the text files' schema, so absent from a table that is kept in them.
     ``wider``: the column beside it with the digits of a number that does not fit; this one is null then.
     ``unbounded``: the text may be of any length; a warehouse that holds less of it says so, as its dialect describes.
+    ``trust``: a sentence on how its values are known to be true, where the source's word is not all there is.
     """
 
     name: str
@@ -64,11 +65,12 @@ class Column:
     extension: bool = False
     unbounded: bool = False
     wider: str | None = None
+    trust: str | None = None
 
     @property
     def comment(self) -> str:
-        """The description with the unit, as shown in the UI and the warehouse."""
-        return f"{self.description} Unit: {self.unit}." if self.unit else self.description
+        """The description with the unit and the trust, as shown in the UI and the warehouse."""
+        return " ".join(filter(None, (self.description, self.unit and f"Unit: {self.unit}.", self.trust)))
 
     @cached_property
     def arrow_field(self) -> pa.Field:

@@ -49,7 +49,7 @@ class EthereumNodeResource(ReadsSettings, dg.ConfigurableResource):
         return self._settings().confirmations
 
     def verify_mode(self) -> str:
-        """``full`` or ``off``: whether blocks are proved against their headers before they are published."""
+        """``full``, ``roots`` or ``off``: what is proved of blocks before they are published."""
         return self._settings().verify
 
     def engine_name(self) -> str:

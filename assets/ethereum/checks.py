@@ -8,11 +8,13 @@ import dagster as dg
 
 from assets.ethereum import consistency
 from assets.ethereum.extract import ethereum_etl as etl
+from assets.ethereum.extract.exports import VERIFY_FULL, VERIFY_OFF, VERIFY_ROOTS
 from assets.ethereum.partitions import DAILY
 from assets.ethereum.spans import span_of
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TABLES, TRACES, TRANSACTIONS, WITHDRAWALS
 from assets.evaluations import evaluations
 from core.errors import HeadwaterError
+from core.manifest import Manifest
 from core.sql.contents import Contents, contents_of
 from core.tables import Table
 from core.windows import ONE_DAY, DayWindow, parse_day
@@ -174,18 +176,26 @@ def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
                 key, manifest = str(day.day), day.manifest
                 evidence = client.evidence(manifest) or {}
                 blocks, proved = len(span_of(manifest) or ()), evidence.get("blocks_proved", 0)
-                accounts[key] = {"blocks_proved": proved, "seconds_proving": evidence.get("seconds", 0.0)}
-                if manifest.verify != "full":
-                    notes[key] = f"Not verified: {_by_whom(manifest.engine)} {key}"
-                short = manifest.verify == "full" and proved < blocks
+                accounts[key] = {
+                    "blocks_proved": proved,
+                    "senders_recovered": evidence.get("senders_recovered", 0),
+                    "seconds_proving": evidence.get("seconds", 0.0),
+                }
+                if manifest.verify != VERIFY_FULL:
+                    notes[key] = f"{_what_was_not_verified(manifest)} {key}"
+                short = manifest.verify != VERIFY_OFF and proved < blocks
                 problems[key] = [f"{key}: {proved} blocks were proved, the day has {blocks}"] if short else []
         yield from evaluations(context, problems, accounts, notes)
 
     return check
 
 
-def _by_whom(engine: str) -> str:
-    return "ethereum-etl exported" if engine == etl.ENGINE else "ETHEREUM_VERIFY was off for"
+def _what_was_not_verified(manifest: Manifest) -> str:
+    if manifest.engine == etl.ENGINE:
+        return "Not verified: ethereum-etl exported"
+    if manifest.verify == VERIFY_ROOTS:
+        return "Only roots were verified, no senders or other recomputed columns: ETHEREUM_VERIFY was roots for"
+    return "Not verified: ETHEREUM_VERIFY was off for"
 
 
 @dg.asset_check(

@@ -55,9 +55,11 @@ class Ethereum(Settings):
         "60",
         60,
     )
-    verify: Literal["full", "off"] = setting(
+    verify: Literal["full", "roots", "off"] = setting(
         "ETHEREUM_VERIFY",
-        "full proves every block against its header before anything is published; off does not, and the checks say so.",
+        "full proves every block against its header before anything is published, and recomputes senders, prices and "
+        "whatever else the header's roots do not bind; roots leaves the recomputing out, off proves nothing, and the "
+        "checks say so.",
         "off",
         "full",
     )

@@ -12,7 +12,7 @@ from assets.ethereum.transform.token_events import TRANSFER
 from benchmarks.synthetic import DAY, SyntheticChain
 from core.windows import day_of
 from resources.clients.ethereum.endpoints import Answer
-from resources.clients.ethereum.shapes import BlockRef
+from tests.standins.answers import ref_of
 
 BLOCKS = 12
 
@@ -45,14 +45,10 @@ def test_every_commitment_holds_for_the_exported_rows(chain):
     answers = reader.blocks(Answer.of([one.block(place, full=True) for one, place in zip(held, places, strict=True)]))
     rows = block_rows(answers)
     assert prover.prove_blocks(rows, answers) == {}
-    headers = rows.tables["blocks"].to_pylist()
-    refs = [
-        BlockRef(place.number, place.hash, place.timestamp, header["transaction_count"])
-        for place, header in zip(places, headers, strict=True)
-    ]
+    refs = [ref_of(json.loads(one.block(place, full=True))) for one, place in zip(held, places, strict=True)]
     answers = reader.receipts(Answer.of([one.receipts(place) for one, place in zip(held, places, strict=True)]))
-    roots = [header["receipts_root"] for header in headers]
-    assert prover.prove_receipts(receipt_rows(answers, refs), answers, roots) == {}
+    assert prover.prove_receipts(receipt_rows(answers, refs), answers, refs) == {}
+    assert prover.senders == rows.tables["transactions"].num_rows
     assert prover.blocks == 12  # once for the block, once for its receipts
     assert not reader.unknown
 

@@ -1,7 +1,9 @@
 """A node's JSON objects as the exporter reads them: decoded and turned into rows."""
 
 import msgspec
+import pyarrow as pa
 
+from assets.ethereum.proofs.derived import TRANSACTION_COLUMNS
 from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import block_rows, receipt_rows
 from resources.clients.ethereum.endpoints import Answer
@@ -19,6 +21,21 @@ def rows_of_receipts(block, receipts, reader=None):
     answers = (reader or AnswerReader()).receipts(Answer.of([msgspec.json.encode(receipts)]))
     number, stamp = (int(block[name], 16) for name in ("number", "timestamp"))
     return receipt_rows(answers, [BlockRef(number, block["hash"], stamp, len(receipts))]), answers
+
+
+def ref_of(block):
+    """A block as the receipts' step knows it from the lake, its transactions with it."""
+    tables = rows_of_blocks(block)[0].tables
+    (row,) = tables["blocks"].to_pylist()
+    return BlockRef(
+        number=row["number"],
+        hash=row["hash"],
+        timestamp=row["timestamp"],
+        transaction_count=row["transaction_count"],
+        receipts_root=row["receipts_root"],
+        transactions=pa.Table.from_batches([tables["transactions"]]).select(["hash", *TRANSACTION_COLUMNS]),
+        excess_blob_gas=row["excess_blob_gas"],
+    )
 
 
 def block_batches(blocks, reader=None):

@@ -48,6 +48,7 @@ class SyntheticChain:
         }
         later = ("base_fee_per_gas", "withdrawals_root", "blob_gas_used", "excess_blob_gas")
         columns |= dict.fromkeys((*later, "parent_beacon_block_root", "requests_hash"))
+        columns |= dict.fromkeys(("block_access_list_hash", "slot_number"))
         header = encodings.header(columns, _ZERO)
         return {
             "number": hex(number),

@@ -14,7 +14,7 @@ import pyarrow as pa
 from assets.ethereum.extract.chain import REORG_DEPTH, canonical_blocks
 from assets.ethereum.extract.day_range import CONFIRMATIONS, BlockRange, block_range
 from assets.ethereum.extract.held_back import HeldBack
-from assets.ethereum.proofs.prover import Prover
+from assets.ethereum.proofs.prover import Account, Prover
 from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import (
     BLOCKS,
@@ -25,6 +25,7 @@ from assets.ethereum.tables import (
 )
 from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import BlockRows, batch, block_rows
+from assets.ethereum.transform.slots import with_slots
 from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, state_changes, trace_batch, unknown_fields
 from core.errors import NodeUnavailable
 from core.memory import keep_freed_memory
@@ -39,8 +40,9 @@ from resources.clients.ethereum.shapes import BlockRef
 from resources.clients.lake.reading import LakeDay, LakeObject
 
 ENGINE = "native"
-VERIFY_FULL, VERIFY_OFF = "full", "off"
+VERIFY_FULL, VERIFY_ROOTS, VERIFY_OFF = "full", "roots", "off"
 
+MAINNET = 1  # its chain id
 BLOCK_TABLES = (BLOCKS, TRANSACTIONS, WITHDRAWALS)
 # The figure of a day of traces.
 WIDE_VALUES = "values_over_38_digits"
@@ -50,7 +52,8 @@ WIDE_VALUES = "values_over_38_digits"
 class Export:
     """One step's source and account of its work.
 
-    verify: ``full`` proves every block against its header before anything is published, ``off`` does not.
+    verify: ``full`` proves every block against its header before anything is published, and recomputes what the
+    header's roots do not bind; ``roots`` leaves out the second, ``off`` both.
     """
 
     node: EthereumNode
@@ -61,11 +64,16 @@ class Export:
 
     def __post_init__(self) -> None:
         keep_freed_memory()
-        self.reader = AnswerReader(proofs=self.verify == VERIFY_FULL)
+        self.reader = AnswerReader(proofs=self.proves)
         self.progress = Progress("blocks", self.say, self.monotonic)
-        self.prover = Prover()
+        self.prover = Prover(recomputes=self.verify == VERIFY_FULL)
         self.version = self.node.version()
         self.say(f"Asking {self.node.name}: {self.version}.")
+
+    @property
+    def proves(self) -> bool:
+        """Whether blocks are proved against their headers."""
+        return self.verify != VERIFY_OFF
 
     def spool(self, *tables: Table) -> Spool:
         return Spool(tables, ENGINE, self.verify)
@@ -80,6 +88,7 @@ class Export:
             "blocks_per_second": round(self.progress.per_second, 1),
             "seconds_fetching": round(self.progress.seconds, 2),
             "blocks_proved": self.prover.blocks,
+            "senders_recovered": self.prover.senders,
             "seconds_proving": round(self.prover.seconds, 3),
             "requests": traffic.requests,
             "calls": traffic.calls,
@@ -105,17 +114,18 @@ def export_blocks(export: Export, days: Sequence[date]) -> dict[str, SpooledTabl
 
 def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange) -> None:
     if not blocks:
-        spool.finish(day, telling(None, evidence(export, 0, 0.0)))
+        spool.finish(day, telling(None, evidence(export, export.prover.account())))
         return
-    proved, seconds = export.prover.blocks, export.prover.seconds
+    before = export.prover.account()
     edges: dict[int, BlockRows] = {}
+    read = partial(read_blocks, export, slots_left_out(export.node, blocks))
     held_back = HeldBack(day, REORG_DEPTH)
 
     def take_back(number: int) -> None:
         export.say(f"The chain was reorganised at block {number}; fetching again from there.")
         held_back.take_back(number)
 
-    for block in canonical_blocks(export.node, partial(_read_blocks, export), blocks.first, blocks.last, take_back):
+    for block in canonical_blocks(export.node, read, blocks.first, blocks.last, take_back):
         _check_inside(block, day.day)
         if block.number in (blocks.first, blocks.last):
             edges[block.number] = block
@@ -126,8 +136,7 @@ def _export_day(export: Export, spool: Spool, day: DaySpool, blocks: BlockRange)
     span = BlockSpan(blocks.first, blocks.last, first.hash, last.hash, first.parent_hash)
     held_back.release()
     day.add({BLOCKS_META.name: meta_batch(span, day.day)})
-    proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
-    spool.finish(day, telling(span, proof))
+    spool.finish(day, telling(span, evidence(export, before)))
 
 
 def _of_day(tables: Mapping[str, RowSpan], day: date) -> dict[str, pa.RecordBatch]:
@@ -139,14 +148,22 @@ def _of_day(tables: Mapping[str, RowSpan], day: date) -> dict[str, pa.RecordBatc
     return found
 
 
-def _read_blocks(export: Export, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
+def slots_left_out(node: EthereumNode, blocks: BlockRange) -> bool:
+    """Whether slot numbers that the node leaves out follow from the blocks' times: on mainnet, from Amsterdam on."""
+    after = node.header(blocks.last + 1)
+    return "blockAccessListHash" in after and node.chain_id() == MAINNET
+
+
+def read_blocks(export: Export, slots: bool, numbers: Sequence[int], answer: Answer) -> list[BlockRows | Refusal]:
     answers = export.reader.blocks(answer)
+    if slots:
+        answers = with_slots(answers)
     found = answers.field("number").to_pylist()
     for number, came in zip(numbers, found, strict=True):
         if came != hex(number):
             raise Refusal(Kind.BROKEN, f"block {came} came for {hex(number)}")
     rows = block_rows(answers)
-    refused = export.prover.prove_blocks(rows, answers) if export.verify == VERIFY_FULL else {}
+    refused = export.prover.prove_blocks(rows, answers) if export.proves else {}
     if refused and (unknown := export.reader.unknown_of_headers(answer)):
         # The hash is over all fields: with one more, whose place is not known here, no node's block can be proved.
         refused = {at: _with_unknown(refusal, unknown.get(at)) for at, refusal in refused.items()}
@@ -160,11 +177,12 @@ def _with_unknown(refusal: Refusal, fields: list[str] | None) -> Refusal:
     return Refusal(Kind.UNKNOWN_TO_US, f"{refusal.detail}; the header has unknown fields: {', '.join(fields)[:200]}")
 
 
-def evidence(export: Export, proved: int, seconds: float) -> dict[str, Any]:
-    """What was proved of a day, to be kept beside its data."""
-    if export.verify != VERIFY_FULL:
+def evidence(export: Export, before: Account) -> dict[str, Any]:
+    """What was proved of a day, to be kept beside its data. before: the prover's account when the day began."""
+    if not export.proves:
         return {"verify": export.verify}
-    return {"verify": export.verify, "blocks_proved": proved, "seconds": round(seconds, 3), "node": export.version}
+    spent = {name: round(value - before[name], 3) for name, value in export.prover.account().items()}
+    return {"verify": export.verify, **spent, "node": export.version}
 
 
 def meta_batch(span: BlockSpan, day: date) -> pa.RecordBatch:
@@ -196,11 +214,8 @@ def check_successor(node: EthereumNode, blocks: BlockRange, last_hash: str, day:
 
 def block_refs(blocks: LakeDay) -> list[BlockRef]:
     """The day's blocks as the lake holds them, in order."""
-    rows = blocks.table(["number", "hash", "timestamp", "transaction_count", "receipts_root"]).to_pylist()
-    return [
-        BlockRef(row["number"], row["hash"], row["timestamp"], row["transaction_count"], row["receipts_root"])
-        for row in rows
-    ]
+    columns = ("number", "hash", "timestamp", "transaction_count", "receipts_root", "excess_blob_gas")
+    return [BlockRef(**row) for row in blocks.table(columns).to_pylist()]
 
 
 def export_traces(

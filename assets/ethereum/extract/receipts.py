@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ethereum.extract.exports import VERIFY_FULL, Export, block_refs, evidence
+from assets.ethereum.proofs.derived import TRANSACTION_COLUMNS
 from assets.ethereum.spans import span_of, telling
 from assets.ethereum.tables import LOGS, RECEIPTS
 from assets.ethereum.transform.rows import BlockRows, first_other, receipt_rows
@@ -34,49 +35,50 @@ def export_receipts(export: Export, blocks: LakeObject, transactions: LakeObject
     export.progress.expect(blocks.rows)
     for lake_day in blocks.days:
         day = spool.day(lake_day.day)
-        proved, seconds = export.prover.blocks, export.prover.seconds
+        before = export.prover.account()
         for block in _receipts(export, lake_day, transactions.on(lake_day.day)):
             day.add(block.tables)
             export.progress.advance()
-        proof = evidence(export, export.prover.blocks - proved, export.prover.seconds - seconds)
+        proof = evidence(export, before)
         spool.finish(day, telling(span_of(lake_day.manifest), proof))
     return spool.tables()
 
 
-def known_blocks(blocks: LakeDay, transactions: LakeDay) -> Iterator[BlockRef]:
-    """A day's blocks with the hashes of their transactions, as the lake holds them; read as they are asked for."""
-    parts = transactions.batches(["hash"])
-    held = pa.chunked_array([], pa.string())
+def known_blocks(blocks: LakeDay, transactions: LakeDay, columns: Sequence[str] = ()) -> Iterator[BlockRef]:
+    """A day's blocks with their transactions' hashes and other columns, from the lake; read as they are asked for."""
+    parts = transactions.batches(["hash", *columns])
+    held = pa.Table.from_batches([next(parts)])
     for block in block_refs(blocks):
         while len(held) < block.transaction_count:
-            held = pa.chunked_array([*held.chunks, next(parts).column("hash")])
-        yield replace(block, transaction_hashes=held.slice(0, block.transaction_count).combine_chunks())
+            held = pa.concat_tables([held, pa.Table.from_batches([next(parts)])])
+        yield replace(block, transactions=held.slice(0, block.transaction_count))
         held = held.slice(block.transaction_count)
 
 
 def _receipts(export: Export, blocks: LakeDay, transactions: LakeDay) -> Iterator[BlockRows]:
-    read = partial(_read_receipts, export)
-    answers = export.node.receipts(known_blocks(blocks, transactions), read)
+    read = partial(read_receipts, export)
+    known = partial(known_blocks, blocks, transactions, TRANSACTION_COLUMNS if export.verify == VERIFY_FULL else ())
+    answers = export.node.receipts(known(), read)
     try:
         first = next(answers, None)
     except MethodUnsupported:
         export.say("The node offers no eth_getBlockReceipts; asking for each transaction's receipt.")
-        yield from export.node.receipts_by_hash(known_blocks(blocks, transactions), read)
+        yield from export.node.receipts_by_hash(known(), read)
         return
     if first:
         yield from chain([first], answers)
 
 
-def _read_receipts(export: Export, blocks: Sequence[BlockRef], answer: Answer) -> list[BlockRows | Refusal]:
+def read_receipts(export: Export, blocks: Sequence[BlockRef], answer: Answer) -> list[BlockRows | Refusal]:
     answers = export.reader.receipts(answer)
     _check_whole(blocks, answers)
     rows = receipt_rows(answers, blocks)
-    sent = pa.concat_arrays([block.transaction_hashes for block in blocks])
+    sent = pa.concat_tables([block.transactions for block in blocks]).column("hash").combine_chunks()
     if not rows.tables[RECEIPTS.name].column("transaction_hash").equals(sent):
         raise Refusal(Kind.BROKEN, f"receipts of block {blocks[0].number} are not in the order of its transactions")
     refused = {}
-    if export.verify == VERIFY_FULL:
-        refused = export.prover.prove_receipts(rows, answers, [block.receipts_root for block in blocks])
+    if export.proves:
+        refused = export.prover.prove_receipts(rows, answers, blocks)
     return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
 
 

@@ -13,20 +13,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ethereum.proofs import columnar, rlp
+from assets.ethereum.tables import BLOCKS
 
 _NO_ITEMS = b"\xc0"
 _TYPES = set(range(5))
 _LEGACY, _ACCESS_LIST, _DYNAMIC_FEE, _BLOBS, _DELEGATIONS = sorted(_TYPES)
 
 # Header fields that came with later forks, in the order they were appended.
-_APPENDED: tuple[tuple[str, Callable[[Any], bytes]], ...] = (
-    ("base_fee_per_gas", lambda wei: rlp.integer(int(wei))),  # London
-    ("withdrawals_root", rlp.text),  # Shanghai
-    ("blob_gas_used", rlp.integer),  # Cancun
-    ("excess_blob_gas", rlp.integer),
-    ("parent_beacon_block_root", rlp.text),
-    ("requests_hash", rlp.text),  # Prague
+_FORKS: tuple[dict[str, Callable[[Any], bytes]], ...] = (
+    {"base_fee_per_gas": lambda wei: rlp.integer(int(wei))},  # London
+    {"withdrawals_root": rlp.text},  # Shanghai
+    {"blob_gas_used": rlp.integer, "excess_blob_gas": rlp.integer, "parent_beacon_block_root": rlp.text},  # Cancun
+    {"requests_hash": rlp.text},  # Prague
+    {"block_access_list_hash": rlp.text, "slot_number": rlp.integer},  # Amsterdam
 )
+_APPENDED = {name: encode for fields in _FORKS for name, encode in fields.items()}
 
 
 # What the encoding of rows that no node should send ends with.
@@ -43,8 +44,19 @@ def header(row: Mapping[str, Any], mix_hash: str) -> bytes:
     parts += [rlp.text(row[name]) for name in ("state_root", "transactions_root", "receipts_root", "logs_bloom")]
     parts += [rlp.integer(int(row[name])) for name in ("difficulty", "number", "gas_limit", "gas_used", "timestamp")]
     parts += [rlp.text(row["extra_data"]), rlp.text(mix_hash), rlp.text(row["nonce"])]
-    parts += [encode(row[name]) for name, encode in _APPENDED if row[name] is not None]
+    parts += [encode(row[name]) for name, encode in _APPENDED.items() if row[name] is not None]
     return rlp.concatenated(parts)
+
+
+def left_out(row: Mapping[str, Any]) -> str | None:
+    """The field, in the node's words, that a header of its fork holds and this one does not; None if it is whole.
+
+    row: the block's values by column.
+    """
+    newest = max((at for at, fields in enumerate(_FORKS) if any(row[name] is not None for name in fields)), default=-1)
+    missing = (name for fields in _FORKS[: newest + 1] for name in fields if row[name] is None)
+    name = next(missing, None)
+    return name and BLOCKS.column(name).source
 
 
 def withdrawals(columns: Mapping[str, Sequence[Any]]) -> Iterator[bytes]:
@@ -55,8 +67,8 @@ def withdrawals(columns: Mapping[str, Sequence[Any]]) -> Iterator[bytes]:
         yield rlp.concatenated(parts)
 
 
-def transactions(rows: pa.RecordBatch, answers: pa.StructArray) -> pa.BinaryArray:
-    """Transactions of types 0 to 4 in order, which their hashes are the hashes of.
+class Transactions:
+    """Transactions of types 0 to 4 in order.
 
     answers: the node's, for v, r, s, yParity and chainId.
 
@@ -64,36 +76,54 @@ def transactions(rows: pa.RecordBatch, answers: pa.StructArray) -> pa.BinaryArra
         UnknownTypeError: for any other type.
         ValueError: when a value is missing or has another form than its field.
     """
-    kinds = pc.fill_null(rows.column("transaction_type"), _LEGACY).to_numpy()
-    if unknown := set(np.unique(kinds).tolist()) - _TYPES:
-        kind = min(unknown)
-        told = f"transactions of type {kind} cannot be encoded here: {kind:#x} is none of Ethereum's that are known"
-        raise UnknownTypeError(told)
-    typed, priced = kinds != _LEGACY, kinds < _DYNAMIC_FEE
 
-    def only(where: Any, encode: Callable[[pa.Array], pa.BinaryArray], column: pa.Array) -> pa.BinaryArray:
-        """A field that some types have."""
-        return columnar.spread(encode(column.filter(pa.array(where))), where)
+    def __init__(self, rows: pa.RecordBatch, answers: pa.StructArray):
+        self.kinds = pc.fill_null(rows.column("transaction_type"), _LEGACY).to_numpy()
+        if unknown := set(np.unique(self.kinds).tolist()) - _TYPES:
+            kind = min(unknown)
+            told = f"transactions of type {kind} cannot be encoded here: {kind:#x} is none of Ethereum's that are known"
+            raise UnknownTypeError(told)
+        self.typed = self.kinds != _LEGACY
+        v = answers.field("v")
+        self.parities = pc.if_else(pa.array(self.typed), pc.coalesce(answers.field("yParity"), v), v)
+        self._signatures = [columnar.hex_numbers(answers.field(name)) for name in ("r", "s")]
+        self._fields = self._unsigned_fields(rows, answers)
 
-    v = answers.field("v")
-    payload = columnar.joined(
-        only(typed, columnar.hex_numbers, answers.field("chainId")),
-        columnar.numbers(rows.column("nonce")),
-        only(priced, columnar.numbers, rows.column("gas_price")),
-        only(~priced, columnar.numbers, rows.column("max_priority_fee_per_gas")),
-        only(~priced, columnar.numbers, rows.column("max_fee_per_gas")),
-        columnar.numbers(rows.column("gas")),
-        *columnar.addresses(rows.column("to_address")),
-        columnar.numbers(rows.column("value")),
-        *columnar.strings(columnar.unhexed(rows.column("input"))),
-        only(typed, _access_lists, rows.column("access_list")),
-        only(kinds == _BLOBS, columnar.numbers, rows.column("max_fee_per_blob_gas")),
-        only(kinds == _BLOBS, _word_lists, rows.column("blob_versioned_hashes")),
-        only(kinds == _DELEGATIONS, _authorization_lists, rows.column("authorization_list")),
-        columnar.hex_numbers(pc.if_else(pa.array(typed), pc.coalesce(answers.field("yParity"), v), v)),
-        *(columnar.hex_numbers(answers.field(name)) for name in ("r", "s")),
-    )
-    return columnar.joined(columnar.single_bytes(kinds, typed), *columnar.lists(payload))
+    def encoded(self) -> pa.BinaryArray:
+        """As their blocks hold them, which their hashes are the hashes of."""
+        return self._whole(columnar.hex_numbers(self.parities), *self._signatures)
+
+    def unsigned(self, ends: pa.BinaryArray) -> pa.BinaryArray:
+        """What their signatures sign. ends: what a legacy transaction ends with there, since EIP-155."""
+        return self._whole(ends)
+
+    def _whole(self, *ends: pa.BinaryArray) -> pa.BinaryArray:
+        payload = columnar.joined(*self._fields, *ends)
+        return columnar.joined(columnar.single_bytes(self.kinds, self.typed), *columnar.lists(payload))
+
+    def _unsigned_fields(self, rows: pa.RecordBatch, answers: pa.StructArray) -> tuple[pa.BinaryArray, ...]:
+        typed, priced, blobs = self.typed, self.kinds < _DYNAMIC_FEE, self.kinds == _BLOBS
+        numbers = columnar.numbers
+
+        def only(where: Any, encode: Callable[[pa.Array], pa.BinaryArray], column: pa.Array) -> pa.BinaryArray:
+            """A field that some types have."""
+            return columnar.spread(encode(column.filter(pa.array(where))), where)
+
+        return (
+            only(typed, columnar.hex_numbers, answers.field("chainId")),
+            numbers(rows.column("nonce")),
+            only(priced, numbers, rows.column("gas_price")),
+            only(~priced, numbers, rows.column("max_priority_fee_per_gas")),
+            only(~priced, numbers, rows.column("max_fee_per_gas")),
+            numbers(rows.column("gas")),
+            *columnar.addresses(rows.column("to_address")),
+            numbers(rows.column("value")),
+            *columnar.strings(columnar.unhexed(rows.column("input"))),
+            only(typed, _access_lists, rows.column("access_list")),
+            only(blobs, numbers, rows.column("max_fee_per_blob_gas")),
+            only(blobs, _word_lists, rows.column("blob_versioned_hashes")),
+            only(self.kinds == _DELEGATIONS, _authorization_lists, rows.column("authorization_list")),
+        )
 
 
 def _word_lists(texts: pa.StringArray) -> pa.BinaryArray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-EMPTY = b"\x80"
+EMPTY, EMPTY_LIST = b"\x80", b"\xc0"
 _SHORT = [bytes((0x80 + length,)) for length in range(56)]
 _SHORT_LIST = [bytes((0xC0 + length,)) for length in range(56)]
 _BYTES = [bytes((value,)) for value in range(256)]

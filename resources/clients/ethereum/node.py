@@ -7,8 +7,6 @@ from functools import cache, partial
 from itertools import tee
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
 from core.clock import Clock
 from core.errors import HeadwaterError, MethodUnsupported, NodeRefused
 from resources.clients.ethereum import shapes
@@ -133,7 +131,7 @@ class EthereumNode:
     def receipts_by_hash(self, blocks: Iterable[BlockRef], read: ReadTogether[T]) -> Iterator[T]:
         """The same from a node without eth_getBlockReceipts: one call per transaction.
 
-        blocks: with their transaction hashes.
+        blocks: with their transactions.
         """
         asked, blocks = tee(blocks)
         answers = self._rpc.map(call for block in asked for call in _receipt_calls(block))
@@ -230,8 +228,8 @@ class EthereumNode:
 
 
 def _receipt_calls(block: BlockRef) -> list[Call]:
-    hashes = block.transaction_hashes or pa.array([])
-    return [Call("eth_getTransactionReceipt", [hash_], bytes) for hash_ in hashes.to_pylist()]
+    hashes = block.transactions["hash"].to_pylist() if block.transactions else []
+    return [Call("eth_getTransactionReceipt", [hash_], bytes) for hash_ in hashes]
 
 
 def _read_joined(block: BlockRef, receipts: Sequence[bytes], read: ReadTogether[T]) -> T | Refusal:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class BlockRef:
     """A block known from the lake: what its receipts and traces must belong to.
 
-    transaction_hashes: of its transactions, in order, where they are asked for.
+    transactions: their hashes, and other columns as they are asked for, in order. excess_blob_gas: null before Cancun.
     """
 
     number: int
@@ -26,7 +26,8 @@ class BlockRef:
     timestamp: int
     transaction_count: int
     receipts_root: str = ""
-    transaction_hashes: pa.StringArray | None = None
+    transactions: pa.Table | None = None
+    excess_blob_gas: int | None = None
 
 
 ReadTraces = Callable[[BlockRef, list[dict[str, Any]]], T]
@@ -53,8 +54,8 @@ def header_of(number: int, raw: msgspec.Raw) -> Header:
 
 
 # From here on a hash is hex text, so that no node's text reaches a page as markup.
-_QUANTITY, _HEX = re.compile("0x[0-9a-fA-F]{1,16}"), re.compile("0x[0-9a-fA-F]{1,64}")
-_HEADER_FIELDS = {"number": _QUANTITY, "hash": _HEX, "parentHash": _HEX, "timestamp": _QUANTITY}
+QUANTITY, _HEX = re.compile("0x[0-9a-fA-F]{1,16}"), re.compile("0x[0-9a-fA-F]{1,64}")
+_HEADER_FIELDS = {"number": QUANTITY, "hash": _HEX, "parentHash": _HEX, "timestamp": QUANTITY}
 # eth_call returns what the contract does: memory, so megabytes are possible, a hundred are not.
 _DATA = re.compile("0x(?:[0-9a-fA-F]{2})*")
 
@@ -72,7 +73,7 @@ def text(raw: msgspec.Raw) -> str:
 
 def whole_number(raw: msgspec.Raw) -> int:
     number = msgspec.json.decode(raw, type=str)
-    if not _QUANTITY.fullmatch(number):
+    if not QUANTITY.fullmatch(number):
         raise Refusal(Kind.BROKEN, f"a number came that is {number[:QUOTED]!r}")
     return int(number, 16)
 

@@ -182,7 +182,7 @@ def test_run_metadata_accounts_for_the_work(tmp_path, recorded_chain):
 
 
 def _lying(chain, number, field):
-    """The chain's answers, but for one block whose transactions are worth a wei more."""
+    """The chain's answers, but for one block whose transactions have something one larger, as their values a wei."""
 
     def answer(request):
         found = chain.answer(request)
@@ -190,7 +190,7 @@ def _lying(chain, number, field):
         if request["method"] == "eth_getBlockByNumber" and isinstance(block, dict) and block["number"] == hex(number):
             for transaction in block["transactions"]:
                 if isinstance(transaction, dict):
-                    transaction[field] = hex(int(transaction[field], 16) + 1)
+                    transaction[field] = f"{int(transaction[field], 16) + 1:#0{len(transaction[field])}x}"
         return found
 
     return answer
@@ -207,6 +207,27 @@ def test_a_lying_endpoint_is_named_and_nothing_is_published(tmp_path, recorded_c
     assert graph.lake.store.list("export/") == []
 
 
+def test_a_node_that_changes_senders_is_refused(tmp_path, recorded_chain):
+    with FaultyNode(_lying(recorded_chain, 50, "from")) as liar:
+        graph = _graph(tmp_path, liar)
+        result = graph.run(LAKE, DAY, expect_success=False)
+    said = " ".join(failures(result))
+    assert re.search(r"block 50: transactions\[0\]\.from is 0x\w{40}, the rows give 0x\w{40}", said)
+    assert graph.lake.store.list("export/") == []
+
+
+def test_with_roots_alone_senders_are_the_nodes_word_and_the_check_says_so(tmp_path, recorded_chain):
+    with FaultyNode(_lying(recorded_chain, 50, "from")) as liar:
+        roots = _HurriedNode(provider_uri=liar.uri, tracer="parity", verify="roots")
+        graph = Graph(tmp_path, liar.uri, overrides={"ethereum": roots})
+        graph.run('key:"lake/ethereum/blocks" or key:"lake/ethereum/transactions"', DAY)
+    evaluation = graph.evaluate(TRANSACTIONS.lake_key, "header_commitments", DAY)
+    assert evaluation.passed
+    assert "no senders" in evaluation.description
+    assert evaluation.metadata["blocks_proved"].value == 37
+    assert evaluation.metadata["senders_recovered"].value == 0
+
+
 def test_another_endpoint_is_tried_before_the_partition_fails(good, tmp_path, recorded_chain):
     with FaultyNode(_lying(recorded_chain, 50, "value")) as liar, FaultyNode(recorded_chain.answer) as honest:
         both = _HurriedNode(provider_uri=f"{liar.uri},{honest.uri}", tracer="parity")
@@ -221,14 +242,14 @@ def test_a_header_field_of_a_later_fork_is_named_and_no_other_node_is_asked_for(
         found = recorded_chain.answer(request)
         block = found.get("result")
         if request["method"] == "eth_getBlockByNumber" and isinstance(block, dict) and int(block["number"], 16) >= 50:
-            block |= {"blockAccessListHash": "0x" + "cd" * 32, "extraData": "0xff"}
+            block |= {"laterRoot": "0x" + "cd" * 32, "extraData": "0xff"}
         return found
 
     with FaultyNode(of_the_fork) as server:
         graph = _graph(tmp_path, server)
         result = graph.run(LAKE, DAY, expect_success=False)
     said = " ".join(failures(result))
-    assert re.search(r"block 5\d: hash is .* unknown fields: blockAccessListHash", said), said
+    assert re.search(r"block 5\d: hash is .* unknown fields: laterRoot", said), said
     assert "No node can change that" in said
     assert "node you trust" not in said
     assert graph.lake.store.list("export/") == []
@@ -239,6 +260,7 @@ def test_what_was_proved_is_kept_beside_the_data_and_told_by_a_check(good):
     assert manifest.verify == "full"
     evidence = good.lake.evidence(manifest)
     assert (evidence["verify"], evidence["blocks_proved"]) == ("full", 37)
+    assert evidence["senders_recovered"] == manifest.rows
     for table in (BLOCKS, TRANSACTIONS, RECEIPTS, LOGS):
         assert good.evaluate(table.lake_key, "header_commitments", DAY).passed
 

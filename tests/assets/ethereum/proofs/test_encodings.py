@@ -25,7 +25,7 @@ def _ask(chain, method, *params):
 def _block_roots(block):
     rows, answers = rows_of_blocks(block)
     transactions = pc.list_flatten(answers.field("transactions"))
-    encoded = encodings.transactions(rows.tables["transactions"], transactions).to_pylist()
+    encoded = encodings.Transactions(rows.tables["transactions"], transactions).encoded().to_pylist()
     assert [_hex(trie.keccak(one)) for one in encoded] == [tx["hash"] for tx in block["transactions"]]
     (header,) = rows.tables["blocks"].to_pylist()
     return {

@@ -8,7 +8,8 @@ from assets.ethereum.proofs import encodings, trie
 from assets.ethereum.proofs.prover import Prover
 from resources.clients.ethereum.refusals import Refusal
 from resources.clients.ethereum.verdicts import given_up
-from tests.standins.answers import rows_of_blocks, rows_of_receipts
+from tests.standins import protocol
+from tests.standins.answers import ref_of, rows_of_blocks, rows_of_receipts
 from tests.standins.captured import mainnet, needs_captured_data
 from tests.standins.synthetic_chain import SyntheticChain
 
@@ -44,7 +45,7 @@ def _mutated(pairs, mutate):
 
 def _prove(block, receipts):
     _prove_block(block)
-    _raise(Prover().prove_receipts(*rows_of_receipts(block, receipts), [block["receiptsRoot"]]))
+    _raise(Prover().prove_receipts(*rows_of_receipts(block, receipts), [ref_of(block)]))
 
 
 def _prove_block(block):
@@ -223,6 +224,7 @@ def test_a_missing_withdrawal_is_caught(rich):
     ]
     items = encodings.withdrawals(rows_of_blocks(block)[0].tables["withdrawals"].to_pydict())
     block["withdrawalsRoot"] = "0x" + trie.root(list(items)).hex()
+    block["size"] = hex(protocol.block_size(block))
     (header,) = rows_of_blocks(block)[0].tables["blocks"].to_pylist()
     block["hash"] = "0x" + trie.keccak(encodings.header(header, block["mixHash"])).hex()
     for transaction in block["transactions"]:

@@ -118,8 +118,8 @@ def test_what_is_malformed_is_refused(fields, complaint):
 
 def test_unknown_fields_are_reported_and_known_ones_are_not():
     report = AnswerReader()
-    block_batches([_changed(novelty="0x1", v="0x1", mintedBy="x") | {"blockAccessListHash": "0x"}], report)
-    assert report.unknown == {"transactions.novelty", "transactions.mintedBy", "blocks.blockAccessListHash"}
+    block_batches([_changed(novelty="0x1", v="0x1", mintedBy="x") | {"laterRoot": "0x"}], report)
+    assert report.unknown == {"transactions.novelty", "transactions.mintedBy", "blocks.laterRoot"}
 
 
 @pytest.mark.parametrize("proofs", [True, False])
