@@ -49,21 +49,27 @@ def replace_day(
             table = sql.Identifier(*following.address.split("."))
             connection.execute(sql.SQL("DELETE FROM {} WHERE day >= %s").format(table), [day])
         for reading in readings:
-            table = sql.Identifier(*reading.table.address.split("."))
             _take_turns(connection, reading.table, day)
-            connection.execute(sql.SQL("DELETE FROM {} WHERE day = %s").format(table), [day])
-            cursor = connection.cursor()
-            try:
-                with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, _columns(reading.table))) as copy:
-                    for piece in snapshot.copied(reading.statement, {**parameters, "day": day}):
-                        copy.write(piece)
-            except (psycopg.DataError, psycopg.IntegrityError) as error:
-                raise LoadRejected(
-                    f"PostgreSQL: {reading.table.address} does not take {day} as {snapshot.address} gives it: "
-                    f"{(error.diag.message_primary or str(error)).strip()}. The day is unchanged."
-                ) from error
-            rows[reading.table.name] = cursor.rowcount
+            rows[reading.table.name] = _copied(connection, snapshot, reading, day, parameters)
     return rows
+
+
+def _copied(
+    connection: psycopg.Connection[Any], snapshot: Snapshot, reading: Reading, day: date, parameters: Mapping[str, Any]
+) -> int:
+    """Rows of the day that took the place of those before."""
+    table, cursor = sql.Identifier(*reading.table.address.split(".")), connection.cursor()
+    connection.execute(sql.SQL("DELETE FROM {} WHERE day = %s").format(table), [day])
+    try:
+        with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, _columns(reading.table))) as copy:
+            for piece in snapshot.copied(reading.statement, {**parameters, "day": day}):
+                copy.write(piece)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise LoadRejected(
+            f"PostgreSQL: {reading.table.address} does not take {day} as {snapshot.address} gives it: "
+            f"{(error.diag.message_primary or str(error)).strip()}. The day is unchanged."
+        ) from error
+    return cursor.rowcount
 
 
 def compute_day(
