@@ -5,7 +5,9 @@ document, raises ``Unusable`` for what may go away, and an error of ``core.error
 """
 
 import logging
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Any
@@ -14,7 +16,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from core.clock import Clock
-from core.errors import InvalidAnswer, SourceUnavailable
+from core.errors import DiskRefused, InvalidAnswer, SourceUnavailable
 from core.secrecy import hidden, keep_secret
 from resources.clients.http.bounded import (
     TooMuch,
@@ -108,6 +110,7 @@ class HttpApi:
         Raises:
             SourceUnavailable: when it never came whole; and whatever ``judge`` raises.
             InvalidAnswer: when it is longer than any honest one.
+            DiskRefused: when this machine's disk does not take it.
         """
         self._tried(path, None, partial(self._receive, path, file), judge)
 
@@ -178,8 +181,9 @@ class HttpApi:
         return answer, self._wait_asked_for(response)
 
     def _receive(self, path: str, file: IO[bytes]) -> tuple[Answer, float | None]:
-        file.seek(0)
-        file.truncate()
+        with self._kept(path):
+            file.seek(0)
+            file.truncate()
         with exchange(
             self._pool,
             "GET",
@@ -192,11 +196,23 @@ class HttpApi:
             if response.status == OK:
                 # Undecoded, so that a server that declares a .gz file as compressed transfer changes nothing.
                 for piece in pieces_of(response, MOST_FILE_BYTES, decoded=False):
-                    file.write(piece)
+                    with self._kept(path):
+                        file.write(piece)
             else:
                 text = hidden(response.read(SHOWN).decode(errors="replace"))
                 response.close()
         return Answer(response.status, None, text), self._wait_asked_for(response)
+
+    @contextmanager
+    def _kept(self, path: str) -> Iterator[None]:
+        """Says of a disk that does not take a file what it is about."""
+        try:
+            yield
+        except OSError as error:
+            raise DiskRefused(
+                f"{self.name}: cannot keep {self.address(path)} in {tempfile.gettempdir()}: {error.strerror or error}. "
+                "Make room there, or set TMPDIR to another place, then run again."
+            ) from error
 
     def _wait_asked_for(self, response: urllib3.BaseHTTPResponse) -> float | None:
         return seconds_to_wait(response.headers.get("Retry-After"), self.clock.now())

@@ -1,6 +1,8 @@
 """The daily dumps, as a loopback server publishes them: what comes, and every way a file may be wrong."""
 
+import errno
 import gzip
+import io
 import re
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import DayIncomplete, InvalidAnswer, SettingError, SourceRefused, SourceUnavailable
+from core.errors import DayIncomplete, DiskRefused, InvalidAnswer, SettingError, SourceRefused, SourceUnavailable
 from resources.clients.markets.blockchair_dumps import MOST_STRAYS, BlockchairDumps
 from sandbox.markets.dumps import packed
 from sandbox.markets.server import Fault, MarketServer
@@ -256,3 +258,17 @@ def test_a_file_that_unfolds_beyond_any_honest_one_is_damaged():
     with serving(chain("bitcoin", 5)) as market:
         with pytest.raises(SourceUnavailable, match="unfold to more than"):
             client(instead(market, body)).transactions("bitcoin", DAY, 5)
+
+
+@pytest.mark.parametrize("step", ["write", "truncate"])
+def test_a_full_disk_is_told_at_once(step, monkeypatch):
+    class Full(io.BytesIO):
+        def refuse(self, *_arguments):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    setattr(Full, step, Full.refuse)
+    with serving(chain("bitcoin", 5)) as market:
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda **_named: Full())
+        with pytest.raises(DiskRefused, match=r"cannot keep http.*20240102\.tsv\.gz in .*: No space left.* TMPDIR"):
+            client(market).blocks("bitcoin", DAY)
+        assert len(market.requests) <= 1  # a full disk is not tried again
