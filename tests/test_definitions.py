@@ -108,7 +108,7 @@ MOMENTS = {f"raw/markets/{name}" for name in ("coin_list", "market_snapshot", "c
 MOMENTS |= {
     f"raw/stacks/{name}" for name in ("hourly_price", "mempool_count", "tip_seen", "spot_stats_snapshot", "cdn_told")
 }
-MOMENTS |= {"marts/markets/dim_asset", "marts/markets/dim_date"}
+MOMENTS |= {"marts/markets/dim_asset", "marts/markets/dim_date", "marts/markets/price_breaks"}
 MOMENTS |= {"lake/exchanges/universe", "marts/exchanges/fct_ohlcv_daily", "marts/exchanges/fct_gaps_daily"}
 ON_DEMAND = {"transactions", "universe", "lunar", "lunar_spot", "lunar_history"}
 
