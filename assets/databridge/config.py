@@ -59,10 +59,10 @@ Role = Annotated[StrictStr, _matching(ROLE, "the name of a role, such as publicu
 Index = Annotated[StrictStr, _matching(INDEX, "a column, or several joined by +, such as opa_account_num")]
 Cron = Annotated[
     Annotated[StrictStr, AfterValidator(check_cron)] | None,
-    BeforeValidator(_unscheduled),
+    BeforeValidator(_unscheduled, json_schema_input_type=str | Literal[False] | None),
     Field(description="Five fields of cron, UTC; false for tables that are started by hand."),
 ]
-Switch = Annotated[StrictBool, BeforeValidator(_off)]
+Switch = Annotated[StrictBool, BeforeValidator(_off, json_schema_input_type=bool | None)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Box = Annotated[
     tuple[Number, Number, Number, Number],
@@ -81,13 +81,13 @@ class TableConfig(BaseModel):
     upload_to_carto: Switch = Field(False, description="Whether the table is loaded to Carto at all.")
     upload_to_ago: None = Field(None, description="Dead: it was never read.")
     carto_users: Annotated[
-        tuple[Role, ...], BeforeValidator(_listed), AfterValidator(_each_once), Field(min_length=1, max_length=MOST)
+        tuple[Role, ...], Field(min_length=1, max_length=MOST), BeforeValidator(_listed), AfterValidator(_each_once)
     ] = Field(description="Roles that may read the table; publicuser makes the dataset public.")
     carto_conn_id: Connection = Field("carto_phl", description="The Carto account.")
     upload_to_postgres: Switch = Field(False, description="Whether the table is loaded to PostgreSQL.")
     postgres_conn_id: Connection = Field("databridge2", description="The PostgreSQL that it is loaded to.")
     indexes: Annotated[
-        tuple[Index, ...], BeforeValidator(_listed), AfterValidator(_each_once), Field(max_length=MOST)
+        tuple[Index, ...], Field(max_length=MOST), BeforeValidator(_listed), AfterValidator(_each_once)
     ] = Field((), description="Columns to index; a+b is one index of two.")
     schema_drift: Literal["fail", "warn", "evolve"] = Field(
         "fail", description="What a change of the source's columns does: stop, keep the old columns, take the new ones."
@@ -122,7 +122,7 @@ class Geocoding(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    query_fields: Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1, max_length=8)]
+    query_fields: Annotated[tuple[Name, ...], Field(min_length=1, max_length=8), BeforeValidator(_listed)]
     ais_fields: Annotated[tuple[Literal["lat", "lon", "shape"], ...], BeforeValidator(_listed)] = (
         "lat",
         "lon",

@@ -1,7 +1,8 @@
 """A Carto account on loopback: its SQL API, COPY and dataset privacy over a real PostgreSQL, whose cartodbfy rewrites.
 
-Without PostGIS a geometry is a domain over text that checks SRID and type, and cartodbfy keeps coordinates as they are
-instead of transforming them; all that happens to tables, names, indexes, grants and transactions is PostgreSQL's own.
+Where the server has PostGIS (the Debian package ``postgresql-15-postgis-3``) geometries are its own and are transformed
+as by Carto. Without it a geometry is a domain over text that checks SRID and type, and cartodbfy keeps coordinates as
+they are; all that happens to tables, names, indexes, grants and transactions is PostgreSQL's own.
 """
 
 import json
@@ -22,6 +23,10 @@ STATEMENT_SECONDS = 25
 PIECE = 1 << 16
 _GEOMETRY = re.compile(r'(?<!")geometry\((\w+),([0-9]+)\)(?!")')
 
+# What cartodbfy makes of a geometry: in degrees and for maps, none, and the method of its index.
+PLAIN = ("COALESCE(quote_ident(source) || '::text', 'NULL::text')",) * 2 + ("hash",)
+_TRANSFORMED = "COALESCE('ST_Transform(' || quote_ident(source) || ', {0})', 'NULL') || '::geometry(Geometry,{0})'"
+POSTGIS = (_TRANSFORMED.format(4326), _TRANSFORMED.format(3857), "gist")
 # What of the real function a loader can see: the table is made anew with another identity, its indexes, grants and
 # constraints are gone, the first geometry is now the_geom, and rows have a cartodb_id.
 CARTODBFY = """
@@ -37,13 +42,13 @@ BEGIN
         WHERE attrelid = reloid AND attnum > 0 AND NOT attisdropped AND attname IS DISTINCT FROM source;
     EXECUTE format('CREATE TABLE %I.%I AS SELECT row_number() OVER ()::int AS cartodb_id, %s AS the_geom, '
         '%s AS the_geom_webmercator%s FROM %s', place, name || '_rewritten',
-        COALESCE(quote_ident(source) || '::text', 'NULL::text'),
-        COALESCE(quote_ident(source) || '::text', 'NULL::text'),
+        {degrees},
+        {mercator},
         COALESCE(', ' || others, ''), reloid);
     EXECUTE format('DROP TABLE %s', reloid);
     EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', place, name || '_rewritten', name);
     EXECUTE format('ALTER TABLE %I.%I ADD PRIMARY KEY (cartodb_id)', place, name);
-    EXECUTE format('CREATE INDEX ON %I.%I USING hash (the_geom)', place, name);
+    EXECUTE format('CREATE INDEX ON %I.%I USING {method} (the_geom)', place, name);
     RETURN format('%I.%I', place, name)::regclass;
 END
 $$ LANGUAGE plpgsql
@@ -117,7 +122,10 @@ class CartoServer:
                 if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchall():
                     with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
                         connection.execute(f'CREATE ROLE "{role}"'.encode())
-            connection.execute(CARTODBFY.encode())
+            self.postgis = has_postgis(connection)
+            degrees, mercator, method = POSTGIS if self.postgis else PLAIN
+            function = CARTODBFY.format(degrees=degrees, mercator=mercator, method=method)
+            connection.execute(function.encode())
 
     def check(self, key: str) -> None:
         """Refuse another key."""
@@ -149,7 +157,9 @@ class CartoServer:
         return {"time": 0.001, "total_rows": total}
 
     def _with_domains(self, connection: psycopg.Connection[Any], text: str) -> str:
-        """Geometry types as domains, which are made when they first occur."""
+        """Geometry types as domains, which are made when they first occur; as they are where there is PostGIS."""
+        if self.postgis:
+            return text
         for kind, srid in set(_GEOMETRY.findall(text)):
             pattern = f"^SRID={srid};" + ("[A-Z]+" if kind == "Geometry" else kind.upper()) + r"\("
             with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
@@ -157,6 +167,14 @@ class CartoServer:
                     f"CREATE DOMAIN \"geometry({kind},{srid})\" AS text CHECK (VALUE ~ '{pattern}')".encode()
                 )
         return _GEOMETRY.sub(r'"geometry(\1,\2)"', text)
+
+
+def has_postgis(connection: psycopg.Connection[Any]) -> bool:
+    """Whether this database has PostGIS now, which is so wherever the server can give it."""
+    if not connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'postgis'").fetchall():
+        return False
+    connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+    return True
 
 
 def _answer(request: BaseHTTPRequestHandler, server: CartoServer) -> None:

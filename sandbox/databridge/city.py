@@ -1,14 +1,19 @@
 """A city's database: the tables that the shipped files name, some dozens of invented rows each, in a real PostgreSQL.
 
 It stands in for the Oracle of the old system as well: schemas ``gis_<department>``, geometries in PA South (SRID 2272).
-Without PostGIS a geometry is a domain over text, named like the type that it stands for.
+Where the server has PostGIS the geometries are its own; without it each is a domain over text, named like the type that
+it stands for.
 """
 
+import re
 from typing import Any
 
 import psycopg
 
+from sandbox.databridge.carto import has_postgis
+
 ROWS = 60
+_QUOTED = re.compile(r'"(geometry\(\w+,[0-9]+\))"')
 _DOMAINS = ("Point", "MultiPolygon", "MultiLineString")
 _SQUARE = "'SRID=2272;MULTIPOLYGON((('||x||' '||y||','||x+90||' '||y||','||x+90||' '||y+90||','||x||' '||y||')))'"
 _PLACE = "CROSS JOIN LATERAL (SELECT 2660000 + n * 37 AS x, 210000 + n * 53 AS y) AS place"
@@ -55,10 +60,12 @@ def build_city(parameters: dict[str, Any], rows: int = ROWS) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('city'))")
         if connection.execute("SELECT to_regclass('gis_health.clinics')").fetchone() != (None,):
             return
-        for kind in _DOMAINS:
+        postgis = has_postgis(connection)
+        for kind in () if postgis else _DOMAINS:
             connection.execute(f'CREATE DOMAIN "geometry({kind},2272)" AS text'.encode())
         for name, (columns, values) in TABLES.items():
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.split('.')[0]}".encode())
-            connection.execute(f"CREATE TABLE {name} ({columns})".encode())
+            made = _QUOTED.sub(r"\1", columns) if postgis else columns
+            connection.execute(f"CREATE TABLE {name} ({made})".encode())
             statement = f"INSERT INTO {name} SELECT {values} FROM generate_series(1, {rows}) AS n {_PLACE}"
             connection.execute(statement.encode())

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 
 from sandbox.databridge.apps import APP, KEY, Apps
-from sandbox.databridge.carto import CartoServer
+from sandbox.databridge.carto import CartoServer, has_postgis
 from sandbox.databridge.city import build_city
 
 CITY, TARGET = "databridge_city", "databridge_target"
@@ -43,6 +43,8 @@ def build_world(parameters: Parameters) -> World:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchall():
                 connection.execute(f"CREATE DATABASE {name}".encode())
     build_city(parameters(CITY))
+    with psycopg.connect(**parameters(TARGET)) as connection:
+        has_postgis(connection)
     accounts = {secret: CartoServer(parameters(name)) for secret, name in ACCOUNTS.items()}
     apps = Apps()
     keys = {"application_id": APP, "api_key": KEY}

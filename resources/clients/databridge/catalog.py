@@ -27,7 +27,7 @@ def answered(sql: Sql, statement: str, **kinds: type | tuple[type, ...]) -> list
     rows = sql.run(statement)
     for row in rows:
         for name, kind in kinds.items():
-            if not isinstance(row.get(name), kind):
+            if name not in row or not isinstance(row[name], kind):
                 raise InvalidAnswer(
                     f"{sql}: the answer's {name!r} is {str(row.get(name))[:SHOWN]!r}, of another kind than was asked "
                     "for. Check what serves that address."

@@ -248,7 +248,7 @@ class Replacement:
         if (rows := count(self._sql, name)) != wanted.rows:
             lacks.append(("rows", f"{wanted.rows:,} rows (it has {rows:,})"))
         for ending in endings:
-            if not any(definition.replace('"', "").endswith(ending) for definition in found):
+            if not any(definition.replace('"', "").endswith(ending.replace('"', "")) for definition in found):
                 lacks.append(("indexes", f"an index on {ending}"))
         lacks += [("grants", f"a grant to {user}") for user in wanted.users if not may_read(self._sql, user, name)]
         if lacks:

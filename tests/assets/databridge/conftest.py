@@ -1,6 +1,7 @@
 """The sandbox in databases of the test's own, and runs over it."""
 
 import uuid
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
@@ -13,21 +14,30 @@ from core.settings.databridge import SHIPPED
 from resources.clients.databridge.connections import Connections
 from resources.clients.lake.object_store import MemoryObjectStore
 from sandbox.databridge import world as worlds
+from tests.standins.databridge import postgis_server
+
+__all__ = ["postgis_server"]
 
 
-@pytest.fixture
-def world(postgres_server, monkeypatch):
-    """All of the sandbox, in databases that are gone afterwards."""
+@contextmanager
+def sandbox_in(server, monkeypatch):
+    """All of the sandbox, in databases of a server that are gone afterwards."""
     token = uuid.uuid4().hex[:8]
     monkeypatch.setattr(worlds, "CITY", f"city_{token}")
     monkeypatch.setattr(worlds, "TARGET", f"target_{token}")
     monkeypatch.setattr(worlds, "ACCOUNTS", {"carto-prod": f"phl_{token}", "carto-dev": f"gsg_{token}"})
-    made = worlds.build_world(lambda name: replace(postgres_server, database=name).parameters())
+    made = worlds.build_world(lambda name: replace(server, database=name).parameters())
     yield made
     made.stop()
-    with psycopg.connect(**postgres_server.parameters(), autocommit=True) as connection:
+    with psycopg.connect(**server.parameters(), autocommit=True) as connection:
         for name in (worlds.CITY, worlds.TARGET, *worlds.ACCOUNTS.values()):
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def world(postgres_server, monkeypatch):
+    with sandbox_in(postgres_server, monkeypatch) as made:
+        yield made
 
 
 class Bridge:
@@ -66,3 +76,11 @@ class Bridge:
 @pytest.fixture
 def bridge(world, clock, tmp_path, postgres_server):
     return Bridge(world, clock, tmp_path, postgres_server)
+
+
+@pytest.fixture
+def postgis_bridge(postgis_server, monkeypatch, clock, tmp_path):
+    """The same over a server with PostGIS; skipped where there is none."""
+    with sandbox_in(postgis_server, monkeypatch) as made:
+        assert all(account.postgis for account in made.accounts.values())
+        yield Bridge(made, clock, tmp_path, postgis_server)

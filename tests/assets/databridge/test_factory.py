@@ -192,29 +192,46 @@ def test_the_old_files_give_as_many_assets_and_schedules_as_worked_out(old_tree)
     assert pools == {"carto_carto_phl", "carto_carto_gsg"}
 
 
-def test_a_bad_file_is_told_and_the_rest_is_there_without_network_or_settings(old_tree):
-    (old_tree / "databridge/d0/bad.yml").write_text("carto_users: [a]\nuplaod_to_carto: true\n")
+@pytest.fixture
+def large_tree(tmp_path):
+    """A thousand files, a fifth of them Knack's."""
+    for number in range(800):
+        path = tmp_path / f"databridge/d{number % 18}/t{number}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(GOOD | {"indexes": ["a", "b"]}))
+    for number in range(200):
+        path = tmp_path / f"knack/carto_gsg/ppr/k{number}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        own = {"carto_conn_id": "carto_gsg", "knack_object_id": number + 1, "knack_conn_id": "knack_test"}
+        path.write_text(yaml.safe_dump(GOOD | own))
+    return tmp_path
+
+
+def test_a_thousand_files_and_a_bad_one_are_there_in_five_seconds_without_network_or_environment(large_tree):
+    (large_tree / "databridge/d0/bad.yml").write_text("carto_users: [a]\nuplaod_to_carto: true\n")
     program = (
         "import socket, time\n"
         "import dagster\n"
         "import resources.databridge\n"
         "def refuse(*_, **__): raise AssertionError('network')\n"
-        "socket.socket.connect = refuse\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "start = time.process_time()\n"
-        "from assets.databridge.assets import CONFIGURED, DATABRIDGE_ASSETS\n"
-        "print(len(DATABRIDGE_ASSETS), len(CONFIGURED.faults), time.process_time() - start)\n"
+        "from assets.databridge.assets import CONFIGURED\n"
+        "from schedules.databridge import ROOM\n"
+        "took = time.process_time() - start\n"
+        "print(len(ROOM.assets), len(ROOM.jobs), len(ROOM.schedules), len(CONFIGURED.faults), took)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "DATABRIDGE_CONFIG_DIR": str(old_tree)},
+        env={"DATABRIDGE_CONFIG_DIR": str(large_tree)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assets, faults, seconds = done.stdout.split()[-3:]
-    assert (assets, faults) == ("193", "1")
+    *counts, seconds = done.stdout.split()[-5:]
+    assert counts == ["2000", "1000", "1000", "1"]
     assert float(seconds) < 5
     assert "databridge/d0/bad.yml: uplaod_to_carto: no such key" in done.stderr
 

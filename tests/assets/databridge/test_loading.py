@@ -4,12 +4,14 @@ import itertools
 import os
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from dagster._utils.schedules import schedule_execution_time_iterator
 from dagster._vendored.croniter import croniter
+from jsonschema import Draft202012Validator
 
 from assets.databridge import loading
 from assets.databridge.config import CONFIGS
@@ -269,3 +271,59 @@ def test_editors_get_a_schema_of_every_key():
         document = json_schema()[kind]
         assert set(document["properties"]) == set(model.model_fields)
         assert document["additionalProperties"] is False
+
+
+def as_an_editor_sees_it(kind, values):
+    """What is wrong by the JSON schema, as an editor underlines it."""
+    return [error.json_path for error in Draft202012Validator(json_schema()[kind]).iter_errors(values)]
+
+
+def test_editors_find_the_shipped_files_good_and_wrong_ones_wrong():
+    for table in load_tree(SHIPPED).tables:
+        values = yaml.safe_load((SHIPPED / table.path).read_text())
+        assert as_an_editor_sees_it(table.kind, values) == [], table.path
+    assert as_an_editor_sees_it("databridge", GOOD | {"schedule_interval": True}) == ["$.schedule_interval"]
+    assert as_an_editor_sees_it("databridge", GOOD | {"uplaod_to_carto": True}) == ["$"]
+    assert as_an_editor_sees_it("databridge", GOOD | {"carto_users": []}) == ["$.carto_users"]
+    assert as_an_editor_sees_it("knack", KNACK | {"knack_object_id": "4"}) == ["$.knack_object_id"]
+    assert as_an_editor_sees_it("airtable", GOOD) == ["$"]
+
+
+NAMES = {"Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6,
+         "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11, "Dec": 12}  # fmt: skip
+
+
+def ticks_by_hand(cron, start, number):
+    """The next ticks, by looking at every minute of every day: nothing of a cron library's."""
+
+    def numbers(text, least, most):
+        found = set()
+        for part in text.split(","):
+            ends = [int(NAMES.get(end, end)) for end in part.split("-")] if part != "*" else [least, most]
+            found |= set(range(ends[0], ends[-1] + 1))
+        return found
+
+    minute, hour, day, month, weekday = cron.split()
+    weekday, _, nth = weekday.partition("#")
+    minutes, hours = numbers(minute, 0, 59), numbers(hour, 0, 23)
+    days, months, weekdays = numbers(day, 1, 31), numbers(month, 1, 12), {n % 7 for n in numbers(weekday, 0, 6)}
+    found, date = [], start
+    while len(found) < number:
+        fits = date.month in months and date.day in days and date.isoweekday() % 7 in weekdays
+        if fits and (not nth or (date.day - 1) // 7 + 1 == int(nth)):
+            found += [date.replace(hour=at, minute=past) for at in sorted(hours) for past in sorted(minutes)]
+        date += timedelta(days=1)
+    return found[:number]
+
+
+OLD_CRONS = ["0 5 * Jan,Apr,Jul,Oct 0#1", "0 5 * * *", "15 6 * * *", "0 10 * * 0", "00 15 * * *", "0 15 * * 6",
+             "0 8 * * 1", "0 7 1 * *", *(f"{minute} 8 * * 2-6" for minute in range(0, 50, 5)),
+             *(f"{minute} 11 * * *" for minute in (1, 10, 12, 14, 16))]  # fmt: skip
+
+
+@pytest.mark.parametrize("cron", [*OLD_CRONS, *sorted(
+    {table.config.schedule_interval for table in load_tree(SHIPPED).tables} - {None})])  # fmt: skip
+def test_crons_tick_in_dagster_when_they_should(cron):
+    start = datetime(2022, 1, 1, tzinfo=UTC)
+    ticks = schedule_execution_time_iterator(start.timestamp(), cron, "UTC", ascending=True)
+    assert list(itertools.islice(ticks, 3)) == ticks_by_hand(cron, start, 3)

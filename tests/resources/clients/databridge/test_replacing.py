@@ -1,5 +1,8 @@
 """A live table is wholly old or wholly new at every moment, through faults at every request, on either target."""
 
+import csv
+import multiprocessing
+import signal
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -7,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from core.errors import LoadRejected, SourceRefused, SourceUnavailable
+from core.errors import InvalidAnswer, LoadRejected, SourceRefused, SourceUnavailable
 from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.replacing import Replacement, Wanted
@@ -15,6 +18,7 @@ from resources.clients.databridge.rolling_back import old_of, roll_back
 from resources.clients.databridge.schema import Column, TableSchema
 from sandbox.databridge.carto import KEY, USER, CartoServer, Dropped, Refused
 from tests.standins.clock import ManualClock
+from tests.standins.databridge import Poller, load_of_its_own
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 SCHEMA = TableSchema(
@@ -150,34 +154,6 @@ def test_older_data_is_refused_before_and_in_the_swap(carto, database, tmp_path)
     assert not [name for name in tables(database) if name.startswith("t_")]
 
 
-class Poller:
-    """A reader who may only what the grant allows: each look is one row count and the versions it saw."""
-
-    def __init__(self, database, role="publicuser"):
-        self.seen, self.refused, self._over = [], [], threading.Event()
-        self._parameters, self._role = database.address.parameters(), role
-        self._thread = threading.Thread(target=self._poll, daemon=True)
-        self._thread.start()
-
-    def _poll(self):
-        with psycopg.connect(**self._parameters, autocommit=True) as connection:
-            connection.execute(f"SET ROLE {self._role}".encode())
-            indexed = "(SELECT count(*) FROM pg_index WHERE indrelid = 'public.benches'::regclass)"
-            while not self._over.is_set():
-                try:
-                    row = connection.execute(
-                        f"SELECT count(*), count(DISTINCT label), min(label), {indexed} FROM public.benches".encode()
-                    ).fetchone()
-                    self.seen.append(row)
-                except psycopg.errors.Error as error:
-                    self.refused.append(str(error).splitlines()[0])
-
-    def stop(self):
-        self._over.set()
-        self._thread.join(10)
-        return set(self.seen), self.refused
-
-
 def faults_at(number, moment, fault):
     count = iter(range(10_000))
 
@@ -220,6 +196,97 @@ def test_a_reader_sees_the_whole_old_or_new_table_through_faults_at_every_reques
         assert (labels, indexes) == (1, 4)
         assert rows == {**sizes, 1: 50, 999: 999}[int(label)]
     assert query(database, "SELECT count(*) FROM benches") == [(999,)]
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Where processes come from that have loaded the programs once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.standins.databridge"])
+    return context
+
+
+def started(processes, *arguments):
+    process = processes.Process(target=load_of_its_own, args=arguments)
+    process.start()
+    return process
+
+
+class Killer:
+    """Kills the process whose request it is, which is carried out all the same."""
+
+    def __init__(self, number):
+        self.known, self.over, self.process = threading.Lock(), threading.Event(), None
+        self._number, self._before, self._after = number, iter(range(10_000)), iter(range(10_000))
+
+    def __call__(self, moment, sql):
+        if moment == "before" and next(self._before) == self._number:
+            with self.known:
+                self.process.kill()
+        if moment == "after" and next(self._after) == self._number:
+            self.over.set()
+
+
+@pytest.mark.slow
+def test_a_reader_sees_the_whole_old_or_new_table_through_kills_at_every_request(carto, database, tmp_path, processes):
+    """The process is killed while its request is on the way; the account carries it out all the same."""
+    load(api(carto), tmp_path, 1, 50)
+    reader, sizes, killed, alive = Poller(database), {1: 50}, 0, True
+    account, number = (USER, KEY, carto.base), 0
+    while alive:
+        version, size = number + 2, 60 + number
+        sizes[version] = size
+        killer = carto.fault = Killer(number)
+        want = wanted(version, size, extracted_at=f"2024-01-02T00:00:00.{version:06}Z")
+        with killer.known:
+            killer.process = started(processes, account, want, data(tmp_path, version, size), f"run {version}")
+        killer.process.join()
+        alive = killer.process.exitcode != 0
+        if alive:
+            assert killer.process.exitcode == -signal.SIGKILL
+            assert killer.over.wait(20)
+        killed += alive
+        number += 1
+    seen, refused = reader.stop()
+    assert refused == []
+    assert killed == number - 1 > 15
+    assert {(rows, labels, indexes) for rows, labels, _, indexes in seen} == {
+        (sizes[int(label)], 1, 4) for _, _, label, _ in seen
+    }
+    assert len(seen) > 1
+    assert query(database, "SELECT count(*), min(label) FROM benches") == [(sizes[number + 1], str(number + 1))]
+
+
+@pytest.mark.slow
+def test_a_table_of_postgres_keeps_readers_grants_and_indexes_through_kills_after_every_call(
+    database, tmp_path, processes
+):
+    parameters = database.address.parameters()
+    sql = PostgresSql(parameters)
+    more = {"columns": PLAIN, "cartodbfy": None, "indexes": ("id",), "users": ()}
+    load(sql, tmp_path, 1, 50, **more)
+    sql.run("DROP ROLE IF EXISTS reader; CREATE ROLE reader; GRANT SELECT ON benches TO reader")
+    reader, sizes, number = Poller(database, "reader"), {1: 50}, 0
+    while True:
+        version, size = number + 2, 60 + number
+        sizes[version] = size
+        want = wanted(version, size, extracted_at=f"2024-01-02T00:00:00.{version:06}Z", **more)
+        path = data(tmp_path, version, size, geometry=False)
+        process = started(processes, parameters, want, path, f"run {version}", number)
+        process.join()
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -signal.SIGKILL
+        number += 1
+    seen, refused = reader.stop()
+    assert refused == []
+    assert number > 12
+    assert {(rows, labels, indexes) for rows, labels, _, indexes in seen} == {
+        (sizes[int(label)], 1, 1) for _, _, label, _ in seen
+    }
+    assert query(database, "SELECT count(*) FROM benches") == [(size,)]
+    sql.run("DROP OWNED BY reader; DROP ROLE reader")
+    sql.close()
 
 
 def test_what_a_killed_load_left_is_swept_by_a_later_one(carto, database, tmp_path):
@@ -300,6 +367,72 @@ def test_views_follow_the_live_table_and_materialized_ones_are_refused(carto, da
     with pytest.raises(LoadRejected, match="materialized view frozen"):
         load(api(carto), tmp_path, 5, 10)
     assert query(database, "SELECT min(label) FROM benches") == [("3",)]
+
+
+def test_views_keep_their_options(carto, database, tmp_path):
+    load(api(carto), tmp_path, 1, 4)
+    api(carto).run("CREATE VIEW seats WITH (security_barrier) AS SELECT id FROM benches WHERE id > 1")
+    load(api(carto), tmp_path, 2, 10)
+    found = query(database, "SELECT reloptions FROM pg_class WHERE relname = 'seats'")
+    assert found == [(["security_barrier=true"],)]
+
+
+def test_who_may_read_a_table_of_postgres_may_after_each_load(database, tmp_path):
+    sql = PostgresSql(database.address.parameters())
+    more = {"columns": PLAIN, "cartodbfy": None, "indexes": ("id",), "users": ()}
+    load(sql, tmp_path, 1, 4, **more)
+    sql.run('DROP ROLE IF EXISTS "odd ""role"; CREATE ROLE "odd ""role"')
+    sql.run('GRANT SELECT ON benches TO PUBLIC; GRANT SELECT, UPDATE ON benches TO "odd ""role" WITH GRANT OPTION')
+    acl = "SELECT relacl::text FROM pg_class WHERE oid = 'benches'::regclass"
+    before = query(database, acl)
+    for version in (2, 3):
+        load(sql, tmp_path, version, 5, **more)
+        assert query(database, acl) == before
+    sql.run('DROP OWNED BY "odd ""role"; DROP ROLE "odd ""role"')
+    sql.close()
+
+
+def test_names_are_names_whatever_they_hold(carto, database, tmp_path):
+    """Knack makes columns of labels; none of them is SQL."""
+    odd = ['say "hi"', "a'); DROP TABLE benches; --", "$guard$ %s", "é" * 31, "na\\me; %", "select"]
+    schema = TableSchema((Column("id", "integer"), *(Column(name, "text") for name in odd)))
+    path = tmp_path / "odd.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([schema.names, ["1", *"abcdef"], ["2", *"ghijkl"]])
+    for version in (1, 2):
+        want = wanted(version, 2, columns=schema, indexes=(odd[3], f"{odd[0]}+{odd[5]}"))
+        done = Replacement(api(carto), want, f"run {version}", NOW).load(path)
+        assert len(done.indexes) == 4
+    columns = query(database, "SELECT attname FROM pg_attribute WHERE attrelid = 'benches'::regclass AND attnum > 4")
+    assert [name for (name,) in columns] == odd
+    assert tables(database) == ["benches", "benches_old"]
+
+
+def test_tables_of_one_run_whose_names_begin_alike_have_tables_of_their_own():
+    names = {Replacement(None, wanted(1, 1, table=f"{'t' * 41}_{ending}"), "run", NOW).temporary for ending in "ab"}
+    assert len(names) == 2
+
+
+ODD_ANSWERS = [[], [{}], [{"exists": "yes", "comment": 3, "rows": "x", "may": 1, "indexdef": None, "tablename": 4}],
+               [{"exists": True, "comment": "[" * 5000, "rows": 1.5}], [{"exists": True}] * 2]  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", ODD_ANSWERS, ids=range(len(ODD_ANSWERS)))
+def test_answers_that_are_none_of_a_database_are_named(tmp_path, rows):
+    class Odd:
+        def __str__(self):
+            return "Carto account phl"
+
+        def run(self, sql):
+            return rows
+
+        def copy(self, sql, file):
+            return 5
+
+    with pytest.raises(InvalidAnswer, match="Carto account phl"):
+        Replacement(Odd(), wanted(1, 5), "run", NOW).load(data(tmp_path, 1, 5))
+    with pytest.raises(InvalidAnswer, match="Carto account phl"):
+        roll_back(Odd(), "public", "benches")
 
 
 def test_rolling_back_goes_to_the_table_before_and_forth_again(carto, database, tmp_path):
