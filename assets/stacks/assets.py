@@ -18,12 +18,12 @@ from assets.stacks.moments.assets import MOMENTS
 from assets.stacks.partitions import DAILY
 from assets.stacks.public.assets import PUBLISHED
 from assets.stacks.tables import ADDRESS_ACTIVITY, BLOCK_RANGE, DAILY_ADDRESSES, FOLLOWING, FROM_NODE, STX_BALANCE_DELTA
-from assets.stacks.transform.picture import DAYS as PICTURED
-from assets.stacks.transform.picture import picture
 from core.tables import Table
 from core.windows import parse_day
 from resources.clients.postgres.database import Postgres
 from resources.descriptions import receipt
+from resources.plots import DAYS as PICTURED
+from resources.plots import plot_by_day
 from resources.retries import failures_explained
 from resources.stacks import StacksResource
 
@@ -74,9 +74,8 @@ def following(
             rows = compute_following(database, day, legacy=given.legacy, everyone=given.universe == "all")
             _tell(context, database, FOLLOWING, day, rows)
             known = published.recent_days(database, day, PICTURED)
-            context.add_asset_metadata(
-                {"picture": dg.MetadataValue.md(picture(known))}, DAILY_ADDRESSES.warehouse_key, day.isoformat()
-            )
+            picture = {"picture": plot_by_day(known)}
+            context.add_asset_metadata(picture, DAILY_ADDRESSES.warehouse_key, day.isoformat())
     yield from (dg.MaterializeResult(asset_key=table.warehouse_key) for table in FOLLOWING)
 
 

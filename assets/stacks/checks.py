@@ -92,6 +92,7 @@ def still_canonical(context: dg.AssetCheckExecutionContext, stacks: StacksResour
         loaded = published.ranges(postgres.postgres(), days[0], days[-1])
         with stacks.indexer().snapshot() as snapshot:
             stale = reorganised_days(snapshot, loaded)
+    stale |= dict.fromkeys(set(days) - {row["day"] for row in loaded}, "nothing is loaded")
     problems = {str(day): [f"{day}: {stale[day]}; materialize the day again"] if day in stale else [] for day in days}
     yield from evaluations(context, problems, error=True)
 

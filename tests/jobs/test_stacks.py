@@ -100,6 +100,12 @@ def test_everything_is_published_and_every_check_passes(materialized, home):
     compared = {check.check_name: check.metadata["compared"].value for check in checks if "compared" in check.metadata}
     assert compared["as_the_indexer_keeps_them"] > 60
     assert compared["as_in_the_database"] > 1
+    drawn = [
+        event.materialization.metadata["picture"].value
+        for event in materialized[0].get_asset_materialization_events()
+        if "picture" in event.materialization.metadata
+    ]
+    assert [text.split("(")[0] for text in drawn] == ["![Transactions, Active addresses]"] * len(DAYS)
     found = objects(home)
     for name in ("daily_txs", "addx_dailyactive", "addx_growth", "wallet_balances_raw", "wallet_balances"):
         assert (

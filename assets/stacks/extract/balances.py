@@ -15,7 +15,7 @@ from assets.stacks.tables import (
 from core.errors import DayMissing
 from core.windows import ONE_DAY, start_of
 from resources.clients.postgres.database import Postgres
-from resources.clients.stacks.days import Reading, compute_day
+from resources.clients.stacks.days import Kept, Reading, compute_day
 
 # 10,000 STX.
 WHALE_USTX = 10_000 * 10**6
@@ -32,8 +32,8 @@ def compute_following(database: Postgres, day: date, *, legacy: bool, everyone: 
     """
     require_days(database, day)
     parameters = {"timestamp": start_of(day), "whale": WHALE_USTX, "legacy": legacy, "everyone": everyone}
-    kept = Reading(BALANCE_CHECKPOINT, _CHECKPOINT) if (day + ONE_DAY).day == 1 else None
-    database.migrate(BALANCE_CHECKPOINT)
+    ends_a_month = (day + ONE_DAY).day == 1
+    kept = Kept(Reading(BALANCE_CHECKPOINT, _CHECKPOINT), _SINCE, written=ends_a_month)
     return compute_day(database, day, _HELD, READINGS, parameters, kept=kept)
 
 
@@ -63,23 +63,23 @@ _BROKEN = f"""
     ORDER BY 1 LIMIT 1
 """
 
-# From the newest checkpoint before the day on; from the first day where there is none.
+# From the newest checkpoint before the day on; from the first day where there is none. Its day is asked for first, so
+# that PostgreSQL knows how few days are left to read.
+_SINCE = f"SELECT coalesce(max(day), '0001-01-01') AS since FROM {BALANCE_CHECKPOINT.address} WHERE day < %(day)s"
+
 _HELD = f"""
     CREATE TEMPORARY TABLE held ON COMMIT DROP AS
-    WITH checkpoint AS (
-        SELECT coalesce(max(day), '-infinity') AS day FROM {BALANCE_CHECKPOINT.address} WHERE day < %(day)s
-    )
     SELECT address, sum(balance) AS balance, bool_or(seen) AS seen, bool_or(seen_legacy) AS seen_legacy,
         %(everyone)s OR bool_or(CASE WHEN %(legacy)s THEN seen_legacy ELSE seen END) AS counted
     FROM (
         SELECT address, balance_ustx AS balance, seen, seen_legacy FROM {BALANCE_CHECKPOINT.address}
-        WHERE day = (SELECT day FROM checkpoint)
+        WHERE day = %(since)s
         UNION ALL
         SELECT address, delta_ustx, false, false FROM {STX_BALANCE_DELTA.address}
-        WHERE day > (SELECT day FROM checkpoint) AND day <= %(day)s
+        WHERE day > %(since)s AND day <= %(day)s
         UNION ALL
         SELECT address, 0, canonical, true FROM {ADDRESS_ACTIVITY.address}
-        WHERE day > (SELECT day FROM checkpoint) AND day <= %(day)s
+        WHERE day > %(since)s AND day <= %(day)s
     ) AS known
     GROUP BY address
 """

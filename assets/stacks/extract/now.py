@@ -1,5 +1,6 @@
 """What the node's database says of this moment."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -145,13 +146,18 @@ def bitcoin_blocks(snapshot: Snapshot, first: int) -> list[dict[str, Any]]:
     """Bitcoin blocks with rewards from a height on, ascending: satoshi rewarded and burned, and their time.
 
     The time is null where no canonical Stacks block is of that Bitcoin block.
+
+    Raises:
+        SourceInconsistent: when the rewards of a Bitcoin block are there twice, or those of two of one height.
     """
-    return snapshot.records(
+    found = snapshot.records(
         """
-        SELECT rewarded.burn_block_height AS height, rewarded.reward, rewarded.burned, block.burn_block_time AS time
+        SELECT rewarded.burn_block_height AS height, rewarded.reward, rewarded.burned, rewarded.sound,
+            block.burn_block_time AS time
         FROM (
             -- Each row of a Bitcoin block repeats the block's one burn amount.
-            SELECT burn_block_height, sum(reward_amount) AS reward, max(burn_amount) AS burned
+            SELECT burn_block_height, sum(reward_amount) AS reward, max(burn_amount) AS burned,
+                count(DISTINCT burn_block_hash) = 1 AND count(DISTINCT reward_index) = count(*) AS sound
             FROM burnchain_rewards WHERE canonical AND burn_block_height >= %(first)s GROUP BY 1
         ) AS rewarded
         LEFT JOIN LATERAL (
@@ -162,11 +168,27 @@ def bitcoin_blocks(snapshot: Snapshot, first: int) -> list[dict[str, Any]]:
         """,
         {"first": first},
     )
+    _refuse_repeated(snapshot, "rewards of Bitcoin block", [row["height"] for row in found if not row["sound"]])
+    return found
+
+
+def _refuse_repeated(snapshot: Snapshot, what: str, heights: list[int]) -> None:
+    if heights:
+        raise SourceInconsistent(
+            f"Stacks: {snapshot.address} counts {what} {', '.join(map(str, heights[:5]))} twice. Let the indexer "
+            "replay its events, or read from another one, then run again."
+        )
 
 
 def stacked_by_cycle(snapshot: Snapshot) -> dict[int, int]:
-    """µSTX stacked in each cycle that the database has a reward set of."""
+    """µSTX stacked in each cycle that the database has a reward set of.
+
+    Raises:
+        SourceInconsistent: when a cycle is there twice.
+    """
     found = snapshot.records("SELECT cycle_number, total_stacked_amount FROM pox_cycles WHERE canonical")
+    counted = Counter(row["cycle_number"] for row in found)
+    _refuse_repeated(snapshot, "cycle", sorted(number for number, count in counted.items() if count > 1))
     return {row["cycle_number"]: int(row["total_stacked_amount"]) for row in found}
 
 

@@ -167,6 +167,11 @@ _CONTRADICTIONS = {
             SELECT FROM blocks WHERE blocks.index_block_hash = found.index_block_hash AND blocks.canonical)
         LIMIT 100
     """,
+    "coinbases paid twice": """
+        SELECT mature_block_height::text AS named FROM miner_rewards
+        WHERE canonical AND mature_block_height > %(before)s AND mature_block_height <= %(last)s AND coinbase_amount > 0
+        GROUP BY mature_block_height, from_index_block_hash HAVING count(*) > 1 LIMIT 100
+    """,
     "transactions counted twice": """
         SELECT '0x' || encode(tx_id, 'hex') AS named FROM txs found
         WHERE canonical AND microblock_canonical AND block_height > %(before)s AND block_height <= %(last)s AND EXISTS (

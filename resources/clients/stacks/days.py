@@ -22,6 +22,19 @@ class Reading:
     statement: str
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of all days up to some, for later days to begin from: ``following`` of ``replace_day``.
+
+    beginning: a query of one row, whose columns the statements take as parameters. written: whether this day's is
+    kept; of the days before then only the newest one's stays.
+    """
+
+    reading: Reading
+    beginning: str
+    written: bool
+
+
 def replace_day(
     database: Postgres,
     snapshot: Snapshot,
@@ -79,31 +92,29 @@ def compute_day(
     readings: Iterable[Reading],
     parameters: Mapping[str, Any],
     *,
-    kept: Reading | None = None,
+    kept: Kept,
 ) -> dict[str, int]:
-    """The same from the tables of days themselves. ``preparation`` makes what the statements have in common.
-
-    kept: what is kept for later days to begin from, such as ``following`` of ``replace_day``; no day is replaced
-    meanwhile, and of the days before only the newest one's rows stay.
-    """
-    readings = list(readings)
-    database.migrate(*(reading.table for reading in (*readings, *([kept] if kept else []))))
-    rows = {}
+    """The same from the tables of days themselves. ``preparation`` makes what the statements have in common."""
+    readings = [*readings, *([kept.reading] if kept.written else [])]
+    database.migrate(kept.reading.table, *(reading.table for reading in readings))
+    rows, known = {}, {**parameters, "day": day}
     with database.transaction() as connection:
         cursor = psycopg.ClientCursor(connection)  # CREATE TABLE AS takes no parameters of the server's
-        if kept:
-            connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [kept.table.address])
-        cursor.execute(preparation.encode(), {**parameters, "day": day})
-        for reading in (*readings, *([kept] if kept else [])):
+        # No day is replaced meanwhile, which could take what is begun from away.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [kept.reading.table.address])
+        (begin,) = connection.execute(kept.beginning.encode(), known).fetchall()
+        known |= begin
+        cursor.execute(preparation.encode(), known)
+        for reading in readings:
             table = sql.Identifier(*reading.table.address.split("."))
             _take_turns(connection, reading.table, day)
             connection.execute(sql.SQL("DELETE FROM {} WHERE day = %s").format(table), [day])
             insert = sql.SQL("INSERT INTO {} ({}) ").format(table, _columns(reading.table)).as_bytes(connection)
-            cursor.execute(insert + reading.statement.encode(), {**parameters, "day": day})
+            cursor.execute(insert + reading.statement.encode(), known)
             rows[reading.table.name] = cursor.rowcount
-        if kept:
+        if kept.written:
             older = "DELETE FROM {0} WHERE day < (SELECT max(day) FROM {0} WHERE day < %s)"
-            connection.execute(sql.SQL(older).format(sql.Identifier(*kept.table.address.split("."))), [day])
+            connection.execute(sql.SQL(older).format(sql.Identifier(*kept.reading.table.address.split("."))), [day])
     return rows
 
 

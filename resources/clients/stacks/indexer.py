@@ -40,7 +40,11 @@ READ: Mapping[str, Mapping[str, str]] = {
         "flag": "canonical",
         "text": "recipient",
     },
-    "burnchain_rewards": {"number": "burn_block_height burn_amount reward_amount", "flag": "canonical"},
+    "burnchain_rewards": {
+        "bytes": "burn_block_hash",
+        "number": "burn_block_height burn_amount reward_amount reward_index",
+        "flag": "canonical",
+    },
     "nft_events": {
         "bytes": "tx_id index_block_hash",
         "number": "event_index block_height asset_event_type_id",

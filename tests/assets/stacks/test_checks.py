@@ -99,6 +99,8 @@ def test_a_reorganised_day_is_told(filled):
     found = evaluated(checks.still_canonical, DAYS)
     assert [found[str(day)].passed for day in DAYS] == [True, False, True]
     assert f"{DAYS[1]}: block" in found[str(DAYS[1])].description
+    change(filled, f"DELETE FROM stacks.block_range WHERE day = '{DAYS[2]}'")
+    assert "nothing is loaded" in evaluated(checks.still_canonical, DAYS)[str(DAYS[2])].description
 
 
 def test_balances_are_compared_with_the_indexers_own_and_differences_only_warn(filled, opened):

@@ -48,6 +48,11 @@ FAULTS = {
     "transactions that do not count",
     "UPDATE txs SET canonical = false WHERE tx_id IN (SELECT tx_id FROM nft_events)": "NFT events of transactions that "
     "do not count",
+    """INSERT INTO miner_rewards (block_hash, index_block_hash, from_index_block_hash, mature_block_height, canonical,
+        recipient, coinbase_amount, tx_fees_anchored, tx_fees_streamed_confirmed, tx_fees_streamed_produced)
+    SELECT block_hash, index_block_hash, from_index_block_hash, mature_block_height, canonical, recipient,
+        coinbase_amount, tx_fees_anchored, tx_fees_streamed_confirmed, tx_fees_streamed_produced
+    FROM miner_rewards""": "coinbases paid twice",
     "DELETE FROM stx_events WHERE asset_event_type_id = 1 AND canonical": "transfers without their event",
     "UPDATE chain_tip SET block_height = block_height - 1": "chain_tip names block",
 }
@@ -95,6 +100,42 @@ def _as_seen_by(owner, indexer):
 
     owner.row_factory = dict_row
     return Snapshot(owner, str(indexer))
+
+
+TWICE = """
+    INSERT INTO burnchain_rewards (canonical, burn_block_hash, burn_block_height, burn_amount, reward_recipient,
+        reward_amount, reward_index)
+    SELECT canonical, {}, burn_block_height, burn_amount, reward_recipient, reward_amount, reward_index + {}
+    FROM burnchain_rewards WHERE burn_block_height = 666060
+"""
+
+
+OTHER_CYCLE = """
+    INSERT INTO pox_cycles (block_height, index_block_hash, parent_index_block_hash, cycle_number, canonical,
+        total_weight, total_stacked_amount, total_signers)
+    SELECT block_height, sha256(index_block_hash), parent_index_block_hash, cycle_number, true, 1, 2, 3
+    FROM pox_cycles WHERE cycle_number = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "read", "problem"),
+    [
+        (TWICE.format("burn_block_hash", 0), lambda one: now.bitcoin_blocks(one, 0), "Bitcoin block 666060 twice"),
+        (TWICE.format("sha256(burn_block_hash)", 9), lambda one: now.bitcoin_blocks(one, 0), "block 666060 twice"),
+        (
+            OTHER_CYCLE,
+            now.stacked_by_cycle,
+            "cycle 1 twice",
+        ),
+    ],
+)
+def test_bitcoins_side_is_not_counted_twice_either(opened, fault, read, problem):
+    indexer, owner = opened
+    with owner.transaction(force_rollback=True):
+        owner.execute(fault)
+        with pytest.raises(SourceInconsistent, match=problem):
+            read(_as_seen_by(owner, indexer))
 
 
 def test_a_day_is_not_believed_before_the_chain_has_left_it(opened):
