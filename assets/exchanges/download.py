@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, get_args
 
 from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR, open_dagster_pipes
@@ -25,6 +26,7 @@ from core.settings.stage import Stage
 from core.windows import parse_day
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.dumps import BinanceDumps
+from resources.clients.exchanges.markets import Market
 from resources.clients.exchanges.objects import BarObjects, SymbolDay, Written
 from resources.clients.lake.store_of_uri import store_for
 from resources.samples import SAMPLE, sample_exchange, sample_for
@@ -91,6 +93,18 @@ class Exchange:
         root = sample_exchange() if self.is_sample else self.given.url
         return CcxtSource(job.exchange_id, job.contract, root=root)
 
+    def markets(self, job: JobName) -> dict[str, Market]:
+        """What the job's exchange lists, by pair.
+
+        Raises:
+            SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
+        """
+        source = self.ccxt(job)
+        try:
+            return source.markets()
+        finally:
+            source.close()
+
     def vendor(self, job: JobName) -> Vendor:
         """Where the job's bars come from.
 
@@ -100,9 +114,8 @@ class Exchange:
         if job.vendor == "ccxt":
             return CcxtVendor(self.ccxt(job))
         if (job.vendor, job.exchange_id) == ("binance", "binance"):
-            return DumpVendor(
-                BinanceDumps(job.contract, root=sample_exchange() if self.is_sample else self.given.dumps_url)
-            )
+            root = sample_exchange() if self.is_sample else self.given.dumps_url
+            return DumpVendor(BinanceDumps(job.contract, root=root), partial(self.markets, job))
         raise SettingError(
             f"job {job.key}: vendor {job.vendor} of {job.exchange_id} is not one of ccxt and binance's own dumps"
         )

@@ -74,21 +74,38 @@ class CcxtVendor:
 
 
 class DumpVendor:
-    """Binance's public dumps. A file that matches its checksum needs no second look."""
+    """Binance's public dumps. A file that matches its checksum needs no second look.
+
+    listed: asks the exchange what it lists, once and only when a file is missing or short: dumps do not tell why.
+    """
 
     empty_minute: EmptyMinute = "zero_bar"
 
-    def __init__(self, dumps: BinanceDumps):
-        self._dumps, self.name = dumps, dumps.name
+    def __init__(self, dumps: BinanceDumps, listed: Callable[[], Mapping[str, Market]]):
+        self._dumps, self.name, self._listed = dumps, dumps.name, listed
+        self._markets: Mapping[str, Market] | None = None
 
     @property
     def locked_out(self) -> bool:
         return self._dumps.patience.banned
 
     def day(self, pair: str, day: date) -> Found:
+        before = self._dumps.requests
         bars = self._dumps.day(pair, day)
+        fetched = Fetched(bars or [], confirmed=bars is not None, requests=self._dumps.requests - before)
         market = Market(pair, pair, pair.replace("_", ""), True, "dumped")
-        return Found(Fetched(bars or [], confirmed=bars is not None, requests=2), market)
+        if sum(bar.on_grid for bar in fetched.bars) == MINUTES:
+            return Found(fetched, market)
+        return Found(fetched, market if (markets := self._known()) is None else markets.get(pair))
+
+    def _known(self) -> Mapping[str, Market] | None:
+        """What the exchange lists; None when it does not tell, which is no fault of the dumps."""
+        if self._markets is None:
+            try:
+                self._markets = self._listed()
+            except HeadwaterError as error:
+                log.warning("%s: what trades is unknown, so that a missing file counts as one: %s", self.name, error)
+        return self._markets
 
 
 @dataclass(frozen=True)
