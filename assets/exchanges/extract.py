@@ -110,17 +110,21 @@ class DumpVendor:
 
 @dataclass(frozen=True)
 class SymbolResult:
-    """What became of one symbol. completeness: the share of its minutes that are there or explained."""
+    """What became of one symbol. unfetched: its minutes that are neither there nor explained by the exchange."""
 
     pair: str
     outcome: Outcome
     bars: int = 0
-    completeness: float = 0.0
+    unfetched: int = MINUTES
     reason: str = ""
     requests: int = 0
     unfinished_dropped: int = 0
     off_grid: int = 0
     written: Written | None = None
+
+    @property
+    def completeness(self) -> float:
+        return 1 - self.unfetched / MINUTES
 
     def __str__(self) -> str:
         shown = f"{self.outcome}({self.bars})" if self.outcome == "partial" else self.outcome
@@ -158,9 +162,10 @@ class Policy:
 
 @dataclass
 class JobDay:
-    """A job's day. results: of every symbol of the universe."""
+    """A job's day. results: of every symbol that was asked for. unfetched_before: minutes that the others lack."""
 
     results: list[SymbolResult] = field(default_factory=list)
+    unfetched_before: int = 0
 
     def verdict(self, policy: Policy, subject: str) -> str | None:
         """A sentence that lists what is bad; None when nothing is. What was good is stored by then."""
@@ -230,7 +235,7 @@ def _judged(vendor: Vendor, pair: str, day: date, found: Found) -> tuple[SymbolR
         "unfinished_dropped": fetched.unfinished_dropped,
         "requests": fetched.requests,
     }
-    figures = (counted.present, counted.completeness, reason, fetched.requests, fetched.unfinished_dropped)
+    figures = (counted.present, counted.unfetched, reason, fetched.requests, fetched.unfinished_dropped)
     return SymbolResult(pair, outcome, *figures, off_grid=counted.off_grid), known
 
 

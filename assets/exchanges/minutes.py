@@ -63,9 +63,14 @@ class DayAccount:
     present: int = 0
 
     @property
+    def unfetched(self) -> int:
+        """The minutes that are missing for no known reason."""
+        return sum(gap.minutes for gap in self.gaps if gap.gap_class not in KNOWN)
+
+    @property
     def completeness(self) -> float:
         """The share of minutes that are there, or missing for a known reason."""
-        return 1 - sum(gap.minutes for gap in self.gaps if gap.gap_class not in KNOWN) / MINUTES
+        return 1 - self.unfetched / MINUTES
 
 
 @dataclass(frozen=True)

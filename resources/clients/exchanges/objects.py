@@ -96,13 +96,14 @@ class Written:
 
 def canonical(bar: Bar) -> str:
     """A bar as a line of text, numbers without trailing zeros, nothing for what is not told."""
-    return ",".join([str(bar.open_ms), *map(_plain, bar.values)]) + "\n"
+    quote = "" if bar.quote_volume is None else _plain(bar.quote_volume)
+    trades = "" if bar.trades is None else bar.trades
+    prices = f"{_plain(bar.open)},{_plain(bar.high)},{_plain(bar.low)},{_plain(bar.close)}"
+    return f"{bar.open_ms},{prices},{_plain(bar.volume)},{quote},{trades}\n"
 
 
-def _plain(value: object) -> str:
-    if value is None:
-        return ""
-    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -60,6 +60,19 @@ def test_a_happy_day(fetch, objects, contract):
     assert all(len(objects.read(pair).bars) == 1440 for pair in PAIRS)
 
 
+def test_the_whole_universe_in_one_object_per_symbol_inside_the_exchanges_limits(server, fetch, objects):
+    pairs = [f"C{number}_USDT" for number in range(27)]
+    server.world.listings = listings(pairs)
+    done = fetch(pairs)
+
+    assert outcomes(done) == dict.fromkeys(pairs, "complete")
+    assert sorted(found.key for found in objects.store.list("")) == sorted(pairs)
+    assert {len(objects.read(pair).bars) for pair in pairs} == {1440}
+    assert len(server.asked("klines")) == 54
+    assert len(server.asked("exchangeInfo")) == 1
+    assert server.heaviest_minute <= 1_200
+
+
 def test_a_gap_of_ten_is_no_whole_day_and_passes_once_it_is_confirmed(server, fetch, objects):
     server.world.missing["ETH_USDT"] = {SAMPLE_START_MS + minute * MINUTE_MS for minute in range(995, 1005)}
     # The second look fails: nobody knows yet whether the minutes are there.
