@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from assets.exchanges.assets import LAKE_ASSETS, WAREHOUSE_ASSETS, universe
+from assets.exchanges.assets import LAKE_ASSETS, WAREHOUSE_ASSETS, market_crosscheck, universe
 from assets.exchanges.models import exchanges_views
 
 # A range is fetched by a few days at a time and loaded at once; the job goes by the fewer, as it should.
@@ -22,10 +22,16 @@ exchanges_universe_job = dg.define_asset_job(
     description="Check the universe files and tell what is in them.",
 )
 
+exchanges_markets_job = dg.define_asset_job(
+    "exchanges_markets_job",
+    selection=dg.AssetSelection.assets(market_crosscheck),
+    description="Compare a job's daily closes with the prices that the room markets has of them.",
+)
+
 exchanges_views_job = dg.define_asset_job(
     "exchanges_views_job",
     selection=dg.AssetSelection.assets(exchanges_views),
     description="Make the views of days and gaps anew and test what they show.",
 )
 
-JOBS = (exchanges_daily_job, exchanges_universe_job, exchanges_views_job)
+JOBS = (exchanges_daily_job, exchanges_universe_job, exchanges_markets_job, exchanges_views_job)

@@ -1,6 +1,6 @@
 """The exchanges as a resource: settings in, what a job's day is fetched with out; and how often a day is tried."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,6 +66,17 @@ class ExchangesResource(ReadsSettings, dg.ConfigurableResource):
             raise dg.RetryRequested(max_retries=retries.times, seconds_to_wait=retries.seconds) from error
         except PermanentError as error:
             raise failure_of(error) from error
+
+
+def environ_of_task(environ: Mapping[str, str], stage: str) -> dict[str, str]:
+    """The settings of this run that its task fetches by; what else it needs, its definition has. None is secret."""
+    own = {name: value for name, value in environ.items() if name.startswith("EXCHANGES_") and not _of_launch(name)}
+    lake = {name: environ[name] for name in ("LAKE_URI", "LAKE_KMS_KEY") if name in environ}
+    return {"HEADWATER_STAGE": stage, **own, **lake}
+
+
+def _of_launch(name: str) -> bool:
+    return name == "EXCHANGES_EXECUTION" or name.startswith("EXCHANGES_ECS_")
 
 
 def tags_of_task(environ: dict[str, str], job: str, day: str) -> dict[str, Any]:

@@ -7,19 +7,30 @@ from typing import Any, get_args
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from assets.conventions import OWNERS, RANGES, group_of, lake_table, tags_of, warehouse_table
 from assets.exchanges import universe as universes
 from assets.exchanges.comparing import compared
-from assets.exchanges.crosscheck import Severity
+from assets.exchanges.crosscheck import Finding, Severity
 from assets.exchanges.download import Exchange, command, download, figures
+from assets.exchanges.market_prices import COINS, PRICES, against_markets, prices_of
 from assets.exchanges.minutes import STATUSES
 from assets.exchanges.names import JobName, parse_job, task_definition_name
 from assets.exchanges.partitions import JOB_DAYS, JOBS
 from assets.exchanges.plot import closes_plot, recent_closes
+from assets.exchanges.repair import Choice
 from assets.exchanges.resample import DAY_MS, HOUR_MS
 from assets.exchanges.stored import stored_days
-from assets.exchanges.tables import OHLCV_1D, OHLCV_1H, OHLCV_1M, OHLCV_GAPS, TABLES, VENDOR_CROSSCHECK
+from assets.exchanges.tables import (
+    MARKET_CROSSCHECK,
+    OHLCV_1D,
+    OHLCV_1H,
+    OHLCV_1M,
+    OHLCV_GAPS,
+    TABLES,
+    VENDOR_CROSSCHECK,
+)
 from assets.exchanges.transform import (
     Explained,
     explained,
@@ -29,17 +40,21 @@ from assets.exchanges.transform import (
     long_rows,
     minute_rows,
 )
+from core.errors import SettingError
 from core.tables import Table
 from core.windows import parse_day
 from resources.clients.exchanges.objects import COLUMNS as RAW_COLUMNS
 from resources.clients.exchanges.objects import SCHEMA as RAW_SCHEMA
 from resources.clients.exchanges.profiles import profile_of
 from resources.clients.lake.reading import LakeObject
-from resources.exchanges import ExchangesResource, tags_of_task
+from resources.exchanges import ExchangesResource, environ_of_task, tags_of_task
+from resources.io_managers.postgres import PostgresIOManager
+from resources.retries import failures_explained
 
 ROOM = "exchanges"
 UNIVERSE_KEY = dg.AssetKey(["lake", ROOM, "universe"])
 RAW_KEY = dg.AssetKey(["lake", ROOM, "ohlcv_1m_raw"])
+MARKET_KEYS = [dg.AssetKey(["marts", "markets", name]) for name in (PRICES, COINS)]
 RAW_DESCRIPTION = (
     "A job's minutes as the vendor sends them, one object for each symbol and day, with the time that each value was "
     "first known; bars off the minute as well. Grain: one row per symbol and bar."
@@ -57,6 +72,15 @@ UNIVERSE_COLUMNS = dg.TableSchema(
         dg.TableColumn("currency_pair", "string", description="The pair, as BTC_USDT."),
     ]
 )
+
+
+class Repair(dg.Config):
+    """What is fetched of a day that is there already."""
+
+    pairs: list[str] = Field(default=[], description="Only these pairs of the universe; all of it without any.")
+    unfetched_only: bool = Field(
+        default=False, description="Only pairs with minutes that are missing and were not looked for twice."
+    )
 
 
 def _shown(field: pa.Field) -> dg.TableColumn:
@@ -97,17 +121,20 @@ def universe() -> dg.MaterializeResult:
     backfill_policy=FEW_DAYS,
     pool=POOL,
 )
-def ohlcv_1m_raw(context: dg.AssetExecutionContext, exchanges: ExchangesResource) -> dg.MaterializeResult:
+def ohlcv_1m_raw(
+    context: dg.AssetExecutionContext, config: Repair, exchanges: ExchangesResource
+) -> dg.MaterializeResult:
     """Fetch every symbol of the jobs' days, here or on ECS, and then tell of all that is not complete."""
+    choice = Choice(tuple(config.pairs), config.unfetched_only)
     with exchanges.failures_explained():
         exchange, verdicts = Exchange.of(exchanges.environ(), exchanges.stage), []
         for key, (job, day) in _job_days(context).items():
             if exchange.given.execution == "ecs":
-                told = _on_ecs(context, exchanges, exchange, job, day)
+                told = _on_ecs(context, exchanges, job, day, choice)
             else:
                 source = "the sample of this repository" if exchange.is_sample else "the exchange"
                 context.log.info(f"{job.key} {day}: from {source} to {exchange.objects.store.uri(exchange.prefix)}")
-                done = download(exchange, job, day)
+                done = download(exchange, job, day, choice)
                 told = figures(done) | {"results": dg.MetadataValue.text("\n".join(map(str, done.results)))}
                 verdicts += [verdict] if (verdict := done.verdict(exchange.policy, f"{job.key} {day}")) else []
             context.add_asset_metadata(told, partition_key=key)
@@ -117,15 +144,19 @@ def ohlcv_1m_raw(context: dg.AssetExecutionContext, exchanges: ExchangesResource
 
 
 def _on_ecs(
-    context: dg.AssetExecutionContext, exchanges: ExchangesResource, exchange: Exchange, job: JobName, day: date
+    context: dg.AssetExecutionContext, exchanges: ExchangesResource, job: JobName, day: date, choice: Choice
 ) -> dict[str, Any]:
-    """Run the same program as a task; what it reported."""
-    stage, user = exchange.stage.stage, exchange.given.user
-    environ = {"HEADWATER_STAGE": stage} | ({"EXCHANGES_USER": user} if user else {})
+    """Run the same program as a task, with the settings of this run; what it reported."""
+    exchange = Exchange.of(exchanges.environ(), exchanges.stage)
+    environ = environ_of_task(exchanges.environ(), exchange.stage.stage)
+    try:
+        definition = task_definition_name(exchange.stage.stage, exchange.given.user)
+    except ValueError as error:
+        raise SettingError(f"EXCHANGES_EXECUTION=ecs: {error}") from None
     done = exchanges.ecs().run(
         context=context,
-        definition=task_definition_name(stage, user),
-        command=command(job, day),
+        definition=definition,
+        command=command(job, day, choice),
         environment=environ,
         place=exchanges.place(),
         tags=tags_of_task(environ, job.key, f"{day}"),
@@ -195,11 +226,29 @@ def vendor_crosscheck(
             exchange = Exchange.of(exchanges.environ(), exchanges.stage)
             hours, days = long_bars(_of(ohlcv_1h, job, day), HOUR_MS), long_bars(_of(ohlcv_1d, job, day), DAY_MS)
             found = compared(exchange, job, jobs, day, hours=hours, days=days)
-        severities = [one.severity for one in found]
-        told = {f"findings_{name}": severities.count(name) for name in get_args(Severity)}
-        context.add_asset_metadata(told, partition_key=key)
-        rows.append(finding_rows(job.key, day, found))
+        context.add_asset_metadata(_by_severity(found), partition_key=key)
+        rows.append(finding_rows(VENDOR_CROSSCHECK, job.key, day, found))
     return pa.concat_tables(rows)
+
+
+@_lake(MARKET_CROSSCHECK, [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in MARKET_KEYS])
+def market_crosscheck(
+    context: dg.AssetExecutionContext, postgres: dg.ResourceParam[PostgresIOManager], ohlcv_1d: pa.Table
+) -> pa.Table:
+    """Our closes beside what ``markets`` has of the same midnight; it gets its prices later than we our bars."""
+    rows = []
+    for key, (job, day) in _job_days(context).items():
+        with failures_explained():
+            prices = prices_of(postgres.postgres(), day)
+        found = against_markets(long_bars(_of(ohlcv_1d, job, day), DAY_MS), prices)
+        context.add_asset_metadata(_by_severity(found), partition_key=key)
+        rows.append(finding_rows(MARKET_CROSSCHECK, job.key, day, found))
+    return pa.concat_tables(rows)
+
+
+def _by_severity(found: list[Finding]) -> dict[str, Any]:
+    severities = [one.severity for one in found]
+    return {f"findings_{name}": severities.count(name) for name in get_args(Severity)}
 
 
 def _explained(exchanges: ExchangesResource, job: JobName, day: date) -> Iterator[Explained]:
@@ -241,4 +290,4 @@ def _loaded(table: Table) -> dg.AssetsDefinition:
 
 LAKE_ASSETS = (universe, ohlcv_1m_raw, ohlcv_1m, ohlcv_gaps, ohlcv_1h, ohlcv_1d, vendor_crosscheck)
 WAREHOUSE_ASSETS = tuple(map(_loaded, TABLES))
-EXCHANGES_ASSETS = (*LAKE_ASSETS, *WAREHOUSE_ASSETS)
+EXCHANGES_ASSETS = (*LAKE_ASSETS, market_crosscheck, *WAREHOUSE_ASSETS)

@@ -6,10 +6,11 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from assets.evaluations import evaluations
 from assets.exchanges import quality
 from assets.exchanges.names import JobName, parse_job
 from assets.exchanges.partitions import JOB_DAYS
-from assets.exchanges.tables import OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
+from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
 from assets.exchanges.universe import load
 from core.partitions import PartitionAddress
 from core.tables import Table
@@ -17,43 +18,35 @@ from core.windows import parse_day
 from resources.exchanges import ExchangesResource
 from resources.io_managers.lake import LakeIOManager
 
-QUOTED = 20
 Problems = Callable[[pa.Table, PartitionAddress], Iterable[str]]
 Lake = dg.ResourceParam[LakeIOManager]
 
 
 def _check(table: Table, name: str, description: str, problems: Problems, *, blocking: bool = True) -> Any:
-    """A check of the rows of each of the run's partitions, one result for each."""
+    """A check of the rows of each of the run's partitions."""
 
     @dg.asset_check(
         asset=table.lake_key, name=name, description=description, blocking=blocking, partitions_def=JOB_DAYS
     )
-    def check(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake) -> dg.AssetCheckResult:
-        found: list[str] = []
+    def check(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake):
         with exchanges.failures_explained():
-            for address in _addresses(context):
-                rows = lake.lake().open(table, [address]).table()
-                found += [f"{address}: {problem}" for problem in problems(rows, address)]
-        return _result(found, blocking)
+            client = lake.lake()
+            found = {
+                key: [f"{address}: {problem}" for problem in problems(client.open(table, [address]).table(), address)]
+                for key, address in _addresses(context).items()
+            }
+        yield from evaluations(context, found)
 
     return check
 
 
-def _result(found: list[str], blocking: bool) -> dg.AssetCheckResult:
-    metadata: dict[str, Any] = {"problems": len(found)}
-    if found:
-        metadata["first_problems"] = dg.MetadataValue.text("\n".join(found[:QUOTED]))
-    return dg.AssetCheckResult(
-        passed=not found,
-        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-        description="; ".join(found[:3]) or None,
-        metadata=metadata,
-    )
-
-
-def _addresses(context: dg.AssetCheckExecutionContext) -> list[PartitionAddress]:
-    keys = [JOB_DAYS.get_partition_key_from_str(key).keys_by_dimension for key in context.partition_keys]
-    return [PartitionAddress.of(parse_day(key["day"]), {"job": key["job"]}) for key in keys]
+def _addresses(context: dg.AssetCheckExecutionContext) -> dict[str, PartitionAddress]:
+    """The run's partitions, by key."""
+    found = {}
+    for key in context.partition_keys:
+        of = JOB_DAYS.get_partition_key_from_str(key).keys_by_dimension
+        found[str(key)] = PartitionAddress.of(parse_day(of["day"]), {"job": of["job"]})
+    return found
 
 
 def _job(address: PartitionAddress) -> JobName:
@@ -67,19 +60,18 @@ def _job(address: PartitionAddress) -> JobName:
     blocking=True,
     partitions_def=JOB_DAYS,
 )
-def every_minute_explained(
-    context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake
-) -> dg.AssetCheckResult:
+def every_minute_explained(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake):
     """Also the pairs that nothing is stored of have their 1,440."""
-    found: list[str] = []
+    found: dict[str, list[str]] = {}
     with exchanges.failures_explained():
-        for address in _addresses(context):
+        for key, address in _addresses(context).items():
             minutes = lake.lake().open(OHLCV_1M, [address]).table(["currency_pair", "timestamp"])
             gaps = lake.lake().open(OHLCV_GAPS, [address]).table()
             job = _job(address)
             pairs = load(job.universe).of(job)
-            found += [f"{address}: {problem}" for problem in quality.unexplained(minutes, gaps, pairs, address.day)]
-    return _result(found, blocking=True)
+            problems = quality.unexplained(minutes, gaps, pairs, address.day)
+            found[key] = [f"{address}: {problem}" for problem in problems]
+    yield from evaluations(context, found)
 
 
 @dg.asset_check(
@@ -89,16 +81,16 @@ def every_minute_explained(
     blocking=True,
     partitions_def=JOB_DAYS,
 )
-def complete(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake) -> dg.AssetCheckResult:
+def complete(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake):
     """A warning where the policy is to warn."""
-    found: list[str] = []
+    found: dict[str, list[str]] = {}
     with exchanges.failures_explained():
         given = exchanges.given()
-        for address in _addresses(context):
+        for key, address in _addresses(context).items():
             gaps = lake.lake().open(OHLCV_GAPS, [address]).table()
             problems = quality.incomplete(gaps, given.min_completeness)
-            found += [f"{address}: {problem}" for problem in problems]
-    return _result(found, blocking=given.on_missing == "fail")
+            found[key] = [f"{address}: {problem}" for problem in problems]
+    yield from evaluations(context, found, error=given.on_missing == "fail")
 
 
 CHECKS = (
@@ -120,6 +112,13 @@ CHECKS = (
         VENDOR_CROSSCHECK,
         "others_agree",
         "Nothing that others have of the same differs by more than it may.",
+        lambda rows, _: quality.disagreements(rows),
+        blocking=False,
+    ),
+    _check(
+        MARKET_CROSSCHECK,
+        "markets_agree",
+        "No close is 1% or more away from the market's price of the same midnight.",
         lambda rows, _: quality.disagreements(rows),
         blocking=False,
     ),

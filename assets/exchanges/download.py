@@ -1,5 +1,7 @@
 """``python -m assets.exchanges.download JOB DAY``: one job's day, as the run itself or a task on ECS fetches it.
 
+``--pairs`` and ``--unfetched`` repair a day: only these symbols, or those with minutes left to fetch, are asked for.
+
 Settings come from the environment. In a task of Dagster's the outcome is reported through Pipes as well.
 """
 
@@ -10,12 +12,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, get_args
 
 from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR, open_dagster_pipes
 
 from assets.exchanges.extract import CcxtVendor, DumpVendor, JobDay, Outcome, Policy, Vendor, fetch_job_day
 from assets.exchanges.names import JobName, check_username, dataset_path, parse_job
+from assets.exchanges.repair import EVERYTHING, Choice, unfetched
 from assets.exchanges.universe import load
 from core.errors import HeadwaterError, SettingError
 from core.settings.base import environment
@@ -25,12 +29,16 @@ from core.settings.stage import Stage
 from core.windows import parse_day
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.dumps import BinanceDumps
+from resources.clients.exchanges.markets import Market
 from resources.clients.exchanges.objects import BarObjects, SymbolDay, Written
+from resources.clients.exchanges.profiles import profile_of
 from resources.clients.lake.store_of_uri import store_for
 from resources.samples import SAMPLE, sample_exchange, sample_for
 
 # Raised when what is stored of the same answers changes.
 CODE_VERSION = "1"
+# By this figure a day is found that is there and still lacks something.
+UNFETCHED = "minutes_unfetched"
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,18 @@ class Exchange:
         root = sample_exchange() if self.is_sample else self.given.url
         return CcxtSource(job.exchange_id, job.contract, root=root)
 
+    def markets(self, job: JobName) -> dict[str, Market]:
+        """What the job's exchange lists, by pair.
+
+        Raises:
+            SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
+        """
+        source = self.ccxt(job)
+        try:
+            return source.markets()
+        finally:
+            source.close()
+
     def vendor(self, job: JobName) -> Vendor:
         """Where the job's bars come from.
 
@@ -100,28 +120,37 @@ class Exchange:
         if job.vendor == "ccxt":
             return CcxtVendor(self.ccxt(job))
         if (job.vendor, job.exchange_id) == ("binance", "binance"):
-            return DumpVendor(
-                BinanceDumps(job.contract, root=sample_exchange() if self.is_sample else self.given.dumps_url)
-            )
+            root = sample_exchange() if self.is_sample else self.given.dumps_url
+            return DumpVendor(BinanceDumps(job.contract, root=root), partial(self.markets, job))
         raise SettingError(
             f"job {job.key}: vendor {job.vendor} of {job.exchange_id} is not one of ccxt and binance's own dumps"
         )
 
 
-def download(exchange: Exchange, job: JobName, day: date) -> JobDay:
-    """Fetch and store every symbol of a job's day.
+def download(exchange: Exchange, job: JobName, day: date, choice: Choice = EVERYTHING) -> JobDay:
+    """Fetch and store the symbols of a job's day; a choice of them leaves the others' objects as they are.
 
     Raises:
         HeadwaterError: when the exchange tells nothing at all, or a setting is wrong. What a symbol met is its result.
     """
     universe, now = load(job.universe), lambda: datetime.now(UTC)
     facts = {"signature": str(job.signature()), "universe_sha256": universe.sha256, "code_version": CODE_VERSION}
-    pairs, prefix = universe.of(job), exchange.prefix
+    prefix, empty_minute = exchange.prefix, profile_of(job.exchange_id).empty_minute
+
+    def lacks(pair: str) -> int:
+        return unfetched(lambda pair: exchange.objects.read(exchange.key(job, pair, day)), pair, day, empty_minute)
+
+    pairs = choice.of(universe.of(job), lacks)
+    left = [] if choice == EVERYTHING else [pair for pair in universe.of(job) if pair not in pairs]
+    if not pairs:
+        return JobDay(unfetched_before=sum(map(lacks, left)))
 
     def store(one: SymbolDay) -> Written:
         return exchange.objects.put(prefix + dataset_path(job.signature(), one.pair, day), one, now())
 
-    return fetch_job_day(exchange.vendor(job), job.exchange_id, pairs, day, facts=facts, store=store, now=now)
+    done = fetch_job_day(exchange.vendor(job), job.exchange_id, pairs, day, facts=facts, store=store, now=now)
+    done.unfetched_before = sum(map(lacks, left))
+    return done
 
 
 def figures(done: JobDay) -> dict[str, Any]:
@@ -135,15 +164,18 @@ def figures(done: JobDay) -> dict[str, Any]:
         "objects_written": sum(one.written for one in written),
         "changed_bars": sum(one.changed for one in written),
         "withdrawn_bars": sum(one.withdrawn for one in written),
+        UNFETCHED: done.unfetched_before + sum(result.unfetched for result in done.results),
         "off_grid": sum(result.off_grid for result in done.results),
         "unfinished_dropped": sum(result.unfinished_dropped for result in done.results),
         "run_requests": sum(result.requests for result in done.results),
     }
 
 
-def command(job: JobName, day: date) -> list[str]:
+def command(job: JobName, day: date, choice: Choice = EVERYTHING) -> list[str]:
     """This program, for a task."""
-    return ["python", "-m", "assets.exchanges.download", job.key, f"{day}"]
+    pairs = ["--pairs", ",".join(choice.pairs)] if choice.pairs else []
+    only = ["--unfetched"] if choice.unfetched else []
+    return ["python", "-m", "assets.exchanges.download", job.key, f"{day}", *pairs, *only]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,13 +183,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m assets.exchanges.download", description=main.__doc__)
     parser.add_argument("job", help="vendor.exchange.contract.universe")
     parser.add_argument("day", help="UTC day, YYYY-MM-DD")
+    parser.add_argument("--pairs", default="", help="only these of the universe, with commas between them")
+    parser.add_argument("--unfetched", action="store_true", help="only those with minutes left to fetch")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     environ = environment()
     try:
         job, day = parse_job(given.job), parse_day(given.day)
         exchange = Exchange.of(environ)
-        done = download(exchange, job, day)
+        done = download(exchange, job, day, Choice(words(given.pairs), given.unfetched))
         if DAGSTER_PIPES_CONTEXT_ENV_VAR in environ:
             with open_dagster_pipes() as pipes:
                 pipes.report_asset_materialization(metadata=figures(done))

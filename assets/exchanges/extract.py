@@ -74,36 +74,57 @@ class CcxtVendor:
 
 
 class DumpVendor:
-    """Binance's public dumps. A file that matches its checksum needs no second look."""
+    """Binance's public dumps. A file that matches its checksum needs no second look.
+
+    listed: asks the exchange what it lists, once and only when a file is missing or short: dumps do not tell why.
+    """
 
     empty_minute: EmptyMinute = "zero_bar"
 
-    def __init__(self, dumps: BinanceDumps):
-        self._dumps, self.name = dumps, dumps.name
+    def __init__(self, dumps: BinanceDumps, listed: Callable[[], Mapping[str, Market]]):
+        self._dumps, self.name, self._listed = dumps, dumps.name, listed
+        self._markets: Mapping[str, Market] | None = None
 
     @property
     def locked_out(self) -> bool:
         return self._dumps.patience.banned
 
     def day(self, pair: str, day: date) -> Found:
+        before = self._dumps.requests
         bars = self._dumps.day(pair, day)
+        fetched = Fetched(bars or [], confirmed=bars is not None, requests=self._dumps.requests - before)
         market = Market(pair, pair, pair.replace("_", ""), True, "dumped")
-        return Found(Fetched(bars or [], confirmed=bars is not None, requests=2), market)
+        if sum(bar.on_grid for bar in fetched.bars) == MINUTES:
+            return Found(fetched, market)
+        return Found(fetched, market if (markets := self._known()) is None else markets.get(pair))
+
+    def _known(self) -> Mapping[str, Market] | None:
+        """What the exchange lists; None when it does not tell, which is no fault of the dumps."""
+        if self._markets is None:
+            try:
+                self._markets = self._listed()
+            except HeadwaterError as error:
+                log.warning("%s: what trades is unknown, so that a missing file counts as one: %s", self.name, error)
+        return self._markets
 
 
 @dataclass(frozen=True)
 class SymbolResult:
-    """What became of one symbol. completeness: the share of its minutes that are there or explained."""
+    """What became of one symbol. unfetched: its minutes that are neither there nor explained by the exchange."""
 
     pair: str
     outcome: Outcome
     bars: int = 0
-    completeness: float = 0.0
+    unfetched: int = MINUTES
     reason: str = ""
     requests: int = 0
     unfinished_dropped: int = 0
     off_grid: int = 0
     written: Written | None = None
+
+    @property
+    def completeness(self) -> float:
+        return 1 - self.unfetched / MINUTES
 
     def __str__(self) -> str:
         shown = f"{self.outcome}({self.bars})" if self.outcome == "partial" else self.outcome
@@ -141,9 +162,10 @@ class Policy:
 
 @dataclass
 class JobDay:
-    """A job's day. results: of every symbol of the universe."""
+    """A job's day. results: of every symbol that was asked for. unfetched_before: minutes that the others lack."""
 
     results: list[SymbolResult] = field(default_factory=list)
+    unfetched_before: int = 0
 
     def verdict(self, policy: Policy, subject: str) -> str | None:
         """A sentence that lists what is bad; None when nothing is. What was good is stored by then."""
@@ -213,7 +235,7 @@ def _judged(vendor: Vendor, pair: str, day: date, found: Found) -> tuple[SymbolR
         "unfinished_dropped": fetched.unfinished_dropped,
         "requests": fetched.requests,
     }
-    figures = (counted.present, counted.completeness, reason, fetched.requests, fetched.unfinished_dropped)
+    figures = (counted.present, counted.unfetched, reason, fetched.requests, fetched.unfinished_dropped)
     return SymbolResult(pair, outcome, *figures, off_grid=counted.off_grid), known
 
 

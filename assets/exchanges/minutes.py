@@ -63,9 +63,14 @@ class DayAccount:
     present: int = 0
 
     @property
+    def unfetched(self) -> int:
+        """The minutes that are missing for no known reason."""
+        return sum(gap.minutes for gap in self.gaps if gap.gap_class not in KNOWN)
+
+    @property
     def completeness(self) -> float:
         """The share of minutes that are there, or missing for a known reason."""
-        return 1 - sum(gap.minutes for gap in self.gaps if gap.gap_class not in KNOWN) / MINUTES
+        return 1 - self.unfetched / MINUTES
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,15 @@ class Neighbours:
 
     @staticmethod
     def of(days: Iterable[Iterable[Bar]]) -> "Neighbours":
-        """Of all symbols' bars. A symbol that lacks a minute itself does not count there, so one serves all."""
+        """Of all symbols' bars. A symbol that lacks a minute itself does not count there, so one serves all; one
+        without any bar that day says nothing of the exchange."""
         counts: dict[int, int] = {}
         symbols = 0
         for bars in days:
-            symbols += 1
-            for bar in bars:
-                counts[bar.minute_ms] = counts.get(bar.minute_ms, 0) + 1
+            minutes = {bar.minute_ms for bar in bars}
+            symbols += bool(minutes)
+            for minute in minutes:
+                counts[minute] = counts.get(minute, 0) + 1
         return Neighbours(counts, symbols)
 
     def silent(self, minute: int) -> bool:
@@ -124,7 +131,9 @@ def _explainer(
 ) -> Callable[[int], Explanation]:
     kind: GapClass = "source_gap" if facts.confirmed else "unfetched"
     quiet: Explanation = ("no_trade", "no_trade", "the exchange sends no bar for a minute without a trade")
-    alone: Explanation = ("source_gap", "outage", "this symbol lacks it, others of the exchange do not")
+    others = "this symbol lacks it, others of the exchange do not"
+    few = "found at neither look, and too few other symbols have bars to tell more"
+    alone: Explanation = ("source_gap", "outage", others if neighbours.symbols > NEIGHBOURS else few)
     listed_ms, delisted_ms = facts.listed_ms or 0, facts.delisted_ms
     # What holds first explains the minute.
     rules: tuple[tuple[Callable[[int], bool], Explanation], ...] = (

@@ -27,7 +27,7 @@ def _stored(exchange: Exchange, job: JobName, pair: str, day: date) -> Stored:
     key = exchange.key(job, pair, day)
     found = exchange.objects.read(key)
     other = frozenset(bar.open_ms for bar in bars_of(exchange, other_vendor(job), pair, day))
-    return Stored(pair, found, frozenset(exchange.objects.revised(key)) if found else frozenset(), other)
+    return Stored(pair, found, frozenset(exchange.objects.revised(key, found)) if found else frozenset(), other)
 
 
 def other_vendor(job: JobName) -> JobName:

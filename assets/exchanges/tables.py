@@ -113,27 +113,41 @@ def _longer(name: str, word: str, minutes: int) -> Table:
 
 OHLCV_1H, OHLCV_1D = _longer("ohlcv_1h", "hour", 60), _longer("ohlcv_1d", "day", 1440)
 
-VENDOR_CROSSCHECK = Table(
-    system=SYSTEM,
-    name="vendor_crosscheck",
-    grain="one row per job, pair, comparison, time and field",
-    description="Our bars beside the exchange's own hours and days, the second vendor's minutes and the perpetual.",
-    columns=(
-        *_OF_DAY,
-        Column("kind", ColumnType.TEXT, "exchange_1h, exchange_1d, second_vendor or spot_perpetual", nullable=False),
-        _TIME,
-        Column("field", ColumnType.TEXT, "The column compared; all when every one agrees", nullable=False),
-        Column("severity", ColumnType.TEXT, "ok, info, warn or error", nullable=False),
-        Column("ours", ColumnType.NUMERIC, "Our value"),
-        Column("theirs", ColumnType.NUMERIC, "The other value"),
-        Column("difference", ColumnType.NUMERIC, "The difference as a share of theirs"),
-        Column("note", ColumnType.TEXT, "Why something was not compared, or is missing", nullable=False),
-    ),
-    key=("job", "currency_pair", "kind", "timestamp", "field"),
-    sort_key="timestamp",
-    layout=LAYOUT,
+
+def _findings(name: str, description: str, kinds: str) -> Table:
+    return Table(
+        system=SYSTEM,
+        name=name,
+        grain="one row per job, pair, comparison, time and field",
+        description=description,
+        columns=(
+            *_OF_DAY,
+            Column("kind", ColumnType.TEXT, kinds, nullable=False),
+            _TIME,
+            Column("field", ColumnType.TEXT, "The column compared; all when every one agrees", nullable=False),
+            Column("severity", ColumnType.TEXT, "ok, info, warn or error", nullable=False),
+            Column("ours", ColumnType.NUMERIC, "Our value"),
+            Column("theirs", ColumnType.NUMERIC, "The other value"),
+            Column("difference", ColumnType.NUMERIC, "The difference as a share of theirs"),
+            Column("note", ColumnType.TEXT, "Why something was not compared, or is missing", nullable=False),
+        ),
+        key=("job", "currency_pair", "kind", "timestamp", "field"),
+        sort_key="timestamp",
+        layout=LAYOUT,
+    )
+
+
+VENDOR_CROSSCHECK = _findings(
+    "vendor_crosscheck",
+    "Our bars beside the exchange's own hours and days, the second vendor's minutes and the perpetual.",
+    "exchange_1h, exchange_1d, second_vendor or spot_perpetual",
+)
+MARKET_CROSSCHECK = _findings(
+    "market_crosscheck",
+    "Our daily closes beside the prices that the room markets has of the same midnight, from CoinGecko.",
+    "market_close",
 )
 
 # What the warehouse holds of these: a day of minutes is queried in the lake.
 TABLES = (OHLCV_GAPS, OHLCV_1H, OHLCV_1D)
-LAKE_TABLES = (OHLCV_1M, *TABLES, VENDOR_CROSSCHECK)
+LAKE_TABLES = (OHLCV_1M, *TABLES, VENDOR_CROSSCHECK, MARKET_CROSSCHECK)

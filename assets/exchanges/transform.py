@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from assets.exchanges.crosscheck import Finding
 from assets.exchanges.minutes import DayAccount, Neighbours, SymbolFacts, account, floored, status_of
 from assets.exchanges.resample import LongBar, resampled
-from assets.exchanges.tables import OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
+from assets.exchanges.tables import OHLCV_1M, OHLCV_GAPS
 from core.tables import Table
 from core.windows import start_of
 from resources.clients.exchanges.bars import MINUTE_MS, Bar
@@ -124,8 +124,8 @@ def long_rows(table: Table, job: str, day: date, minutes: pa.Table, step_ms: int
     return _stacked(table, (of(pair, bars) for pair, bars in bars_by_pair(minutes)))
 
 
-def finding_rows(job: str, day: date, findings: Sequence[Finding]) -> pa.Table:
-    """Rows of ``vendor_crosscheck``."""
+def finding_rows(table: Table, job: str, day: date, findings: Sequence[Finding]) -> pa.Table:
+    """Rows of ``vendor_crosscheck`` or ``market_crosscheck``."""
     names = ("kind", "field", "severity", "ours", "theirs", "difference", "note")
     columns = {
         **_of_day(job, day, "", len(findings)),
@@ -133,7 +133,7 @@ def finding_rows(job: str, day: date, findings: Sequence[Finding]) -> pa.Table:
         "timestamp": [finding.at_ms for finding in findings],
         **{name: [getattr(finding, name) for finding in findings] for name in names},
     }
-    return _table(VENDOR_CROSSCHECK, columns)
+    return _table(table, columns)
 
 
 def bars_by_pair(minutes: pa.Table) -> Iterator[tuple[str, list[Bar]]]:

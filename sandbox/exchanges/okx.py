@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.exchanges.world import Listing, World
+from sandbox.exchanges.world import HOUR_MS, MINUTE_MS, Listing, World
 
 Reply = tuple[int, Any]
 MOST_ROWS = 300
+# Its days begin at midnight in Hong Kong, unless UTC is asked for.
+STEPS = {"1m": MINUTE_MS, "1H": HOUR_MS, "1Dutc": 24 * HOUR_MS}
 CANDLES = ("market/candles", "market/history-candles")
 
 
@@ -27,13 +29,14 @@ def _envelope(data: list[Any]) -> dict[str, Any]:
 
 def _candles(world: World, parameters: Mapping[str, str]) -> Reply:
     listing = next((one for one in world.listings.values() if _id(one) == parameters.get("instId")), None)
-    if listing is None or parameters.get("bar") != "1m":
-        return 200, {"code": "51001", "msg": "Instrument ID does not exist", "data": []}
+    step = STEPS.get(parameters.get("bar", ""))
+    if listing is None or step is None:
+        return 200, {"code": "51001", "msg": "Instrument ID or bar does not exist", "data": []}
     older_than = int(parameters.get("after", world.now_ms + 1))
-    newer_than = int(parameters.get("before", older_than - 2 * MOST_ROWS * 60_000))
-    rows = world.rows(listing, newer_than + 1, older_than - 1)
+    newer_than = int(parameters.get("before", older_than - 2 * MOST_ROWS * step))
+    rows = world.rows(listing, newer_than + 1, older_than - 1, step=step)
     newest = rows[::-1][: min(int(parameters.get("limit", 100)), MOST_ROWS)]
-    over = [str(int(row[0] + 60_000 <= world.now_ms)) for row in newest]
+    over = [str(int(row[0] + step <= world.now_ms)) for row in newest]
     return 200, _envelope(
         [[str(row[0]), *row[1:6], row[7], row[7], state] for row, state in zip(newest, over, strict=True)]
     )

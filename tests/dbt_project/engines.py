@@ -35,11 +35,12 @@ class Engine:
     warehouse: Warehouse
     scratch: Path
     label: str = "headwater dbt"
+    room: str = "ethereum"
 
     def build(self, first=None, last=None, full_refresh=False, expect_success=True):
         """``dbt build`` of the room in this process, for a window of days or all."""
         arguments = [*build_arguments(DayWindow(first, last or first) if first else None, full_refresh)]
-        arguments += ["--select", "tag:ethereum"]
+        arguments += ["--select", f"tag:{self.room}"]
         arguments += ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
         arguments += ["--target", self.warehouse.engine, "--target-path", str(self.scratch / "target")]
         arguments += ["--log-path", str(self.scratch / "logs"), "--quiet"]

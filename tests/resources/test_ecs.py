@@ -1,7 +1,5 @@
 """An asset's program as a task on ECS, with what it reports; the service is a stand-in that runs it at once."""
 
-import os
-import subprocess
 import sys
 
 import dagster as dg
@@ -10,6 +8,7 @@ import pytest
 from core.errors import JobFailed
 from resources.ecs import EcsPlace, PipesEcsTasks
 from tests.standins.clock import ManualClock
+from tests.standins.ecs import Ecs
 
 PROGRAM = """
 from dagster_pipes import open_dagster_pipes
@@ -18,35 +17,6 @@ with open_dagster_pipes() as pipes:
 print("bye")
 """
 PLACE = EcsPlace("cluster", "FARGATE", ("subnet-1",), ("sg-1",))
-
-
-class Ecs:
-    """ECS and its log: a task runs to its end when it is started. interrupted: the run is cancelled meanwhile."""
-
-    def __init__(self, *, interrupted=False):
-        self.requests, self.stopped, self.interrupted = [], [], interrupted
-
-    def run_task(self, **request):
-        self.requests.append(request)
-        (container,) = request["overrides"]["containerOverrides"]
-        environ = {entry["name"]: entry["value"] for entry in container["environment"]}
-        self.done = subprocess.run(
-            container["command"], env={**os.environ, **environ}, capture_output=True, text=True, check=False
-        )
-        return {"tasks": [{"taskArn": "arn:task/cluster/1", "lastStatus": "RUNNING"}]}
-
-    def describe_tasks(self, **_):
-        if self.interrupted:
-            raise dg.DagsterExecutionInterruptedError
-        container = {"name": "cmamp", "exitCode": self.done.returncode}
-        return {"tasks": [{"taskArn": "arn:task/cluster/1", "lastStatus": "STOPPED", "containers": [container]}]}
-
-    def stop_task(self, **request):
-        self.stopped.append(request["task"])
-        return {}
-
-    def get_log_events(self, **_):
-        return {"events": [{"message": line} for line in (self.done.stdout + self.done.stderr).splitlines()]}
 
 
 def run(ecs, program):

@@ -1,22 +1,28 @@
-"""What ccxt's HTTP session may read of one answer: so many bytes, for so long. It also keeps the last status."""
+"""What a session of requests, such as ccxt's, may read of one answer: so many bytes, for so long.
 
-import time
+It also keeps the last status.
+"""
+
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
-# The largest honest answer is an exchangeInfo of some 20 MB.
+from resources.clients.http.bounded import WATCHED_POOLS, Deadline, TooMuch, body_of
+
+# The largest honest answer is a list of markets, of some 20 MB.
 MOST_BYTES = 64 << 20
-# Seconds for a whole answer. requests' own time-out starts anew with every byte.
+# A thousand bars take some 200 KB. Lists in lists unfold to twenty times their JSON, so that this stays below 100 MB.
+PAGE_BYTES = 4 << 20
+# Seconds for a whole answer, its head as well. requests' own time-out starts anew with every byte.
 LONGEST = 60.0
-PIECE = 1 << 16
 
 
 class BoundedAdapter(HTTPAdapter):
     """Reads each answer whole, within its bounds, before ccxt sees it.
 
-    status: of the last answer; None when none came. retry_after: its header, as sent.
+    most_bytes: of the next answer. status: of the last one; None when none came. retry_after: its header, as sent.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES, longest: float = LONGEST):
@@ -25,6 +31,11 @@ class BoundedAdapter(HTTPAdapter):
         self.status: int | None = None
         self.retry_after: str | None = None
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Connections that can be shut down when the time is over."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = WATCHED_POOLS
+
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send the request.
 
@@ -32,26 +43,28 @@ class BoundedAdapter(HTTPAdapter):
             requests.ConnectionError, requests.Timeout: also when an answer is too long or takes too long.
         """
         self.status = self.retry_after = None
-        ends = time.monotonic() + self.longest
-        response = super().send(request, *args, **{**kwargs, "stream": True})
+        deadline = Deadline(self.longest)
         try:
-            content = self._read(response.raw, ends)
-        except (OSError, requests.RequestException):
-            raise
-        except Exception as error:  # urllib3's: a cut or undecodable body
-            raise requests.ConnectionError(f"the answer broke off ({type(error).__name__})") from error
-        finally:
-            response.close()
+            with deadline:
+                response = super().send(request, *args, **{**kwargs, "stream": True})
+                deadline.reading(response.raw)
+                try:
+                    content = body_of(response.raw, self.most_bytes)
+                finally:
+                    response.close()
+        except (OSError, urllib3.exceptions.HTTPError, TooMuch) as error:  # requests' own are OSErrors
+            raise self._told(error, expired=deadline.expired) from error
+        if deadline.expired:
+            raise requests.Timeout(f"an answer that took more than {self.longest:g} s")
         response._content, response._content_consumed = content, True
         self.status, self.retry_after = response.status_code, response.headers.get("Retry-After")
         return response
 
-    def _read(self, raw: Any, ends: float) -> bytes:
-        content = bytearray()
-        while piece := raw.read1(PIECE, decode_content=True):
-            content += piece
-            if len(content) > self.most_bytes:
-                raise requests.ConnectionError(f"an answer of more than {self.most_bytes:,} bytes")
-            if time.monotonic() > ends:
-                raise requests.Timeout(f"an answer that took more than {self.longest:g} s")
-        return bytes(content)
+    def _told(self, error: Exception, *, expired: bool) -> Exception:
+        if expired:
+            return requests.Timeout(f"an answer that took more than {self.longest:g} s")
+        if isinstance(error, TooMuch):
+            return requests.ConnectionError(f"an answer that is {error}")
+        if isinstance(error, requests.RequestException):
+            return error
+        return requests.ConnectionError(f"the answer broke off ({type(error).__name__})")

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import HeadwaterError, InvalidAnswer, SourceRefused
-from resources.clients.exchanges.bars import Bar, bar_of_row
-from resources.clients.exchanges.bounded import BoundedAdapter
-from resources.clients.exchanges.markets import Market, markets_of
+from resources.clients.exchanges.bars import Bar, bar_of_row, moment
+from resources.clients.exchanges.bounded import MOST_BYTES, PAGE_BYTES, BoundedAdapter
+from resources.clients.exchanges.markets import Market, markets_of, plain
 from resources.clients.exchanges.profiles import profile_of
 from resources.clients.exchanges.retrying import MayPass, Patience
 from resources.clients.http.bounded import seconds_to_wait
@@ -57,7 +57,7 @@ class CcxtSource:
         Raises:
             SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
         """
-        loaded = self._asked("list of markets", self._exchange.load_markets)
+        loaded = self._asked("list of markets", self._exchange.load_markets, MOST_BYTES)
         return self._decoded("list of markets", lambda: markets_of(loaded.values(), self.contract))
 
     def now_ms(self) -> int:
@@ -68,7 +68,8 @@ class CcxtSource:
         """
         if not self._exchange.has.get("fetchTime"):
             return int(self.clock.now().timestamp() * 1000)
-        return self._decoded("time", lambda: int(self._asked("time", self._exchange.fetch_time)))
+        told = self._asked("time", self._exchange.fetch_time)
+        return self._decoded("time", lambda: moment(told))
 
     def bars(self, market: Market, first_ms: int, last_ms: int, most: int, timeframe: str = "1m") -> list[Bar]:
         """Bars that open from ``first_ms`` to ``last_ms``, both included, as far as one answer holds them.
@@ -91,7 +92,8 @@ class CcxtSource:
             raise InvalidAnswer(f"{subject}: {len(rows):,} bars came, at most {most:,} were asked for. Run again.")
         return [bar_of_row(row, subject) for row in rows]
 
-    def _asked(self, what: str, ask: Callable[[], T]) -> T:
+    def _asked(self, what: str, ask: Callable[[], T], most_bytes: int = PAGE_BYTES) -> T:
+        self._http.most_bytes = most_bytes
         return self.patience.call(f"{self.name}: {what}", lambda: self._once(what, ask))
 
     def _once(self, what: str, ask: Callable[[], T]) -> T:
@@ -121,7 +123,7 @@ class CcxtSource:
             return decode()
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InvalidAnswer(
-                f"{self.name}: its {what} cannot be read ({type(error).__name__}: {str(error)[:120]})"
+                f"{self.name}: its {what} cannot be read ({type(error).__name__}: {plain(error, 120)})"
             ) from None
 
     def _refused(self, what: str, error: Exception) -> SourceRefused:
@@ -132,7 +134,7 @@ class CcxtSource:
             else "Check the symbol and the universe"
         )
         return SourceRefused(
-            f"{self.name}: {what} refused ({type(error).__name__}{status}: {str(error)[:200]}). {remedy}."
+            f"{self.name}: {what} refused ({type(error).__name__}{status}: {plain(error, 200)}). {remedy}."
         )
 
     def close(self) -> None:
@@ -143,7 +145,7 @@ class CcxtSource:
 def _listed(answer: Any) -> list[Any]:
     """The rows of an answer. A cut one is no JSON, and ccxt hands its text on; the next one may be whole."""
     if not isinstance(answer, list):
-        raise MayPass(f"{str(answer)[:60]!r} is no list of bars")
+        raise MayPass(f"{plain(answer, 60)!r} is no list of bars")
     return answer
 
 

@@ -42,12 +42,17 @@ def markets_of(documents: Iterable[Mapping[str, Any]], contract: str) -> dict[st
 
 def _market(document: Mapping[str, Any], pair: str) -> Market:
     info = document.get("info") or {}
-    status = str(info.get("status") or info.get("contractStatus") or info.get("state") or "")[:40]
+    status = plain(info.get("status") or info.get("contractStatus") or info.get("state") or "", 40)
     trading = document.get("active") is not False
     ends = _moment(info.get("deliveryDate")) if not trading else None
     return Market(
         pair, document["symbol"], str(document["id"]), trading, status, _moment(document.get("created")), ends
     )
+
+
+def plain(text: object, most: int) -> str:
+    """An outsider's words for messages: so many characters of one line, and nothing that a renderer would act on."""
+    return "".join(letter if letter.isprintable() and letter not in "<>`[]!*" else " " for letter in str(text)[:most])
 
 
 def _moment(value: object) -> int | None:

@@ -6,7 +6,9 @@ changed. A bar that was stored stays until another one of the same minute comes;
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -55,6 +57,7 @@ COLUMNS = {
 }
 _VALUES = [field.name for field in SCHEMA][:9]
 _FACTS = b"headwater"
+log = logging.getLogger("headwater.exchanges")
 
 
 @dataclass
@@ -93,13 +96,14 @@ class Written:
 
 def canonical(bar: Bar) -> str:
     """A bar as a line of text, numbers without trailing zeros, nothing for what is not told."""
-    return ",".join([str(bar.open_ms), *map(_plain, bar.values)]) + "\n"
+    quote = "" if bar.quote_volume is None else _plain(bar.quote_volume)
+    trades = "" if bar.trades is None else bar.trades
+    prices = f"{_plain(bar.open)},{_plain(bar.high)},{_plain(bar.low)},{_plain(bar.close)}"
+    return f"{bar.open_ms},{prices},{_plain(bar.volume)},{quote},{trades}\n"
 
 
-def _plain(value: object) -> str:
-    if value is None:
-        return ""
-    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -188,20 +192,30 @@ class BarObjects:
 
     def put(self, key: str, new: SymbolDay, now: datetime) -> Written:
         """Bring a day up to date. Replaced rows are kept first, so that a kill between the two writes loses none."""
-        try:
-            old = self.read(key)
-        except LakeDamaged:
-            old = None  # nothing of it can be kept, and this write mends it
+        old, kept = self._whole(key), self._whole(revisions_key(key))
+        if old and old.bars and not new.bars and not new.facts.get("confirmed"):
+            # A fetch that found nothing, and did not make sure of it, takes nothing back of what an earlier one found.
+            return Written(key, False, old.sha256, len(old.bars), withdrawn=len(old.bars))
         day, replaced, written = merged(old, new, now)
         if old and not (written.changed or written.added) and _lasting(old.facts) == _lasting(new.facts):
             return Written(key, False, written.sha256, written.rows, withdrawn=written.withdrawn)
         if replaced.bars:
-            self._keep(revisions_key(key), replaced)
+            self._keep(revisions_key(key), kept, replaced)
         self.store.write(key, encode(day, written.sha256))
         return Written(key, True, written.sha256, written.rows, written.changed, written.added, written.withdrawn)
 
-    def _keep(self, key: str, replaced: SymbolDay) -> None:
-        earlier = self.read(key)
+    def _whole(self, key: str) -> SymbolDay | None:
+        """A day to go on from. A damaged one is moved out of the way, so that what is written next mends it."""
+        try:
+            return self.read(key)
+        except LakeDamaged as error:
+            log.warning("%s Until then it lies at %s.", error, self.store.uri(damaged_key(key)))
+            with suppress(LakeDamaged):  # nobody needs an object that is far too large
+                self.store.write(damaged_key(key), self.store.read(key, MOST_BYTES) or b"")
+            self.store.delete(key)
+            return None
+
+    def _keep(self, key: str, earlier: SymbolDay | None, replaced: SymbolDay) -> None:
         rows = {} if earlier is None else dict(_by_time(earlier))
         rows |= dict(_by_time(replaced))
         known = sorted(rows)
@@ -210,15 +224,24 @@ class BarObjects:
         )
         self.store.write(key, encode(whole))
 
-    def revised(self, key: str) -> set[int]:
-        """The open times of a day's bars that had other values once."""
+    def revised(self, key: str, day: SymbolDay) -> set[int]:
+        """The open times of a day's bars that had other values once. day: what is stored of it now.
+
+        A run that was killed kept rows which it then did not replace: those are still the day's own.
+        """
         kept = self.read(revisions_key(key))
-        return {bar.open_ms for bar in kept.bars} if kept else set()
+        own = {at for at, _ in _by_time(day)}
+        return {bar.open_ms for at, bar in _by_time(kept) if at not in own} if kept else set()
 
 
 def revisions_key(key: str) -> str:
     """Where the former rows of an object are kept: outside the dataset, whose readers take every file in it."""
     return f"revisions/{key}"
+
+
+def damaged_key(key: str) -> str:
+    """Where an object is moved to that cannot be read."""
+    return f"damaged/{key}"
 
 
 def utc(milliseconds: int) -> datetime:

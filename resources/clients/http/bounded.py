@@ -96,6 +96,10 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
+# Pools whose connections a ``Deadline`` can shut down, for a PoolManager's ``pool_classes_by_scheme``.
+WATCHED_POOLS = {"http": _Pool, "https": _SecurePool}
+
+
 def connection_pool(connections: int, timeout: float) -> urllib3.PoolManager:
     """Keep-alive connections. timeout: seconds without a byte."""
     pool = urllib3.PoolManager(
@@ -104,7 +108,7 @@ def connection_pool(connections: int, timeout: float) -> urllib3.PoolManager:
         retries=False,
         timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, timeout), read=timeout),
     )
-    pool.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    pool.pool_classes_by_scheme = WATCHED_POOLS
     return pool
 
 

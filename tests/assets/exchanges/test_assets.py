@@ -13,17 +13,21 @@ from assets.exchanges.checks import CHECKS
 from assets.exchanges.download import Exchange
 from assets.exchanges.names import parse_job
 from assets.exchanges.partitions import JOBS, partition_of
-from assets.exchanges.tables import OHLCV_1D, OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
+from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1D, OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
 from assets.exchanges.universe import load
 from core.partitions import PartitionAddress
 from resources.clients.lake.lake import Lake
+from resources.ecs import PipesEcsTasks
 from resources.exchanges import ExchangesResource
 from resources.io_managers.lake import LakeIOManager
 from sandbox.exchanges.server import ExchangeServer, Fault
 from sandbox.exchanges.world import MINUTE_MS, SAMPLE_PAIRS, SAMPLE_START_MS, World, listings
+from tests.standins.clock import ManualClock
+from tests.standins.ecs import Ecs
 
-SPOT, DUMPS = "ccxt.binance.spot.v7", "binance.binance.spot.v7"
+SPOT, DUMPS, OKX = "ccxt.binance.spot.v7", "binance.binance.spot.v7", "ccxt.okx.spot.v7.3"
 FIRST = date(2024, 1, 1)
+LAKE_CHECKS = [check for check in CHECKS if MARKET_CROSSCHECK.name not in str(check.check_key)]
 PAIRS = ("BTC_USDT", "ETH_USDT", "BNB_USDT", "SOL_USDT")
 
 
@@ -31,7 +35,7 @@ PAIRS = ("BTC_USDT", "ETH_USDT", "BNB_USDT", "SOL_USDT")
 def server(monkeypatch, home):
     """An exchange with four pairs, which are all that the universe has."""
     small = load("v7")
-    small = type(small)("v7", dict.fromkeys(small.pairs, PAIRS), small.sha256)
+    small = type(small)("v7", dict.fromkeys([*small.pairs, ("ccxt", "okx")], PAIRS), small.sha256)
     for module in ("download", "stored", "checks"):
         monkeypatch.setattr(f"assets.exchanges.{module}.load", lambda _: small)
     with ExchangeServer(World(listings(PAIRS))) as server:
@@ -41,10 +45,18 @@ def server(monkeypatch, home):
         yield server
 
 
-def run(job=SPOT, day="2024-01-01", assets=(*LAKE_ASSETS[1:], *CHECKS)):
+def run(job=SPOT, day="2024-01-01", assets=(*LAKE_ASSETS[1:], *LAKE_CHECKS), last=None, **config):
     resources = {"exchanges": ExchangesResource(), "lake": LakeIOManager()}
     key = partition_of(job, day)
-    return dg.materialize(list(assets), partition_key=key, resources=resources, raise_on_error=False)
+    first, end = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+    return dg.materialize(
+        list(assets),
+        partition_key=None if last else key,
+        tags={first: str(key), end: str(partition_of(job, last))} if last else None,
+        run_config={"ops": {ohlcv_1m_raw.op.name: {"config": config}}},
+        resources=resources,
+        raise_on_error=False,
+    )
 
 
 def rows(home, table, job=SPOT, day=FIRST) -> pa.Table:
@@ -120,6 +132,57 @@ def test_a_failed_symbol_fails_the_run_by_name_and_keeps_the_others(server, home
     assert server.requests[-1].parameters["symbol"] == "SOLUSDT"
 
 
+def test_a_repair_asks_for_the_symbols_that_lack_minutes_or_are_named(server, home, monkeypatch):
+    monkeypatch.setenv("EXCHANGES_ON_MISSING", "warn")
+    server.faults.append(Fault("symbol=ETHUSDT", 451, "no", times=99))
+    (event,) = run(assets=[ohlcv_1m_raw]).get_asset_materialization_events()
+    assert event.materialization.metadata["minutes_unfetched"].value == 1440
+    exchange = Exchange.of({"HEADWATER_HOME": str(home)})
+    store = exchange.objects.store
+    before = {found.key: store.read(found.key) for found in store.list("v3/")}
+    server.faults.clear()
+
+    def repaired(**config):
+        server.requests.clear()
+        (event,) = run(assets=[ohlcv_1m_raw], **config).get_asset_materialization_events()
+        asked = {request.parameters["symbol"] for request in server.asked("klines")}
+        return asked, event.materialization.metadata["minutes_unfetched"].value
+
+    assert repaired(pairs=["BTC_USDT"]) == ({"BTCUSDT"}, 1440)
+    assert repaired(unfetched_only=True) == ({"ETHUSDT"}, 0)
+    assert repaired(unfetched_only=True) == (set(), 0)
+    assert server.requests == []
+    after = {found.key: store.read(found.key) for found in store.list("v3/")}
+    assert {key: after[key] for key in before} == before
+    assert len(after) == 4
+    assert "SHIB_USDT" in reasons(run(assets=[ohlcv_1m_raw], pairs=["SHIB_USDT"]))[0]
+
+
+def test_each_day_of_a_range_has_its_checks_and_its_figures(server, home):
+    result = run(day="2024-01-01", last="2024-01-02")
+
+    assert result.success, reasons(result)
+    keys = {str(partition_of(SPOT, day)) for day in ("2024-01-01", "2024-01-02")}
+    told = [(check.check_name, check.partition, check.passed) for check in result.get_asset_check_evaluations()]
+    assert sorted(told) == sorted((check.check_key.name, key, True) for check in LAKE_CHECKS for key in keys)
+    raw = [event for event in result.get_asset_materialization_events() if event.asset_key == ohlcv_1m_raw.key]
+    assert {event.partition: event.materialization.metadata["rows"].value for event in raw} == dict.fromkeys(keys, 5760)
+
+
+def test_a_whole_day_of_an_exchange_with_other_paging_habits(server, home):
+    result = run(OKX)
+
+    assert result.success, reasons(result)
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    days = rows(home, OHLCV_1D, OKX).to_pylist()
+    assert {row["currency_pair"]: row["n_minutes"] for row in days} == dict.fromkeys(PAIRS, 1440)
+    findings = rows(home, VENDOR_CROSSCHECK, OKX).to_pylist()
+    assert [row["kind"] for row in findings].count("exchange_1h") == 24 * 4
+    assert {row["severity"] for row in findings} == {"ok"}
+    paths = {request.path for request in server.requests}
+    assert "api/v5/market/history-candles" in paths or "api/v5/market/candles" in paths
+
+
 def test_the_policy_may_be_to_warn(server, monkeypatch):
     monkeypatch.setenv("EXCHANGES_ON_MISSING", "warn")
     server.faults.append(Fault("symbol=ETHUSDT", 451, "no", times=99))
@@ -152,7 +215,71 @@ def test_the_program_does_the_same_and_its_exit_code_tells(server, home, capsys)
     server.faults.append(Fault("symbol=ETHUSDT", 451, "no", times=99))
     assert program.main([SPOT, "2024-01-02"]) == 1
     assert "ETH_USDT failed" in capsys.readouterr().err
+    assert program.main([SPOT, "2024-01-02", "--pairs", "BTC_USDT"]) == 0
+    assert '"symbols": 1' in capsys.readouterr().out
+    server.faults.clear()
+    assert program.main([SPOT, "2024-01-02", "--unfetched"]) == 0
+    assert '"symbols_complete": 1' in capsys.readouterr().out
     assert program.main(["nothing", "2024-01-02"]) == 1
+
+
+@pytest.fixture
+def on_ecs(server, home, monkeypatch):
+    """ECS, in stage test of user ann: the program runs in a process that knows nothing but its request."""
+    settings = {"HEADWATER_STAGE": "test", "EXCHANGES_USER": "ann", "LAKE_URI": str(home / "lake")}
+    settings |= {
+        "EXCHANGES_EXECUTION": "ecs",
+        "EXCHANGES_ECS_CLUSTER": "test-cluster",
+        "EXCHANGES_REQUIRED": "BTC_USDT",
+    }
+    settings |= {"EXCHANGES_ECS_SUBNETS": "subnet-1,subnet-2", "EXCHANGES_ECS_SECURITY_GROUPS": "sg-1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    ecs = Ecs()
+    monkeypatch.setattr(ExchangesResource, "ecs", lambda _: PipesEcsTasks(ecs, ecs, ManualClock()))
+    return ecs
+
+
+def test_the_same_program_runs_as_a_task_with_this_runs_settings(on_ecs, server, home):
+    result = run(assets=[ohlcv_1m_raw], pairs=["BTC_USDT", "ETH_USDT"])
+
+    assert result.success, reasons(result)
+    (request,) = on_ecs.requests
+    (container,) = request["overrides"]["containerOverrides"]
+    environ = {entry["name"]: entry["value"] for entry in container["environment"] if "PIPES" not in entry["name"]}
+    assert container["name"] == request["taskDefinition"] == "cmamp-test-ann"
+    pairs = ["--pairs", "BTC_USDT,ETH_USDT"]
+    assert container["command"] == ["python", "-m", "assets.exchanges.download", SPOT, "2024-01-01", *pairs]
+    assert environ == {
+        "HEADWATER_STAGE": "test",
+        "EXCHANGES_USER": "ann",
+        "EXCHANGES_SOURCE": "live",
+        "EXCHANGES_URL": server.root,
+        "EXCHANGES_REQUIRED": "BTC_USDT",
+        "LAKE_URI": str(home / "lake"),
+    }
+    assert request["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["subnet-1", "subnet-2"]
+    assert {"key": "user", "value": "ann"} in request["tags"]
+    (event,) = result.get_asset_materialization_events()
+    assert event.materialization.metadata["symbols_complete"].value == 2
+    store = Exchange.of({"HEADWATER_HOME": str(home), "LAKE_URI": str(home / "lake")}).objects.store
+    assert len(store.list("ann/v3/")) == 2
+
+
+def test_a_failed_task_tells_which_symbols(on_ecs, server):
+    server.faults.append(Fault("symbol=ETHUSDT", 451, "no", times=99))
+    result = run(assets=[ohlcv_1m_raw], pairs=["BTC_USDT", "ETH_USDT"])
+
+    assert not result.success
+    assert "exit code 1" in reasons(result)[0]
+    assert "1 of 2 symbols are not complete: ETH_USDT failed" in reasons(result)[0]
+
+
+def test_locally_there_are_no_tasks_and_it_is_said(on_ecs, monkeypatch):
+    monkeypatch.setenv("HEADWATER_STAGE", "local")
+    monkeypatch.delenv("EXCHANGES_USER")
+    assert "EXCHANGES_EXECUTION=ecs" in reasons(run(assets=[ohlcv_1m_raw]))[0]
+    assert on_ecs.requests == []
 
 
 def test_the_universe_tells_its_hash():

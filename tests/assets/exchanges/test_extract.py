@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from assets.exchanges.extract import CcxtVendor, DumpVendor, Policy, fetch_job_day
-from core.errors import SourceUnavailable
+from core.errors import InvalidAnswer, SourceUnavailable
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.dumps import BinanceDumps
 from resources.clients.exchanges.objects import BarObjects
@@ -33,10 +33,9 @@ def objects():
 @pytest.fixture
 def fetch(server, objects):
     def run(pairs=PAIRS, *, contract="spot", day=FIRST, dumps=False):
+        api = CcxtSource("binance", contract, ManualClock(), server.root)
         vendor = (
-            DumpVendor(BinanceDumps(contract, ManualClock(), server.root))
-            if dumps
-            else CcxtVendor(CcxtSource("binance", contract, ManualClock(), server.root))
+            DumpVendor(BinanceDumps(contract, ManualClock(), server.root), api.markets) if dumps else CcxtVendor(api)
         )
         store = lambda one: objects.put(one.pair, one, NOW)  # noqa: E731
         return fetch_job_day(vendor, "binance", pairs, day, facts={}, store=store, now=lambda: NOW)
@@ -59,6 +58,19 @@ def test_a_happy_day(fetch, objects, contract):
     assert outcomes(done) == dict.fromkeys(PAIRS, "complete")
     assert done.verdict(Policy(), "job") is None
     assert all(len(objects.read(pair).bars) == 1440 for pair in PAIRS)
+
+
+def test_the_whole_universe_in_one_object_per_symbol_inside_the_exchanges_limits(server, fetch, objects):
+    pairs = [f"C{number}_USDT" for number in range(27)]
+    server.world.listings = listings(pairs)
+    done = fetch(pairs)
+
+    assert outcomes(done) == dict.fromkeys(pairs, "complete")
+    assert sorted(found.key for found in objects.store.list("")) == sorted(pairs)
+    assert {len(objects.read(pair).bars) for pair in pairs} == {1440}
+    assert len(server.asked("klines")) == 54
+    assert len(server.asked("exchangeInfo")) == 1
+    assert server.heaviest_minute <= 1_200
 
 
 def test_a_gap_of_ten_is_no_whole_day_and_passes_once_it_is_confirmed(server, fetch, objects):
@@ -147,11 +159,60 @@ def test_not_listed_yet_is_no_fault(server, fetch):
 
 def test_dumps_that_are_missing_or_wrong_fail_their_symbol_only(server, fetch, objects):
     server.faults += [Fault("ETHUSDT-1m-2024-01-01.zip.CHECKSUM", 200, b"0" * 64 + b"  ETHUSDT-1m-2024-01-01.zip\n")]
-    done = fetch([*PAIRS, "ETH_BUSD"], dumps=True)
+    server.faults += [Fault("SOLUSDT-1m", 404, b"no", times=9)]
+    server.world.listings |= listings(["SOL_USDT"])
+    done = fetch([*PAIRS, "SOL_USDT"], dumps=True)
 
-    assert outcomes(done) == {"BTC_USDT": "complete", "ETH_USDT": "failed", "BNB_USDT": "complete", "ETH_BUSD": "empty"}
+    assert outcomes(done) == {"BTC_USDT": "complete", "ETH_USDT": "failed", "BNB_USDT": "complete", "SOL_USDT": "empty"}
     assert "sha256" in done.results[1].reason
     assert len(objects.read("BNB_USDT").bars) == 1440
+
+
+def test_why_a_dump_is_missing_or_short_says_the_exchange(server, fetch, objects):
+    noon = SAMPLE_START_MS + 720 * MINUTE_MS
+    server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, "BREAK", delisted_ms=noon)
+    done = fetch(["BTC_USDT", "ETH_USDT", "ETH_BUSD"], dumps=True)
+
+    assert outcomes(done) == {"BTC_USDT": "complete", "ETH_USDT": "delisted", "ETH_BUSD": "delisted"}
+    assert done.verdict(Policy(), "job") is None
+    assert objects.read("ETH_USDT").facts["delisted_ms"] == noon
+    assert len(server.asked("exchangeInfo")) == 1
+
+    server.faults.append(Fault("exchangeInfo", 451, "not from here", times=9))
+    assert outcomes(fetch(["ETH_BUSD"], dumps=True)) == {"ETH_BUSD": "empty"}
+
+
+def test_a_pair_that_is_renamed_in_the_middle_of_the_day_has_two_halves(server, fetch, objects):
+    noon = SAMPLE_START_MS + 720 * MINUTE_MS
+    server.world.listings |= {
+        "ETH_USDT": Listing("ETH_USDT", 230_000, "SETTLING", delisted_ms=noon),
+        "POL_USDT": Listing("POL_USDT", 230_000, listed_ms=noon),
+    }
+    done = fetch(["ETH_USDT", "POL_USDT"], contract="futures")
+
+    assert [(result.pair, result.outcome, result.bars) for result in done.results] == [
+        ("ETH_USDT", "delisted", 720),
+        ("POL_USDT", "partial", 720),
+    ]
+    assert done.verdict(Policy(), "job") is None
+    assert objects.read("POL_USDT").facts["listed_ms"] == noon
+
+
+@pytest.mark.parametrize("now", [0, -1, 10**30, "soon", None, [], {}], ids=repr)
+def test_an_exchange_whose_time_is_none_stores_nothing(server, fetch, objects, now):
+    server.faults.append(Fault("v3/time", 200, {"serverTime": now}, times=9))
+
+    with pytest.raises((InvalidAnswer, SourceUnavailable)):
+        fetch()
+    assert objects.store.list("") == []
+
+
+def test_an_exchanges_words_are_one_line_and_no_markdown(server, fetch):
+    server.faults.append(Fault("klines", 400, {"code": -1121, "msg": "a\nb ![x](/graphql) <img src=x> `c`"}, times=9))
+    (result,) = fetch(["BTC_USDT"]).results
+
+    assert result.outcome == "failed"
+    assert not set("\n<>`[]!") & set(result.reason)
 
 
 def test_a_second_fetch_of_an_unchanged_day_writes_nothing_and_days_come_in_any_order(server, objects, fetch):

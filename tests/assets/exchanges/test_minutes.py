@@ -89,6 +89,18 @@ def test_each_explanation():
     assert only(told([*bars(hole), *late], facts)) == ("off_grid", "unavailable", 10)
 
 
+def test_symbols_without_any_bar_say_nothing_of_the_exchange():
+    hole = bars([minute for minute in DAY if minute != 600])
+
+    def reason(neighbours):
+        (gap,) = told(hole, SymbolFacts(confirmed=True), neighbours=Neighbours.of(neighbours)).gaps
+        return gap.reason
+
+    assert "too few" in reason([hole, [], [], [], []])
+    assert "no symbol" in reason([hole] * 4)
+    assert "others of the exchange do not" in reason([hole, *[bars(DAY)] * 3])
+
+
 def test_present_minutes_are_traded_quiet_or_revised():
     found = told(
         [*bars(range(1000)), *bars(range(1000, 1440), Decimal(0))], SymbolFacts(True, revised=frozenset({at(3)}))

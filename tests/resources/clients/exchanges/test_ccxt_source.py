@@ -1,6 +1,10 @@
 """The real ccxt against the sample exchange: exact rows, closed pages, and each kind of failure met as it should be."""
 
 import contextlib
+import gzip
+import socket
+import threading
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -183,8 +187,46 @@ def test_an_answer_too_long_or_too_slow_is_given_up(server):
     for adapter in (BoundedAdapter(most_bytes=100), BoundedAdapter(longest=-1.0)):
         session = requests.Session()
         session.mount("http://", adapter)
-        with pytest.raises(requests.RequestException, match="more than"):
+        with pytest.raises(requests.RequestException, match="longer than|more than"):
             session.get(f"{server.root}/api/v3/exchangeInfo", timeout=5)
+
+
+def test_a_server_that_trickles_is_given_up_in_its_head_and_in_its_body():
+    served = socket.create_server(("127.0.0.1", 0))
+    heads = [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"]
+
+    def trickle():
+        for head in heads:
+            line, _ = served.accept()
+            with line, contextlib.suppress(OSError):
+                line.sendall(head)
+                while True:
+                    line.sendall(b" ")
+                    time.sleep(0.02)
+
+    threading.Thread(target=trickle, daemon=True).start()
+    with served, requests.Session() as session:
+        session.mount("http://", BoundedAdapter(longest=0.3))
+        for _ in heads:
+            with pytest.raises(requests.Timeout, match=r"more than 0\.3 s"):
+                session.get(f"http://127.0.0.1:{served.getsockname()[1]}/", timeout=5)
+
+
+def test_a_small_body_that_unfolds_is_given_up(server):
+    bomb = gzip.compress(b" " * (40 << 20))
+    server.faults.append(Fault("klines", 200, bomb, {"Content-Encoding": "gzip"}))
+    session = requests.Session()
+    session.mount("http://", BoundedAdapter())
+    with pytest.raises(requests.ConnectionError, match="unfold"):
+        session.get(f"{server.root}/api/v3/klines", timeout=5)
+
+
+def test_a_page_of_bars_may_not_be_as_long_as_a_list_of_markets(server, source, clock):
+    source.markets()
+    server.faults.append(Fault("klines", 200, "[" + "[]," * (2 << 20) + "[]]", times=9))
+
+    with pytest.raises(SourceUnavailable, match="5 attempts"):
+        ten(source)
 
 
 def test_the_whole_universe_stays_inside_the_exchanges_own_limits():

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from core.errors import LakeDamaged
 from resources.clients.exchanges.bars import MINUTE_MS, Bar
-from resources.clients.exchanges.objects import BarObjects, SymbolDay, canonical, decode, encode, revisions_key
+from resources.clients.exchanges.objects import (
+    BarObjects,
+    SymbolDay,
+    canonical,
+    damaged_key,
+    decode,
+    encode,
+    revisions_key,
+)
 from resources.clients.exchanges.old_layout import read_day
 from resources.clients.lake.object_store import MemoryObjectStore
 
@@ -96,7 +104,7 @@ def test_only_what_changed_gets_a_new_time_and_the_former_row_is_kept(objects):
     kept = objects.read(revisions_key(KEY))
     assert kept.bars == [bars()[3]]
     assert kept.known == [EARLY]
-    assert objects.revised(KEY) == {START + 3 * MINUTE_MS}
+    assert objects.revised(KEY, found) == {START + 3 * MINUTE_MS}
 
 
 def test_a_bar_that_does_not_come_again_stays(objects):
@@ -117,6 +125,7 @@ def test_a_kill_before_any_write_leaves_the_old_and_the_next_run_ends_as_if_noth
     with pytest.raises(KeyboardInterrupt):
         objects.put(KEY, day(bars(m3="1.6")), LATE)
     assert store.read(KEY) == before
+    assert objects.revised(KEY, objects.read(KEY)) == set()
 
     store.left = 9
     objects.put(KEY, day(bars(m3="1.6")), LATE)
@@ -144,6 +153,53 @@ def test_damage_is_told_when_read_and_mended_when_written(objects):
             objects.read(KEY)
     objects.put(KEY, day(bars()), LATE)
     assert objects.read(KEY).bars == bars()
+
+
+def test_damaged_revisions_are_moved_away_and_stop_no_day(objects):
+    objects.put(KEY, day(bars()), EARLY)
+    objects.store.write(revisions_key(KEY), b"no parquet")
+    with pytest.raises(LakeDamaged, match="revisions"):
+        objects.revised(KEY, objects.read(KEY))
+
+    objects.put(KEY, day(bars()), LATE)
+
+    assert objects.revised(KEY, objects.read(KEY)) == set()
+    assert objects.store.read(damaged_key(revisions_key(KEY))) == b"no parquet"
+
+
+def test_a_fetch_that_finds_nothing_takes_nothing_back(objects):
+    objects.put(KEY, day(bars(), confirmed=True), EARLY)
+    before = objects.store.read(KEY)
+
+    written = objects.put(KEY, day([], outcome="delisted", confirmed=False, delisted_ms=START), LATE)
+
+    assert (written.written, written.withdrawn) == (False, 10)
+    assert objects.store.read(KEY) == before
+
+
+def test_of_two_writers_at_once_one_wins_whole_and_the_next_run_has_all():
+    class Beside(MemoryObjectStore):
+        """Lets another writer do all of its work before each write of the first one."""
+
+        other = None
+
+        def write(self, key, data, *more):
+            if self.other:
+                other, self.other = self.other, None
+                other()
+            super().write(key, data, *more)
+
+    store = Beside()
+    objects = BarObjects(store)
+    objects.put(KEY, day(bars()), EARLY)
+    store.other = lambda: objects.put(KEY, day(bars(12, m4="1.7")), LATE)
+    objects.put(KEY, day(bars(11, m3="1.6")), LATE)
+    assert objects.read(KEY).bars in (bars(11, m3="1.6"), bars(12, m4="1.7"))
+
+    objects.put(KEY, day(bars(12, m3="1.6", m4="1.7")), LATE)
+
+    assert objects.read(KEY).bars == bars(12, m3="1.6", m4="1.7")
+    assert objects.revised(KEY, objects.read(KEY)) == {START + 3 * MINUTE_MS, START + 4 * MINUTE_MS}
 
 
 @given(st.binary(max_size=200))
