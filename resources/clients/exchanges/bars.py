@@ -99,8 +99,10 @@ def _bar(row: Any) -> Bar:
 
 def _of_binance(at: str, *more: str) -> Bar:
     """The bar of nine fields that are known to be digits and points."""
-    *prices, close, quote, trades = more
-    return Bar(_in_time(int(at)), *map(Decimal, prices), Decimal(quote), int(trades), _in_time(int(close)))
+    *numbers, close, quote, trades = more
+    opened, high, low, closed, volume = map(Decimal, numbers)
+    at_close = _in_time(int(close))
+    return Bar(_in_time(int(at)), opened, high, low, closed, volume, Decimal(quote), int(trades), at_close)
 
 
 def _sound(bar: Bar) -> Bar:
