@@ -37,14 +37,19 @@ class ReadsSettings(BaseModel):
         return self
 
     def settings(self, model: type[Model], **overrides: Any) -> Model:
-        """A system's settings. overrides: by field, where not None.
+        """A system's settings, where a field of this resource has the name of theirs as that. overrides: more of them.
 
         Raises:
             SettingError: with a sentence for each that is wrong.
         """
         if self._environ is None:
             self._environ = environment()
-        return model.read(self._environ, **overrides)
+        return model.read(self._environ, **{**self.fields_of(model), **overrides})
+
+    def fields_of(self, model: type[Settings]) -> dict[str, Any]:
+        """This resource's fields that stand in for settings of the model, by name, where they are set."""
+        found = {name: getattr(self, name) for name in model.model_fields if name in type(self).model_fields}
+        return {name: value for name, value in found.items() if value is not None}
 
     def of_stage(self) -> Stage:
         """The stage and its directory."""

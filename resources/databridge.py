@@ -22,7 +22,15 @@ from sandbox.databridge.world import World, build_world
 
 
 class DatabridgeResource(ReadsSettings, dg.ConfigurableResource):
-    """Where tables are staged, what they are read from and loaded to, and where their steps run."""
+    """Where tables are staged, what they are read from and loaded to, and where their steps run.
+
+    Each field stands in for the setting of its name.
+    """
+
+    uri: str | None = None
+    secrets_region: str | None = None
+    runner: str | None = None
+    job_hours: float | None = None
 
     def connections(self) -> Connections:
         """Clients by the id of a connection; secrets are read when one is asked for."""

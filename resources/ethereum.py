@@ -77,9 +77,7 @@ class EthereumNodeResource(ReadsSettings, dg.ConfigurableResource):
         }  # fmt: skip
 
     def _settings(self) -> Ethereum:
-        fields = "provider_uri", "provider_uri_archival", "tracer", "verify", "engine"
-        budget = "batch_size", "max_in_flight", "calls_per_second", "timeout"
-        return self.settings(Ethereum, **{field: getattr(self, field) for field in (*fields, *budget)})
+        return self.settings(Ethereum)
 
     def _uris(self) -> str:
         given = self._settings()

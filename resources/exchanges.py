@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from core.errors import PermanentError, TransientError
-from core.settings.base import environment
+from core.settings.base import environment, listed
 from core.settings.exchanges import Exchanges, words
 from resources.configured import ReadsSettings
 from resources.ecs import EcsPlace, PipesEcsTasks
@@ -20,12 +20,21 @@ RETRIES = {"local": Retries(0, 0), "test": Retries(0, 0), "preprod": Retries(1, 
 
 
 class ExchangesResource(ReadsSettings, dg.ConfigurableResource):
-    """The settings of the exchanges as they were when the run set them up."""
+    """The settings of the exchanges as they were when the run set them up; each field stands in for its setting."""
+
+    source: str | None = None
+    url: str | None = None
+    on_missing: str | None = None
+    min_completeness: float | None = None
+    off_grid: str | None = None
+    execution: str | None = None
 
     def environ(self) -> dict[str, str]:
         """The variables in force, for what is made of them."""
         self.of_stage()
-        return dict(self._environ or environment())
+        fields = self.fields_of(Exchanges).items()
+        chosen = {listed(Exchanges.model_fields[field]).name: str(value) for field, value in fields}
+        return dict(self._environ or environment()) | chosen
 
     def given(self) -> Exchanges:
         return self.settings(Exchanges)
@@ -33,10 +42,11 @@ class ExchangesResource(ReadsSettings, dg.ConfigurableResource):
     def in_force(self) -> dict[str, str]:
         """Which exchanges are asked, and where their bars are fetched."""
         given = self.given()
-        if sample_for(given.source, self.of_stage()) or given.source == SAMPLE:
+        if sample_for(given.chosen, self.of_stage()) or given.chosen == SAMPLE:
             said = "sandbox: the embedded sample"
         else:
-            given.require("source")
+            if given.chosen is None:
+                given.require("source")
             said = f"live, asked through {origins(given.url)}" if given.url else "live"
         return {"Exchanges": f"{said}; steps run {given.execution}"}
 

@@ -51,7 +51,17 @@ class _SampleClock(Clock):
 
 
 class StacksResource(ReadsSettings, dg.ConfigurableResource):
-    """The sources behind the ``STACKS_`` settings and ``COINGECKO_PLAN``."""
+    """The sources behind the ``STACKS_`` settings and ``COINGECKO_PLAN``; each field stands in for its setting."""
+
+    db_host: str | None = None
+    db_port: int | None = None
+    db_database: str | None = None
+    db_schema: str | None = None
+    db_seconds: int | None = None
+    api_url: str | None = None
+    api_calls_per_minute: float | None = None
+    count_mode: str | None = None
+    universe: str | None = None
 
     def figures(self) -> stacks.Stacks:
         """The settings, for how things are counted."""

@@ -66,7 +66,7 @@ class Exchange:
         Raises:
             SettingError: when nothing is set elsewhere.
         """
-        chosen = self.given.source or (None if not self.given.url else "live")
+        chosen = self.given.chosen
         if sample_for(chosen, self.stage):
             return True
         if chosen is None:

@@ -84,6 +84,11 @@ class Exchanges(Settings):
         "EXCHANGES_ECS_SECURITY_GROUPS", "Security groups of the tasks, with commas between them.", "sg-0a1b2c3d"
     )
 
+    @property
+    def chosen(self) -> str | None:
+        """The source that is set, or that follows from another address; None where nothing is."""
+        return self.source or ("live" if self.url else None)
+
 
 def words(text: str | None) -> tuple[str, ...]:
     """The words of a setting that holds some, with commas between them."""

@@ -79,7 +79,7 @@ class LakeIOManager(ReadsSettings, _LakeReadsAndWrites, dg.ConfigurableIOManager
         return {"Lake": f"{given.root(self.of_stage())}, {given.format}"}
 
     def _settings(self) -> lake_settings.Lake:
-        return self.settings(lake_settings.Lake, uri=self.uri, format=self.format, kms_key=self.kms_key)
+        return self.settings(lake_settings.Lake)
 
 
 class InMemoryLakeIOManager(_LakeReadsAndWrites, dg.IOManager):

@@ -73,7 +73,7 @@ class ObjectIOManager(ReadsSettings, _ObjectReadsAndWrites, dg.ConfigurableIOMan
 
     def objects(self) -> PublishedObjects:
         """The plain client."""
-        given = self.settings(lake_settings.Lake, uri=self.uri)
+        given = self.settings(lake_settings.Lake)
         return PublishedObjects(store_for(given.root(self.of_stage()), given.kms_key), self.acls)
 
 

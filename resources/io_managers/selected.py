@@ -31,5 +31,5 @@ class WarehouseIOManager(ReadsSettings, WarehouseReadsAndWrites, dg.Configurable
         return self._chosen().in_force()
 
     def _chosen(self) -> DuckDbIOManager | RedshiftIOManager | PostgresWarehouseIOManager:
-        engine = self.settings(warehouse_settings.Warehouse, engine=self.engine).engine
+        engine = self.settings(warehouse_settings.Warehouse).engine
         return ENGINES[engine](stage=self.stage).sharing(self)

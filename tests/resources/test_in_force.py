@@ -3,9 +3,13 @@
 import pytest
 
 from core.errors import SettingError
+from resources.configured import ReadsSettings
+from resources.databridge import DatabridgeResource
 from resources.ethereum import EthereumNodeResource
+from resources.exchanges import ExchangesResource
 from resources.in_force import in_force, is_sandbox, origins
 from resources.io_managers.lake import LakeIOManager
+from resources.stacks import StacksResource
 from resources.stages import resources_for
 
 
@@ -100,3 +104,17 @@ def test_what_was_read_once_stays(monkeypatch):
 )
 def test_an_address_is_shown_without_what_may_be_a_key(uris, said):
     assert origins(uris) == said
+
+
+def test_every_resource_with_settings_has_fields_for_the_launchpad_and_uses_them():
+    assert "https://proxy.example.com" in ExchangesResource(url="https://proxy.example.com/x").in_force()["Exchanges"]
+    assert ExchangesResource(min_completeness=0).environ()["EXCHANGES_MIN_COMPLETENESS"] == "0.0"
+    assert StacksResource(count_mode="legacy").figures().count_mode == "legacy"
+    assert DatabridgeResource(runner="batch").on_batch()
+    for key, resource in resources_for("local").items():
+        if isinstance(resource, ReadsSettings):
+            fields = type(resource).model_fields.keys() - {"stage"}
+            assert fields, key
+            assert all(getattr(resource, field) in (None, True) for field in fields)
+    with pytest.raises(SettingError, match="STACKS_COUNT_MODE='both': expected one of canonical, legacy"):
+        StacksResource(count_mode="both").figures()
