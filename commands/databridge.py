@@ -10,8 +10,11 @@ import click
 from dagster_pipes import PipesContext, open_dagster_pipes
 
 from assets.databridge.extract import Run, extract
-from assets.databridge.load import load, planned, rolled_back
+from assets.databridge.factory import request_of, steps_of
+from assets.databridge.load import load, rolled_back
 from assets.databridge.loading import json_schema, load_tree
+from assets.databridge.moving import move_schemas, move_tree
+from assets.databridge.planning import planned
 from assets.databridge.tables import ROOM, BridgeTable
 from assets.databridge.telling import CARTO_CHECKS, live_facts, live_findings, staged_facts
 from core.clock import Clock
@@ -42,6 +45,24 @@ def lint(tree: Path | None) -> None:
     sys.exit(bool(loaded.faults))
 
 
+@main.command()
+@click.argument("old", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("new", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--schemas", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Hand-kept schemas.")
+def move(old: Path, new: Path, schemas: Path | None) -> None:
+    """Copy the good files of the tree OLD to NEW, and say what is wrong with the others."""
+    loaded = move_tree(old, new)
+    faults = list(loaded.faults)
+    with _explained():
+        for key, fault in move_schemas(schemas, loaded.tables, DatabridgeResource().store()) if schemas else ():
+            click.echo(f"{key}: {'not stored' if fault else 'stored'}")
+            faults += [fault] if fault else []
+    for fault in faults:
+        click.echo(str(fault), err=True)
+    click.echo(f"{len(loaded.tables):,} tables are in {new}, {len(faults):,} faults; set DATABRIDGE_CONFIG_DIR to it")
+    sys.exit(bool(faults))
+
+
 @main.command("json-schema")
 def schema_of_files() -> None:
     """The JSON schema of the files by kind, for editors."""
@@ -54,8 +75,10 @@ def schema_of_files() -> None:
 def plan(table: str, tree: Path | None) -> None:
     """What a run of TABLE would do, with its SQL; nothing is written."""
     with _explained():
-        resource = DatabridgeResource()
-        click.echo(planned(_table(table, tree), resource.connections(), resource.store(), Clock()), nl=False)
+        resource, found = DatabridgeResource(), _table(table, tree)
+        click.echo(planned(found, resource.connections(), resource.store(), Clock()), nl=False)
+        for step in steps_of(found) if resource.on_batch() else ():
+            click.echo(f"  job: {json.dumps(request_of(resource, found, step, '<run>'))}")
 
 
 @main.command("roll-back")

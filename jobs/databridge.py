@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.databridge.assets import CONFIGURED
-from assets.databridge.factory import key_of
+from assets.databridge.factory import key_of, steps_of
 from assets.databridge.tables import ROOM, BridgeTable
 
 
@@ -15,9 +15,7 @@ def name_of(table: BridgeTable) -> str:
 
 def job_of(table: BridgeTable):
     """The table's job."""
-    keys = [key_of(table, "staged")]
-    keys += [key_of(table, "carto")] if table.config.upload_to_carto else []
-    keys += [key_of(table, "postgres")] if table.config.upload_to_postgres else []
+    keys = [key_of(table, step) for step in steps_of(table)]
     return dg.define_asset_job(
         f"{name_of(table)}_job",
         selection=dg.AssetSelection.assets(*keys),

@@ -30,12 +30,15 @@ PROGRAM = ["python", "-m", "commands.databridge", "step"]
 
 def assets_of(table: BridgeTable) -> list[dg.AssetsDefinition]:
     """The assets of one table."""
-    loads: list[Literal["carto", "postgres"]] = []
-    if table.config.upload_to_carto:
-        loads.append("carto")
-    if table.config.upload_to_postgres:
-        loads.append("postgres")
-    return [_staged(table), *(_live(table, step) for step in loads)]
+    return [_staged(table) if step == "staged" else _live(table, step) for step in steps_of(table)]
+
+
+def steps_of(table: BridgeTable) -> list[Step]:
+    """The steps of a table, in their order."""
+    steps: list[Step] = ["staged"]
+    steps += ["carto"] if table.config.upload_to_carto else []
+    steps += ["postgres"] if table.config.upload_to_postgres else []
+    return steps
 
 
 def key_of(table: BridgeTable, step: Step) -> dg.AssetKey:
@@ -169,6 +172,11 @@ def plotted(instance: dg.DagsterInstance, key: dg.AssetKey, rows: int) -> dict[s
     return {"plot": plot_by_day({"rows": {**by_day, Clock().now().date(): rows}})}
 
 
+def request_of(databridge: DatabridgeResource, table: BridgeTable, step: Step, run: str) -> dict[str, Any]:
+    """A step as it is submitted to Batch."""
+    return databridge.submission(table.job(step), table.definition(step), [*PROGRAM, table.name, step, run])
+
+
 def _on_batch(
     context: dg.AssetExecutionContext, databridge: DatabridgeResource, table: BridgeTable, step: Step
 ) -> Iterator[Any]:
@@ -176,8 +184,7 @@ def _on_batch(
 
     A job that ends well and reports no table has judged what it found: its failed checks say what is wrong.
     """
-    command = [*PROGRAM, table.name, step, run_name(f"{context.run.run_id}:{context.retry_number}")]
-    request = databridge.submission(table.job(step), table.definition(step), command)
+    request = request_of(databridge, table, step, run_name(f"{context.run.run_id}:{context.retry_number}"))
     done = databridge.batch().run(context=context, submit_job_params=request)
     sys.stdout.flush()
     results = done.get_results(implicit_materializations=False)

@@ -1,13 +1,12 @@
-"""A staged run to a live table, and what a run would do, without doing it."""
+"""A staged run to a live table, and back to the table before."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from assets.databridge.extract import Run, source_of
+from assets.databridge.extract import Run
 from assets.databridge.tables import BridgeTable
-from core.clock import Clock
 from core.errors import HeadwaterError
 from resources.clients.databridge.carto.sql_api import SqlApi
 from resources.clients.databridge.catalog import Sql
@@ -15,9 +14,8 @@ from resources.clients.databridge.connections import Connections
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.replacing import Loaded, Replacement, Unproved, Wanted
 from resources.clients.databridge.rolling_back import roll_back
-from resources.clients.databridge.schema import TableSchema, differences, quoted
+from resources.clients.databridge.schema import TableSchema, quoted
 from resources.clients.databridge.staging import Manifest, Staging
-from resources.clients.lake.object_store import ObjectStore
 
 Step = Literal["carto", "postgres"]
 CARTO_SCHEMA, PUBLIC_ROLE = "public", "publicuser"
@@ -117,37 +115,3 @@ def rolled_back(table: BridgeTable, step: Step, connections: Connections) -> int
     with target(table, step, connections) as (sql, _):
         schema = CARTO_SCHEMA if step == "carto" else table.postgres_schema
         return roll_back(sql, schema, table.table.lower())
-
-
-def planned(table: BridgeTable, connections: Connections, store: ObjectStore, clock: Clock) -> str:
-    """What a run would do, as text: source, columns, changes, objects, and the SQL of each load. Writes nothing."""
-    staging = Staging(store, table.keys)
-    last = staging.schema()
-    source = source_of(table, connections, last)
-    schema, rows = source.schema(), source.count()
-    lines = [f"{table.name} ({table.path})", f"  source: {source}, {'unknown' if rows is None else f'{rows:,}'} rows"]
-    lines += [f"  column: {column.name} {column.type}" for column in schema.columns]
-    changes = differences(last, schema) if last else ["no schema yet; this one is kept"]
-    lines += [f"  change ({table.config.schema_drift}): {change}" for change in changes]
-    lines += [f"  object: {key}" for key in (table.keys.run("<run>"), table.keys.schema, table.keys.csv)]
-    steps: list[Step] = [*(["carto"] if table.config.upload_to_carto else [])]  # type: ignore[list-item]
-    steps += ["postgres"] if table.config.upload_to_postgres else []
-    manifest = Manifest("<run>", "<key>", rows or 0, 0, "<sha256>", schema.names, "<moment>", str(source))
-    for step in steps:
-        with target(table, step, connections) as (_, user):
-            wanted = wanted_of(table, step, manifest, schema, user)
-        replacement = Replacement(_Nothing(), wanted, "plan", clock.now())
-        text = ";\n".join(replacement.statements()).replace(replacement.temporary, "<temporary>")
-        text = text.replace(replacement.token, "<token>")
-        lines += [f"  {step} SQL: {line}" for line in text.split(";\n")]
-    return "\n".join(lines) + "\n"
-
-
-class _Nothing:
-    """A target that is not there: a plan runs nothing."""
-
-    def run(self, sql: str) -> list[dict[str, object]]:
-        raise AssertionError(sql)
-
-    def copy(self, sql: str, file: object) -> int:
-        raise AssertionError(sql)

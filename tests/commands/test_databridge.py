@@ -61,3 +61,35 @@ def test_files_of_the_old_system_move_over_as_they_are(tmp_path):
     (tmp_path / "databridge/ppr").mkdir(parents=True)
     (tmp_path / "databridge/ppr/sites.yml").write_text(yaml.safe_dump(old))
     assert called("lint", "--tree", str(tmp_path)).exit_code == 0
+
+
+def test_a_tree_of_old_files_is_moved_by_one_command_and_what_is_wrong_is_told(tmp_path, home):
+    old, new, schemas = tmp_path / "old", tmp_path / "new", tmp_path / "schemas"
+    for name, text in {
+        "databridge/ppr/sites.yml": "upload_to_carto: true\nupload_to_ago:\ncarto_users: [tileuser]",
+        "databridge/ppr/bad.yml": "carto_users: []\n",
+        "knack/carto_gsg/ppr/classes.yml": "carto_users: [a]\ncarto_conn_id: carto_gsg\nknack_object_id: 2\n"
+        "knack_conn_id: knack\n",
+    }.items():
+        (old / name).parent.mkdir(parents=True, exist_ok=True)
+        (old / name).write_text(text)
+    schemas.mkdir()
+    (schemas / "db_ppr_sites.json").write_text('{"fields": [{"name": "a", "type": "text"}]}')
+    (schemas / "db_ppr_classes.json").write_text('{"fields": [{"name": "a", "srid":: 2272}]}')
+    done = called("move", str(old), str(new), "--schemas", str(schemas))
+    assert done.exit_code == 1
+    assert "schemas/ppr/sites.json: stored" in done.stdout
+    assert "2 tables are in" in done.stdout
+    assert "databridge/ppr/bad.yml: carto_users" in done.stderr
+    assert "db_ppr_classes.json" in done.stderr
+    assert (new / "databridge/ppr/sites.yml").read_bytes() == (old / "databridge/ppr/sites.yml").read_bytes()
+    assert not (new / "databridge/ppr/bad.yml").exists()
+    (home / "databridge/schemas/ppr/sites.json").write_text('{"fields": [{"name": "b", "type": "text"}]}')
+    (old / "databridge/ppr/bad.yml").unlink()
+    (schemas / "db_ppr_classes.json").unlink()
+    assert called("move", str(old), str(new), "--schemas", str(schemas)).exit_code == 0
+    assert '"b"' in (home / "databridge/schemas/ppr/sites.json").read_text()
+    (new / "databridge/ppr/sites.yml").write_text("carto_users: [other]\n")
+    done = called("move", str(old), str(new))
+    assert done.exit_code == 1
+    assert "says something else" in done.stderr

@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from assets.databridge.load import planned, rolled_back
+from assets.databridge.load import rolled_back
+from assets.databridge.planning import planned
 from core.errors import LoadRejected, SourceMoved
 from resources.clients.databridge.postgres_source import PostgresSource
 from sandbox.databridge import world as worlds
@@ -43,6 +44,43 @@ def test_values_go_through_whole(bridge):
     assert bridge.load("databridge/water/inlets").privacy == "PRIVATE"
     notes = bridge.sql("SELECT note, count(*) FROM water.inlets GROUP BY 1 ORDER BY 1", worlds.TARGET)
     assert notes == [("two\nlines, one", 20), ("é", 20), (None, 20)]
+
+
+ODD = """
+DROP TABLE gis_health.clinics;
+CREATE TABLE gis_health.clinics ("ID" int PRIMARY KEY, said text, exact numeric, rough double precision, wall timestamp,
+    moment timestamptz, day date, ok boolean, facts jsonb, list int[], raw bytea, kept uuid);
+INSERT INTO gis_health.clinics VALUES
+    (1, E'two\\nlines, a "quote", \\'one\\' \\\\N \\\\. 中文 é 🏛', 12345678901234567890123.0000000001, 0.1,
+     '2024-03-10 02:30:00', '2024-03-10 06:59:59.999999+00', '2024-02-29', true, '{"a": [1, null, "x, \\"y\\""]}',
+     '{1,2,NULL}', '\\x00ff', '00000000-aaaa-4bbb-8ccc-000000000001'),
+    (2, '', 0.00000001, 1e-300, '2024-11-03 01:30:00.000001', '2024-11-03 05:30:00+00', '0001-01-01', false, 'null',
+     '{}', '', NULL),
+    (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    (4, ' ', -1, 'NaN', '1850-01-01 00:00:00', '9999-12-31 00:00:00+00', '9999-12-31', NULL, '"text"', NULL, NULL,
+     NULL),
+    (5, E'\\\\.', 1, 'Infinity', '2024-07-01 00:00:00', '1969-12-31 23:59:59+00', '1970-01-01', true, '[]', '{3}',
+     NULL, NULL);
+"""
+COMPARED = (
+    "SELECT \"{id}\", NULLIF(said, ''), exact, rough::numeric::text, wall, moment, day, ok, facts::text, "
+    "to_jsonb(list)::text, NULLIF(raw{bytea}, ''), kept::text FROM {table} ORDER BY 1"
+)
+
+
+def test_odd_values_are_the_same_in_source_and_live_table(bridge):
+    """Line breaks, quotes, both kinds of nothing, digits, DST's edges, the first and last days."""
+    name = "databridge/health/clinics"
+    bridge.sql(ODD)
+    assert bridge.extract(name).failed == []
+    rows = len(staged(bridge, name))
+    to_postgres = {"upload_to_postgres": True, "postgres_conn_id": "warehouse"}
+    assert bridge.load(name, "postgres", indexes=("id",), **to_postgres).loaded.rows == rows == 5
+    source = bridge.sql(COMPARED.format(id="ID", bytea="", table="gis_health.clinics"))
+    assert bridge.sql(COMPARED.format(id="id", bytea="", table="health.clinics"), worlds.TARGET) == source
+    bridge.load(name, upload_to_carto=True)
+    moments = dict(bridge.live("SELECT id, (wall AT TIME ZONE 'UTC')::text FROM clinics WHERE id IN (1, 2, 5)"))
+    assert moments == {1: "2024-03-10 07:30:00", 2: "2024-11-03 05:30:00.000001", 5: "2024-07-01 04:00:00"}
 
 
 def verdicts(done):
@@ -168,5 +206,7 @@ def test_a_plan_names_everything_and_writes_nothing(bridge):
     assert "cdb_cartodbfytable" in text
     assert 'GRANT SELECT ON "public"."<temporary>" TO "publicuser", "tileuser"' in text
     assert 'RENAME TO "bench_inventory"' in text
+    assert "config: carto_users: ('publicuser', 'tileuser')" in text
     assert "carto SQL" not in texts["databridge/311/quarterly_audit"]
+    assert bridge.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'water'", worlds.TARGET) == [(0,)]
     assert not [name for name, text in texts.items() if CARTO_KEY in text or "sandbox-app-key" in text]

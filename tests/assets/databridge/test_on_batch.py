@@ -9,8 +9,10 @@ import dagster as dg
 import pytest
 
 from assets.databridge import factory
+from assets.databridge.extract import VERDICTS
 from assets.databridge.factory import assets_of
 from assets.databridge.loading import load_tree
+from assets.databridge.telling import LIVE_CHECKS
 from core.settings.databridge import SHIPPED
 from resources.batch import PipesBatchClient
 from resources.databridge import DatabridgeResource
@@ -45,8 +47,8 @@ def batch(s3_endpoint, monkeypatch, tmp_path):
     api.stop()
 
 
-def materialized(name):
-    (table,) = [table for table in load_tree(SHIPPED).tables if table.name == name]
+def materialized(name, tree=SHIPPED):
+    (table,) = [table for table in load_tree(tree).tables if table.name == name]
     return dg.materialize(assets_of(table), resources={"databridge": DatabridgeResource()}, raise_on_error=False)
 
 
@@ -66,10 +68,11 @@ def test_a_table_goes_live_by_two_jobs_under_the_old_names(batch):
     assert command[:6] == ["-m", "commands.databridge", "step", "knack/carto_gsg/ppr/classes", "staged", command[5]]
     assert not [job for job in jobs if "sandbox-app-key" in json.dumps(job) or "sandbox-carto-key" in json.dumps(job)]
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
-    assert len(checks) == 9
+    assert len(checks) == len(VERDICTS) + len(LIVE_CHECKS)
     assert all(checks.values())
     rows = {event.materialization.metadata["rows"].value for event in result.get_asset_materialization_events()}
     assert rows == {40}
+    assert all("plot" in event.materialization.metadata for event in result.get_asset_materialization_events())
     assert os.environ["DATABRIDGE_RUNNER"] == "batch"
 
 
@@ -80,3 +83,20 @@ def test_a_job_whose_definition_is_not_there_fails_by_name(batch):
     assert not result.success
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert "oracle_to_s3_health_clinics" in str(failure.step_failure_data)
+
+
+@pytest.mark.slow
+def test_what_may_not_go_live_fails_its_check_by_name_there_too(batch, tmp_path):
+    file = tmp_path / "tree/databridge/ppr/bench_inventory.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text("upload_to_carto: true\ncarto_users: [publicuser]\nbounding_box: [0, 0, 1, 1]\n")
+    for definition in batch.definitions.values():
+        definition["environment"] += [{"name": "DATABRIDGE_CONFIG_DIR", "value": str(tmp_path / "tree")}]
+    result = materialized("databridge/ppr/bench_inventory", tmp_path / "tree")
+    assert not result.success
+    checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert checks["bounds"] is False
+    assert checks["geometry"] is True
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "What is live stays. bounds: " in str(failure.step_failure_data)
+    assert len(batch.jobs) == 1
