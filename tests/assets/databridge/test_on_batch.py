@@ -68,7 +68,7 @@ def test_a_table_goes_live_by_two_jobs_under_the_old_names(batch):
     assert command[:6] == ["-m", "commands.databridge", "step", "knack/carto_gsg/ppr/classes", "staged", command[5]]
     assert not [job for job in jobs if "sandbox-app-key" in json.dumps(job) or "sandbox-carto-key" in json.dumps(job)]
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
-    assert len(checks) == len(VERDICTS) + len(LIVE_CHECKS)
+    assert set(checks) == {*VERDICTS, *LIVE_CHECKS}
     assert all(checks.values())
     rows = {event.materialization.metadata["rows"].value for event in result.get_asset_materialization_events()}
     assert rows == {40}
