@@ -254,6 +254,33 @@ def test_a_row_that_does_not_fit_is_refused_and_changes_nothing(database, indexe
     assert everything(database) == before
 
 
+WAITING = """
+    SELECT count(*) AS count FROM pg_locks
+    WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@pytest.mark.parametrize(("held", "works"), [("_shared", "balances"), ("", "day")])
+def test_no_day_is_replaced_while_balances_are_summed(database, indexer, held, works):
+    """Or a checkpoint could hold what a day held before: each of the two waits for the other."""
+    before = filled(database, indexer)
+    work = {
+        "balances": lambda: compute_following(database, DAYS[1], legacy=False, everyone=False),
+        "day": lambda: load(database, indexer, DAYS[1]),
+    }
+    thread = threading.Thread(target=work[works])
+    with psycopg.connect(**database.address.parameters()) as other:
+        other.execute(f"SELECT pg_advisory_xact_lock{held}(hashtext('stacks.balance_checkpoint'))")
+        thread.start()
+        while thread.is_alive() and not database.records(WAITING)[0]["count"]:
+            thread.join(0.05)
+        assert thread.is_alive()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert everything(database) == before
+
+
 def test_two_runs_of_a_day_at_once_leave_one_set_of_rows(database, indexer):
     filled(database, indexer)
     alone = everything(database)
