@@ -116,6 +116,7 @@ def kills(monkeypatch, database, work):
             return
 
 
+@pytest.mark.slow
 def test_a_kill_between_any_two_writes_leaves_the_old_day_or_the_new_one(
     postgres_server, database, indexer, monkeypatch
 ):
