@@ -178,8 +178,9 @@ def test_no_key_is_in_what_is_kept_published_or_logged(materialized, runs, home,
     assert "lunar/spot.json.gz" in objects(home)
 
 
-def test_what_follows_from_kept_answers_needs_no_network(materialized, runs, home):
+def test_what_follows_from_kept_answers_needs_no_network(materialized, runs, home, monkeypatch):
     """Last: the APIs do not come back."""
+    monkeypatch.setattr("resources.clients.http.api.FIRST_PAUSE", 0.0)
     before = objects(home)
     sample_stacks(home).server.stop()
     assert not runs("stacks_moment_job", raises=False).success

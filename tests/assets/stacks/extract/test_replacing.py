@@ -116,6 +116,7 @@ def kills(monkeypatch, database, work):
             return
 
 
+@pytest.mark.slow
 def test_a_kill_between_any_two_writes_leaves_the_old_day_or_the_new_one(
     postgres_server, database, indexer, monkeypatch
 ):
@@ -251,6 +252,33 @@ def test_a_row_that_does_not_fit_is_refused_and_changes_nothing(database, indexe
     null = [Reading(READINGS[1].table, "SELECT %(day)s::date, NULL::bigint, 1")]
     with indexer.snapshot() as snapshot, pytest.raises(LoadRejected, match=f"daily_tx_count .*{DAYS[1]}"):
         replace_day(database, snapshot, DAYS[1], null, {})
+    assert everything(database) == before
+
+
+WAITING = """
+    SELECT count(*) AS count FROM pg_locks
+    WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@pytest.mark.parametrize(("held", "works"), [("_shared", "balances"), ("", "day")])
+def test_no_day_is_replaced_while_balances_are_summed(database, indexer, held, works):
+    """Or a checkpoint could hold what a day held before: each of the two waits for the other."""
+    before = filled(database, indexer)
+    work = {
+        "balances": lambda: compute_following(database, DAYS[1], legacy=False, everyone=False),
+        "day": lambda: load(database, indexer, DAYS[1]),
+    }
+    thread = threading.Thread(target=work[works])
+    with psycopg.connect(**database.address.parameters()) as other:
+        other.execute(f"SELECT pg_advisory_xact_lock{held}(hashtext('stacks.balance_checkpoint'))")
+        thread.start()
+        while thread.is_alive() and not database.records(WAITING)[0]["count"]:
+            thread.join(0.05)
+        assert thread.is_alive()
+    thread.join(60)
+    assert not thread.is_alive()
     assert everything(database) == before
 
 

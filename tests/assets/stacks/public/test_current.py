@@ -1,23 +1,33 @@
 """What is published, against going through the chain row by row in Python."""
 
 import csv
+import gzip
 import io
+import json
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from statistics import median
+from types import SimpleNamespace
 
 import pytest
 
 from assets.stacks.extract import now, published
 from assets.stacks.extract.balances import compute_following
 from assets.stacks.extract.days import FIRST_DAY, load_day, span_of
+from assets.stacks.public import current, daily
+from assets.stacks.tables import HOURLY_PRICE
 from assets.stacks.transform import mining, nfts, stacking
 from assets.stacks.transform.balances import distribution, histogram, raw_balances
 from assets.stacks.transform.documents import movements_csv
 from assets.stacks.transform.prices import OLDEST, Prices
 from assets.stacks.transform.series import by_midnight
 from core.errors import InvalidAnswer
+from core.merging import Batch
 from core.windows import start_of
+from resources.clients.lake.object_store import MemoryObjectStore
+from resources.clients.stacks.answers import Bundle, RawAnswer, RawAnswers
+from sandbox.stacks import hiro
 from sandbox.stacks.chain import make_chain
 from sandbox.stacks.story import EVERYTHING
 from tests.standins.stacks import addresses_by_day, balances_at, counts, height_at_end, indexer_of
@@ -235,3 +245,46 @@ def test_a_price_is_the_last_one_and_no_older_than_two_hours():
     assert (prices.at(1000), prices.at(4999), prices.at(5000 + OLDEST)) == (1.0, 1.0, 2.0)
     assert (prices.at(999), prices.at(5001 + OLDEST)) == (None, None)
     assert prices.unknown == [999, 5001 + OLDEST]
+
+
+@pytest.mark.parametrize(("make", "days"), [(current.prices_7d, 7), (current.prices_30d, 30), (current.prices_90d, 90)])
+def test_prices_begin_so_many_days_before_the_end_of_the_day_that_ended_and_have_no_end(database, make, days):
+    at = datetime(2021, 1, 20, 1, 15, tzinfo=UTC)
+    first = start_of(date(2021, 1, 20)) - days * 86_400
+    moments = (first - 1, first, first + 3600, int(at.timestamp()) + 60)
+    rows = [
+        {"symbol": symbol, "unix_timestamp": moment, "price_usd": Decimal("1.23456"), "fetched_at": at}
+        for symbol in ("STX", "BTC")
+        for moment in moments
+    ]
+    database.merge(HOURLY_PRICE, Batch(rows, source="test"), "run", at)
+    sources = SimpleNamespace(clock=lambda: SimpleNamespace(now=lambda: at))
+    assert make(sources, database) == {str(moment): 1.235 for moment in moments[1:]}
+
+
+SEED = {"1610500000": 5.5, "1610582400": 7.25, "1893456000": 1.0}
+
+
+def test_stacked_of_the_days_before_the_database_comes_from_a_file_that_was_kept_by_hand(indexer):
+    """As docs/rooms/stacks.md says how it is written; cycles of the database go before it."""
+    store, day = MemoryObjectStore(), DAYS[-1]
+    answer = {
+        "name": "seed",
+        "address": "stacking.club, 2022",
+        "status": 200,
+        "fetched_at": "2022-05-01T00:00:00+00:00",
+    }
+    answer |= {"attempt": 1, "body": json.dumps(SEED)}
+    document = {"observed_at": "2022-05-01T00:00:00+00:00", "answers": [answer]}
+    pox = hiro.answer(CHAIN, "/v2/pox", {})[1]
+    at = datetime(2021, 1, 21, tzinfo=UTC)
+    node = RawAnswer("pox", "http://localhost/v2/pox", 200, at.isoformat(), 1, json.dumps(pox))
+    raw = RawAnswers(store)
+    raw.keep(Bundle("node_state", at, (node,)))
+    sources = SimpleNamespace(raw=lambda: raw, indexer=lambda: indexer)
+    without = daily.stx_stacked(sources, None, day)
+    store.write("raw/stacks/stacked_seed/kept.json.gz", gzip.compress(json.dumps(document).encode()))
+    found = daily.stx_stacked(sources, None, day)
+    assert len(without) > 1
+    assert found == {"1610500000": 5.5, "1610582400": 7.25} | without
+    assert list(found) == sorted(found)
