@@ -1,9 +1,10 @@
 """The local warehouse: one DuckDB file, written by one process at a time."""
 
 import glob
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from core.errors import DayMissing, LoadRejected, WarehouseBusy
+from core.errors import DayMissing, DiskRefused, LoadRejected, WarehouseBusy
 from core.private import make_private
 from core.scratch import ScratchDirectory
 from core.sql import replacing
 from core.sql.dialects import DUCKDB
 from core.sql.migration import FoundColumn
 from core.sql.names import address_of, literal, quoted
-from core.sql.replacing import Part
+from core.sql.replacing import Part, Slice
 from core.sql.storing import is_narrowed, stored
 from core.tables import Table
 from core.windows import DayWindow
@@ -28,6 +29,8 @@ from resources.clients.warehouse import WHOLE, Staging, Warehouse
 
 # How long to wait for another run's load or dbt build before giving the run back to its retry policy.
 LOCK_SECONDS = 600
+# What DuckDB says of the machine, not of what it reads.
+_OF_THE_DISK = ("no space left", "could not write", "cannot write", "file too large", "failed to write", "disk quota")
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,22 @@ class DuckDbWarehouse(Warehouse):
             return "staged_rows"
 
         yield self._staging(table, fill)
+
+    def _replace(self, table: Table, rows: Slice, staging: Staging, expected: Mapping[date, int] | None = None) -> None:
+        """The same; files that DuckDB cannot read to their end are told of, and so is a full disk."""
+        try:
+            super()._replace(table, rows, staging, expected)
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if any(words in said.lower() for words in _OF_THE_DISK):
+                raise DiskRefused(
+                    f"DuckDB: cannot write {rows} of {table.address} into {self.path}: {said}. The table is unchanged; "
+                    "make room, then run again."
+                ) from error
+            raise LoadRejected(
+                f"DuckDB: the rows of {table.address} for {rows} cannot be read: {said}. The table is unchanged; "
+                "export these days again."
+            ) from error
 
     def _staging(self, table: Table, fill: Any) -> Staging:
         def filled(session: _Session) -> str:
