@@ -2,7 +2,7 @@
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from core.errors import DayMissing, DiskRefused, LoadRejected, WarehouseBusy
+from core.errors import DayMissing, LoadRejected, WarehouseBusy
 from core.private import make_private
 from core.scratch import ScratchDirectory
 from core.sql import replacing
@@ -24,13 +24,12 @@ from core.sql.replacing import Part, Slice
 from core.sql.storing import is_narrowed, stored
 from core.tables import Table
 from core.windows import DayWindow
+from resources.clients.duckdb.disk import disk_trouble_told, is_of_the_disk, remove_cut_off
 from resources.clients.lake.reading import LakeDay
 from resources.clients.warehouse import WHOLE, Staging, Warehouse
 
 # How long to wait for another run's load or dbt build before giving the run back to its retry policy.
 LOCK_SECONDS = 600
-# What DuckDB says of the machine, not of what it reads.
-_OF_THE_DISK = ("no space left", "could not write", "cannot write", "file too large", "failed to write", "disk quota")
 
 
 @dataclass(frozen=True)
@@ -100,10 +99,13 @@ class DuckDbWarehouse(Warehouse):
             with self._memory.cursor() as cursor:
                 yield cursor
             return
-        with self.exclusive():
+        with self.exclusive(), disk_trouble_told(self.path):
+            remove_cut_off(Path(self.path))
             try:
                 connection = duckdb.connect(self.path)
             except duckdb.IOException as error:
+                if is_of_the_disk(error):
+                    raise
                 raise WarehouseBusy(
                     f"DuckDB: cannot open {self.path}: {error}. Close the program that holds it, then run again."
                 ) from error
@@ -124,7 +126,8 @@ class DuckDbWarehouse(Warehouse):
                 with self._missing_explained():
                     yield _Session(connection)
             except BaseException:
-                connection.execute("ROLLBACK")
+                with suppress(duckdb.Error):  # of a database that is invalid since, which must not hide why
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 
@@ -175,16 +178,11 @@ class DuckDbWarehouse(Warehouse):
         yield self._staging(table, fill)
 
     def _replace(self, table: Table, rows: Slice, staging: Staging, expected: Mapping[date, int] | None = None) -> None:
-        """The same; files that DuckDB cannot read to their end are told of, and so is a full disk."""
+        """The same; files that DuckDB cannot read to their end are told of."""
         try:
             super()._replace(table, rows, staging, expected)
         except duckdb.Error as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            if any(words in said.lower() for words in _OF_THE_DISK):
-                raise DiskRefused(
-                    f"DuckDB: cannot write {rows} of {table.address} into {self.path}: {said}. The table is unchanged; "
-                    "make room, then run again."
-                ) from error
             raise LoadRejected(
                 f"DuckDB: the rows of {table.address} for {rows} cannot be read: {said}. The table is unchanged; "
                 "export these days again."

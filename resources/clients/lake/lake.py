@@ -17,7 +17,7 @@ from core.errors import DayMissing, LakeChanged, LakeDamaged
 from core.layout import PARQUET, FileFormat
 from core.manifest import LARGEST_MANIFEST, DataFile, Manifest, facts_of, sha256_of
 from core.partitions import Partition, PartitionAddress
-from core.scratch import ScratchDirectory
+from core.scratch import ScratchDirectory, disk_trouble_told
 from core.spool import SpooledDay, SpooledFile, SpooledTable
 from core.tables import Table
 from resources.clients.lake.object_store import ObjectStore, StoredObject
@@ -103,7 +103,8 @@ class Lake:
     ) -> DataFile:
         """One data file. Each Parquet file of a folder has its own name, so that a reader of the old manifest keeps
         its file to the end."""
-        path = format.write(table, file.path) if format else file.path
+        with disk_trouble_told():
+            path = format.write(table, file.path) if format else file.path
         suffix = format.suffix(table) if format else ".parquet"
         key = table.lake.file_key(day.partition, stem + suffix, file.part)
         listed = DataFile(key, file.rows, path.stat().st_size, sha256_of(path))

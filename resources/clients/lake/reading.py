@@ -14,7 +14,7 @@ from core.errors import LakeChanged, LakeDamaged
 from core.layout import PARQUET
 from core.manifest import Manifest, sha256_of
 from core.partitions import Partition, PartitionAddress
-from core.scratch import ScratchDirectory
+from core.scratch import ScratchDirectory, disk_trouble_told
 from core.tables import Table
 from resources.clients.lake.local_store import disk_read
 from resources.clients.lake.object_store import ObjectStore, gone
@@ -128,8 +128,9 @@ class LakeDay:
         try:
             yield
         except _OTHER_SHAPE as error:
-            if isinstance(error, OSError) and error.errno:
-                raise  # the machine's trouble, not the file's
+            if isinstance(error, OSError) and error.errno:  # the machine's trouble, not the file's
+                with disk_trouble_told():
+                    raise
             folder, told = (
                 self.store.uri(self.table_.lake.prefix(self.partition)),
                 " ".join(str(error).split())[:QUOTED],
