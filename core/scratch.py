@@ -4,24 +4,46 @@ import fcntl
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from core.errors import DiskRefused
 
 _PREFIX = "headwater-"
 _LOCK = ".in-use"
+
+
+@contextmanager
+def disk_trouble_told() -> Iterator[None]:
+    """Says of a local file that could not be written which disk it is, and what to do.
+
+    Raises:
+        DiskRefused: in place of the machine's own error.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = tempfile.gettempdir() if tempfile.tempdir else os.environ.get("TMPDIR", "/tmp")  # noqa: S108
+        free = f"; {shutil.disk_usage(place).free:,} bytes are free there" if Path(place).is_dir() else ""
+        raise DiskRefused(
+            f"Disk: cannot write below {place}: {' '.join(str(error).split())[:200]}{free}. Make room, or set "
+            "TMPDIR to a directory on a larger disk, then run again."
+        ) from error
 
 
 class ScratchDirectory(tempfile.TemporaryDirectory):
     """A temporary directory, locked for as long as its process lives. kind: what for, as a part of its name."""
 
     def __init__(self, kind: str) -> None:
-        _remove_abandoned()
-        super().__init__(prefix=f"{_PREFIX}{kind}-")
-        # Locked before it has the name by which others find it.
-        unnamed = Path(self.name, ".locking")
-        self._lock = unnamed.open("wb")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        unnamed.rename(unnamed.with_name(_LOCK))
+        with disk_trouble_told():
+            _remove_abandoned()
+            super().__init__(prefix=f"{_PREFIX}{kind}-")
+            # Locked before it has the name by which others find it.
+            unnamed = Path(self.name, ".locking")
+            self._lock = unnamed.open("wb")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            unnamed.rename(unnamed.with_name(_LOCK))
 
     def cleanup(self) -> None:
         """Remove the directory."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from core.memory import give_back
 from core.partitions import Partition, PartitionAddress
-from core.scratch import ScratchDirectory
+from core.scratch import ScratchDirectory, disk_trouble_told
 from core.tables import Table
 
 # Rows are gathered to about this size before a row group is written.
@@ -119,7 +119,8 @@ class DayWriter:
         self.rows += span.stop - span.start
         self._bytes += self._row_bytes * (span.stop - span.start)
         if self._bytes >= ROW_GROUP_BYTES:
-            self._flush()
+            with disk_trouble_told():
+                self._flush()
 
     def _flush(self) -> None:
         parts = [batch.slice(start, stop - start) for batch, start, stop in self._gathered]
@@ -141,9 +142,10 @@ class DayWriter:
         self._gathered, self._bytes = [], 0.0
 
     def close(self) -> None:
-        self._flush()
-        if self._file:
-            self._file.close()
+        with disk_trouble_told():
+            self._flush()
+            if self._file:
+                self._file.close()
 
 
 class DaySpool:

@@ -1,9 +1,10 @@
 """The local warehouse: one DuckDB file, written by one process at a time."""
 
 import glob
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,10 +20,11 @@ from core.sql import replacing
 from core.sql.dialects import DUCKDB
 from core.sql.migration import FoundColumn
 from core.sql.names import address_of, literal, quoted
-from core.sql.replacing import Part
+from core.sql.replacing import Part, Slice
 from core.sql.storing import is_narrowed, stored
 from core.tables import Table
 from core.windows import DayWindow
+from resources.clients.duckdb.disk import disk_trouble_told, is_of_the_disk, remove_cut_off
 from resources.clients.lake.reading import LakeDay
 from resources.clients.warehouse import WHOLE, Staging, Warehouse
 
@@ -97,10 +99,13 @@ class DuckDbWarehouse(Warehouse):
             with self._memory.cursor() as cursor:
                 yield cursor
             return
-        with self.exclusive():
+        with self.exclusive(), disk_trouble_told(self.path):
+            remove_cut_off(Path(self.path))
             try:
                 connection = duckdb.connect(self.path)
             except duckdb.IOException as error:
+                if is_of_the_disk(error):
+                    raise
                 raise WarehouseBusy(
                     f"DuckDB: cannot open {self.path}: {error}. Close the program that holds it, then run again."
                 ) from error
@@ -121,7 +126,8 @@ class DuckDbWarehouse(Warehouse):
                 with self._missing_explained():
                     yield _Session(connection)
             except BaseException:
-                connection.execute("ROLLBACK")
+                with suppress(duckdb.Error):  # of a database that is invalid since, which must not hide why
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 
@@ -170,6 +176,17 @@ class DuckDbWarehouse(Warehouse):
             return "staged_rows"
 
         yield self._staging(table, fill)
+
+    def _replace(self, table: Table, rows: Slice, staging: Staging, expected: Mapping[date, int] | None = None) -> None:
+        """The same; files that DuckDB cannot read to their end are told of."""
+        try:
+            super()._replace(table, rows, staging, expected)
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise LoadRejected(
+                f"DuckDB: the rows of {table.address} for {rows} cannot be read: {said}. The table is unchanged; "
+                "export these days again."
+            ) from error
 
     def _staging(self, table: Table, fill: Any) -> Staging:
         def filled(session: _Session) -> str:

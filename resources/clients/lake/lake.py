@@ -17,7 +17,7 @@ from core.errors import DayMissing, LakeChanged, LakeDamaged
 from core.layout import PARQUET, FileFormat
 from core.manifest import LARGEST_MANIFEST, DataFile, Manifest, facts_of, sha256_of
 from core.partitions import Partition, PartitionAddress
-from core.scratch import ScratchDirectory
+from core.scratch import ScratchDirectory, disk_trouble_told
 from core.spool import SpooledDay, SpooledFile, SpooledTable
 from core.tables import Table
 from resources.clients.lake.object_store import ObjectStore, StoredObject
@@ -25,6 +25,8 @@ from resources.clients.lake.reading import LakeDay, LakeObject
 
 # A data file without a manifest belongs to a killed run once it is older than any run may last.
 ORPHAN_AFTER = timedelta(hours=24)
+# Times that a partition is written anew because another export wrote into it meanwhile.
+MOST_TURNS = 5
 
 
 def _is(path: Path, listed: DataFile) -> bool:
@@ -41,12 +43,33 @@ class Lake:
         self.store, self.format, self._clock = store, format, clock or Clock()
 
     def publish(self, table: Table, spooled: SpooledTable, day: SpooledDay, run_id: str) -> Manifest:
-        """Put one partition into the lake, in place of what was there. The spooled files are used up."""
+        """Put one partition into the lake, in place of what was there. The spooled files are used up.
+
+        Raises:
+            LakeChanged: when other exports of the partition put their files in the place of these, again and again.
+        """
         replaced = self._replaced(table, day.partition)
         format = table.lake.format(self.format)
         stem = table.name if format else f"{table.name}-{self._clock.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+        keep_names = bool(format or table.lake.file)
+        for _ in range(MOST_TURNS if format else 1):  # Parquet files are used up when they are published
+            manifest = self._put(table, spooled, day, run_id, stem)
+            # Where files keep their names, another export's may have come between these and their manifest. Whoever
+            # writes the last manifest sees it here, so that one of the two is left whole.
+            if not keep_names or self._stands(manifest):
+                break
+        else:
+            raise LakeChanged(
+                f"Lake: another run exported {table.name} for {day.partition} at the same time, so that files of both "
+                f"lie under {self.uri(table, day.partition)}. Run again."
+            )
+        self._sweep(table, manifest, replaced)
+        return manifest
+
+    def _put(self, table: Table, spooled: SpooledTable, day: SpooledDay, run_id: str, stem: str) -> Manifest:
+        """Data files first, the manifest last."""
+        format, proof = table.lake.format(self.format), day.telling.evidence
         files = [self._upload(table, day, file, format, stem) for file in day.files]
-        proof = day.telling.evidence
         evidence = f"{table.lake.prefix(day.partition)}{stem}.proof.json" if proof else None
         manifest = Manifest(
             dataset=table.name,
@@ -65,32 +88,23 @@ class Lake:
         if evidence:
             self.store.write(evidence, msgspec.json.format(msgspec.json.encode(proof)) + b"\n")
         self.store.write(table.lake.manifest_key(day.partition), manifest.encode())
-        self._sweep(table, manifest, replaced)
-        if format or table.lake.file:
-            self._must_be_ours(table, manifest)
         return manifest
 
-    def _must_be_ours(self, table: Table, manifest: Manifest) -> None:
-        """Where files keep their names, another export of the same partition may have put its own in their place.
-
-        Raises:
-            LakeChanged: when it has, so that this one's run is tried again and one of both stands whole in the end.
-        """
-        kept = self.store.read(table.lake.manifest_key(manifest.partition), LARGEST_MANIFEST) == manifest.encode()
-        with ScratchDirectory("published") as scratch:
-            if kept and all(_is(self.store.fetch(file.key, Path(scratch)), file) for file in manifest.files):
-                return
-        raise LakeChanged(
-            f"Lake: another run exported {table.name} for {manifest.partition} at the same time, so that files of both "
-            f"lie under {self.uri(table, manifest.partition)}. Run again."
-        )
+    def _stands(self, manifest: Manifest) -> bool:
+        """Whether the files are those that the manifest lists."""
+        try:
+            with ScratchDirectory("published") as scratch:
+                return all(_is(self.store.fetch(file.key, Path(scratch)), file) for file in manifest.files)
+        except LakeChanged:
+            return False
 
     def _upload(
         self, table: Table, day: SpooledDay, file: SpooledFile, format: FileFormat | None, stem: str
     ) -> DataFile:
         """One data file. Each Parquet file of a folder has its own name, so that a reader of the old manifest keeps
         its file to the end."""
-        path = format.write(table, file.path) if format else file.path
+        with disk_trouble_told():
+            path = format.write(table, file.path) if format else file.path
         suffix = format.suffix(table) if format else ".parquet"
         key = table.lake.file_key(day.partition, stem + suffix, file.part)
         listed = DataFile(key, file.rows, path.stat().st_size, sha256_of(path))

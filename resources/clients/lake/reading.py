@@ -1,5 +1,6 @@
 """Partitions of a table in the lake, as their manifests describe them: what loaders and downstream assets receive."""
 
+import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +14,23 @@ from core.errors import LakeChanged, LakeDamaged
 from core.layout import PARQUET
 from core.manifest import Manifest, sha256_of
 from core.partitions import Partition, PartitionAddress
-from core.scratch import ScratchDirectory
+from core.scratch import ScratchDirectory, disk_trouble_told
 from core.tables import Table
 from resources.clients.lake.local_store import disk_read
 from resources.clients.lake.object_store import ObjectStore, gone
 
+# What reading a file ends with when it holds something else than it should.
+_OTHER_SHAPE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    csv.Error,
+    pa.ArrowException,
+)
 BATCH_ROWS = 8_192
 QUOTED = 200
 
@@ -90,11 +103,11 @@ class LakeDay:
             LakeDamaged: when it cannot be read as the table's rows.
         """
         paths, format = self.originals(scratch), self.table_.lake.format(self.manifest.format)
-        if format:
-            return [format.to_parquet(self.table_, self.partition, path, scratch) for path in paths]
         if self.is_parquet:
             return paths
         with self._readable():
+            if format:
+                return [format.to_parquet(self.table_, self.partition, path, scratch) for path in paths]
             return [_of_today(self.table_, path, scratch) for path in paths]
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -114,11 +127,17 @@ class LakeDay:
         """Says of files that are listed, but hold something else than the table's rows, that the lake is damaged."""
         try:
             yield
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except _OTHER_SHAPE as error:
+            if isinstance(error, OSError) and error.errno:  # the machine's trouble, not the file's
+                with disk_trouble_told():
+                    raise
+            folder, told = (
+                self.store.uri(self.table_.lake.prefix(self.partition)),
+                " ".join(str(error).split())[:QUOTED],
+            )
             raise LakeDamaged(
-                f"Lake: the files of {self.table_.address} of {self.partition} under "
-                f"{self.store.uri(self.table_.lake.prefix(self.partition))} cannot be read as its rows: "
-                f"{str(error)[:QUOTED]}. Materialize {'/'.join(self.table_.lake_key)} for it again."
+                f"Lake: the files of {self.table_.address} of {self.partition} under {folder} cannot be read as its "
+                f"rows: {told or type(error).__name__}. Materialize {'/'.join(self.table_.lake_key)} for it again."
             ) from error
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:

@@ -81,7 +81,7 @@ class TextCopy:
             for column in self.table.contract:
                 if column.wider and abs(row[column.name] or 0) > LARGEST_DECIMAL:
                     row |= {column.wider: str(row[column.name]), column.name: None}
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             return line
         return json.dumps(row | {self.table.day_column: str(self.day)}, ensure_ascii=False) + "\n"
 
