@@ -9,6 +9,8 @@ from benchmarks.report import ETL, OURS, Budget, Measured, load_ratio
 from benchmarks.synthetic import BLOCKS_OF_A_DAY
 
 DAYS_OF_A_YEAR = 365
+# As ``ETHEREUM_VERIFY``, from the least to the most.
+OFF, ROOTS, FULL = MODES = ("off", "roots", "full")
 
 
 @dataclass
@@ -29,9 +31,10 @@ def increment_ratio(increment: dict) -> float:
 
 
 def budgets(found: Found) -> list[Budget]:
-    """Every figure of section 10 of the specification, as far as it was measured."""
+    """Every figure of sections 10 and 13 of the specification, as far as it was measured."""
     at_once = {(line.engine, line.proofs): line for line in found.lines if line.latency_ms == 0}
-    plain, proved, reference = (at_once.get(key) for key in ((OURS, False), (OURS, True), (ETL, None)))
+    plain, roots, full = (at_once.get((OURS, mode)) for mode in MODES)
+    reference = at_once.get((ETL, None))
     ratio = reference.cpu / plain.cpu if plain and reference else None
     ours = [line for line in (*found.lines, *found.days) if line.engine == OURS]
     whole = {line.proofs: line for line in found.days if line.blocks == BLOCKS_OF_A_DAY}
@@ -40,11 +43,23 @@ def budgets(found: Found) -> list[Budget]:
         Budget("export without proofs, per 1,000 blocks", " CPU-s", 3.5, 1.8, plain.cpu if plain else None),
         Budget("the same, times less than ethereum-etl", "x", 8, 15, ratio, more=True),
         # The comparison's blocks bear the start and end of a process; a day's, which a run exports, hardly.
-        Budget("the same of a day, per 1,000 blocks", " CPU-s", 3.5, 1.8, whole[False].cpu if whole else None),
+        Budget("the same of a day, per 1,000 blocks", " CPU-s", 3.5, 1.8, whole[OFF].cpu if whole else None),
+        Budget("roots, extra per 1,000 blocks", " CPU-s", 5, 2.5, roots.cpu - plain.cpu if roots and plain else None),
         Budget(
-            "proofs, extra per 1,000 blocks", " CPU-s", 5, 2.5, proved.cpu - plain.cpu if proved and plain else None
+            "senders and what else is recomputed, extra per 1,000 blocks",
+            *(" CPU-s", 6, 4),
+            full.cpu - roots.cpu if full and roots else None,
         ),
-        Budget("a day of 7,200 blocks with proofs", " s", 60, 30, whole[True].export.cost.wall if whole else None),
+        Budget(
+            "a million transactions of a day, roots proved",
+            *(" s", 32, 20),
+            whole[ROOTS].seconds_per_million if whole else None,
+        ),
+        Budget(
+            "a million transactions of a day, all proved",
+            *(" s", 45, 30),
+            whole[FULL].seconds_per_million if whole else None,
+        ),
         Budget("peak memory of a process", " MB", 500, 300, max((one.export.cost.peak for one in ours), default=None)),
         Budget("lake to DuckDB, of COPY's rows/s", "x", 0.8, 0.95, _or_none(found.load, load_ratio), more=True),
         Budget("increment with 10 times the history", "x", 1.2, 1.05, _or_none(found.increment, increment_ratio)),

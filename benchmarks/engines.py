@@ -56,7 +56,7 @@ def _outside() -> dict[str, str]:
 
 
 def ours(node: str, blocks: int, scratch: Path, verify: str) -> Export:
-    """Our own engine. verify: off or full, as ``ETHEREUM_VERIFY``."""
+    """Our own engine. verify: off, roots or full, as ``ETHEREUM_VERIFY``."""
     del blocks  # the day's, which it finds
     command = [sys.executable, "-m", "benchmarks.ours", "--node", node, "--lake", str(scratch / "lake")]
     cost = measured([*command, "--verify", verify])

@@ -10,16 +10,16 @@ from statistics import median
 
 from benchmarks.engines import CRYO, Export
 
-PACKAGES = ("duckdb", "dbt-core", "msgspec", "pyarrow", "safe-pysha3", "urllib3")
+PACKAGES = ("coincurve", "duckdb", "dbt-core", "msgspec", "pyarrow", "safe-pysha3", "urllib3")
 OURS, ETL, OTHER = "Headwater", "ethereum-etl", "cryo"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One engine's line in the table of exports. ``proofs``: None for an engine that has none."""
+    """One engine's line in the table of exports. ``proofs``: as ``ETHEREUM_VERIFY``; None for an engine without."""
 
     engine: str
-    proofs: bool | None
+    proofs: str | None
     latency_ms: int
     blocks: int
     export: Export
@@ -31,12 +31,17 @@ class Measured:
         return self.export.cost.cpu * 1000 / self.blocks
 
     @property
+    def seconds_per_million(self) -> float:
+        """Seconds for a million transactions."""
+        return self.export.cost.wall * 1e6 / self.export.rows["transactions"]
+
+    @property
     def per_second(self) -> float:
         return self.blocks / self.export.cost.wall
 
     def cells(self, reference: "Measured | None") -> list[str]:
         cost = self.export.cost
-        cells = [self.engine, {None: "none", True: "on", False: "off"}[self.proofs], f"{self.latency_ms} ms"]
+        cells = [self.engine, self.proofs or "none", f"{self.latency_ms} ms"]
         cells += [f"{self.cpu:.2f}", f"{self.per_second:,.0f}", f"{self.export.total_rows / cost.wall:,.0f}"]
         cells += [f"{cost.peak:,.0f}", f"{self.requests:,}"]
         if reference is None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import engines, report
-from benchmarks.budgets import DAYS_OF_A_YEAR, Found, budgets, increment_ratio
+from benchmarks.budgets import DAYS_OF_A_YEAR, FULL, MODES, OFF, Found, budgets, increment_ratio
 from benchmarks.engines import Engine, Export
 from benchmarks.measure import Command, CommandFailed, measured, typical
 from benchmarks.replay_node import replaying
@@ -29,7 +29,6 @@ PARTS = ("export", "latency", "day", "load", "increment", "backfill")
 LATENCY_MS = 50
 # More distinct contents than this only take memory: a gigabyte for 1,500.
 MOST_DISTINCT = 1_000
-FULL, OFF = "full", "off"
 HISTORY_BLOCKS = 300
 # Rows in every day, and a year of them loaded in less than a minute.
 BACKFILL_BLOCKS = 2
@@ -40,14 +39,14 @@ def say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S', time.gmtime())} {line}", flush=True)
 
 
-Contenders = dict[tuple[str, bool | None], Engine]
+Contenders = dict[tuple[str, str | None], Engine]
 
 
 def contenders(names: Sequence[str], home: Path, found: Found) -> Contenders:
     """The engines to compare, made ready; one that cannot be made is remarked upon."""
     ready: Contenders = {}
-    for mode in (FULL, OFF):
-        ready[OURS, mode == FULL] = _ours(mode)
+    for mode in reversed(MODES):
+        ready[OURS, mode] = _ours(mode)
     for name, prepare in ((ETL, engines.etl_engine), (OTHER, engines.cryo_engine)):
         if name in names:
             try:
@@ -69,8 +68,8 @@ def _scratch(home: Path) -> Iterator[Path]:
 
 def compare(found: Found, ready: Contenders, home: Path, blocks: int, *, repeat: int, latency_ms: int) -> None:
     """Each engine's line: the same blocks, in turn, ``repeat`` times. Another's engine that fails is left out."""
-    exports: dict[tuple[str, bool | None], list[Export]] = {key: [] for key in ready}
-    requests: dict[tuple[str, bool | None], int] = {}
+    exports: dict[tuple[str, str | None], list[Export]] = {key: [] for key in ready}
+    requests: dict[tuple[str, str | None], int] = {}
     say(f"Making {blocks:,} blocks")
     with replaying(blocks, min(blocks, MOST_DISTINCT), latency_ms) as node:
         for turn in range(repeat):
@@ -87,7 +86,7 @@ def compare(found: Found, ready: Contenders, home: Path, blocks: int, *, repeat:
                     del exports[key]
                     continue
                 exports[key].append(export)
-                proofs = {None: "", True: " with proofs", False: " without proofs"}[key[1]]
+                proofs = f", proofs {key[1]}" if key[1] else ""
                 cost = export.cost
                 say(
                     f"{key[0]}{proofs}, {latency_ms} ms latency, {turn + 1} of {repeat}: {cost.cpu:.1f} CPU-s, "
@@ -100,7 +99,7 @@ def compare(found: Found, ready: Contenders, home: Path, blocks: int, *, repeat:
     ]
 
 
-def _assert_same_rows(exports: dict[tuple[str, bool | None], list[Export]]) -> None:
+def _assert_same_rows(exports: dict[tuple[str, str | None], list[Export]]) -> None:
     """Engines that leave other rows than we do have done other work: no figure would mean anything."""
     (expected,) = {json.dumps(_counted(one)) for key, many in exports.items() if key[0] == OURS for one in many}
     for (name, _), many in exports.items():
@@ -122,19 +121,21 @@ def _traffic(node: str) -> dict[str, int]:
 
 
 def measure_day(found: Found, home: Path, scratch: Path, blocks: int) -> None:
-    """A whole day without and with proofs; the latter leaves its lake for the load."""
+    """A whole day without proofs, with roots, and with all; the last leaves its lake for the load."""
     say(f"Making a day of {blocks:,} blocks")
     with replaying(blocks) as node:
-        with _scratch(home) as aside:
-            _export_day(found, node, blocks, aside, OFF)
+        for mode in MODES[:-1]:
+            with _scratch(home) as aside:
+                _export_day(found, node, blocks, aside, mode)
         _export_day(found, node, blocks, scratch, FULL)
 
 
 def _export_day(found: Found, node: str, blocks: int, scratch: Path, mode: str) -> None:
     export = engines.ours(node, blocks, scratch, mode)
-    found.days.append(Measured(OURS, mode == FULL, 0, blocks, export, _traffic(node)["requests"]))
-    told, cost = "with" if mode == FULL else "without", export.cost
-    say(f"The day {told} proofs: {cost.wall:.1f} s, {cost.cpu:.1f} CPU-s, {cost.peak:.0f} MB")
+    line = Measured(OURS, mode, 0, blocks, export, _traffic(node)["requests"])
+    found.days.append(line)
+    cost, each = export.cost, line.seconds_per_million
+    say(f"The day, proofs {mode}: {cost.wall:.1f} s, {each:.1f} s a million transactions, {cost.peak:.0f} MB")
 
 
 def measure_load(found: Found, scratch: Path, repeat: int) -> None:

@@ -9,6 +9,7 @@ from datetime import date
 import click
 
 from commands import dev
+from commands.verify import verify
 from core.clock import Clock
 from core.errors import HeadwaterError, SettingError
 from core.windows import ONE_DAY, DayWindow, parse_day
@@ -89,6 +90,9 @@ def missing(room: str, first: date | None, last: date | None, start: bool, sandb
 def develop(port: int) -> None:
     """Serve the UI on 127.0.0.1, with the daemon beside it, until Ctrl-C."""
     raise click.exceptions.Exit(dev.together(dev.commands(port)))
+
+
+main.add_command(verify)
 
 
 def _run_rooms(names: list[str], first: date | None, last: date | None, *, sandbox: bool) -> None:

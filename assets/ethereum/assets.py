@@ -17,6 +17,7 @@ from assets.ethereum.tables import (
     BLOCKS_META,
     CONTRACTS,
     ERC1155_TRANSFERS,
+    ETHER_TRANSFERS,
     LOGS,
     RECEIPTS,
     TABLES,
@@ -117,6 +118,15 @@ def transferred_tokens(context: dg.AssetExecutionContext, ethereum: EthereumNode
     yield from _outputs(context, tables, engine.account(), engine.warnings())
 
 
+@_export_step(ETHER_TRANSFERS, reads=[LOGS])
+def ether_transfers(context: dg.AssetExecutionContext, logs: LakeObject):
+    """Ether moved and burnt, read from the lake's logs; they tell of it since Amsterdam, and ethereum-etl does not."""
+    left_out: list[str] = []
+    with failures_explained():
+        tables = derive.derive_ether_transfers(logs, left_out)
+    yield from _outputs(context, tables, {"left_out": len(left_out)}, left_out_warning(left_out))
+
+
 @_export_step(TRACES, reads=[BLOCKS], pool=NODE_POOL)
 def traces(
     context: dg.AssetExecutionContext,
@@ -201,6 +211,7 @@ LAKE_ASSETS = (
     token_transfers,
     erc1155_transfers,
     transferred_tokens,
+    ether_transfers,
     traces,
     contracts,
     tokens,

@@ -375,6 +375,24 @@ ERC1155_TRANSFERS = _table(
     distribution_key="block_number",
 )
 
+ETHER_TRANSFERS = _table(
+    name="ether_transfers",
+    grain="one row per movement of ether to another account, or burning of it by a self-destruct",
+    description="Ether moved by transactions and contracts, as logs tell it since Amsterdam; no rows before.",
+    columns=(
+        Column("from_address", TEXT, "Account that the ether left.", nullable=False),
+        Column("to_address", TEXT, "Account that received it; null where it was burnt."),
+        Column("value", DECIMAL, "Ether moved or burnt.", nullable=False, unit="wei"),
+        Column("transaction_hash", TEXT, "Transaction hash; not unique here.", nullable=False),
+        Column("log_index", BIGINT, "Position of the event in the block.", nullable=False),
+        _block_number(None),
+        BLOCK_DATE,
+    ),
+    key=("block_number", "log_index"),
+    sort_key="block_number",
+    distribution_key="block_number",
+)
+
 TRACES = _table(
     name="traces",
     grain="one row per message call, creation, self-destruct or reward",
@@ -522,6 +540,7 @@ TABLES = (
     TOKEN_TRANSFERS,
     ERC1155_TRANSFERS,
     TRANSFERRED_TOKENS,
+    ETHER_TRANSFERS,
     TRACES,
     CONTRACTS,
     TOKENS,

@@ -39,6 +39,7 @@ from assets.ethereum.tables import (
     TRANSACTIONS,
     WITHDRAWALS,
 )
+from assets.ethereum.transform.ether import without_ether
 from assets.ethereum.transform.rows import batch
 from core.errors import ChainReorganised, NodeUnavailable, SettingError
 from core.scratch import ScratchDirectory
@@ -260,7 +261,9 @@ def _add(spooled: DaySpool, table: Table, day: date, path: Path) -> pa.Table:
     """The rows of a file of ethereum-etl, in block order; returns those that tell of the chain."""
     kept = _TELLING.get(table.name, [])
     parts = []
-    for rows in _in_order(table, day, path):
+    for found in _in_order(table, day, path):
+        # ethereum-etl takes ether's own logs for a token's.
+        rows = without_ether(found, "token_address") if table is TOKEN_TRANSFERS else found
         spooled.add({table.name: rows})
         parts.append(rows.select(kept))
     return pa.Table.from_batches(parts, pa.schema([table.arrow_schema.field(name) for name in kept]))

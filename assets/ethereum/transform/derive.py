@@ -1,4 +1,4 @@
-"""A day of the datasets that are read from others in the lake: token transfers from logs, contracts from traces."""
+"""A day of the datasets that are read from others in the lake: transfers from logs, contracts from traces."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 
 from assets.ethereum.extract.exports import ENGINE, VERIFY_OFF
 from assets.ethereum.spans import span_of, telling
-from assets.ethereum.tables import CONTRACTS, ERC1155_TRANSFERS, TOKEN_TRANSFERS
-from assets.ethereum.transform import token_events
+from assets.ethereum.tables import CONTRACTS, ERC1155_TRANSFERS, ETHER_TRANSFERS, TOKEN_TRANSFERS
+from assets.ethereum.transform import ether, token_events
 from assets.ethereum.transform.contracts import TRACE_COLUMNS, contracts
 from core.spool import Spool, SpooledTable
 from core.tables import Table
@@ -23,6 +23,11 @@ def derive_token_transfers(logs: LakeObject, left_out: list[str]) -> dict[str, S
 def derive_erc1155_transfers(logs: LakeObject, left_out: list[str]) -> dict[str, SpooledTable]:
     """erc1155_transfers of the days whose logs the lake holds. left_out: takes a sentence for each odd event."""
     return _from_logs(ERC1155_TRANSFERS, logs, lambda part: token_events.erc1155_transfers(part, left_out))
+
+
+def derive_ether_transfers(logs: LakeObject, left_out: list[str]) -> dict[str, SpooledTable]:
+    """ether_transfers of the days whose logs the lake holds. left_out: takes a sentence for each odd event."""
+    return _from_logs(ETHER_TRANSFERS, logs, lambda part: ether.ether_transfers(part, left_out))
 
 
 def _from_logs(

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ethereum.tables import ERC1155_TRANSFERS, TOKEN_TRANSFERS
+from assets.ethereum.transform.ether import WORD, addresses, characters, part, without_ether
 from assets.ethereum.transform.rows import batch
 from core.columns import decimals
 
@@ -15,23 +16,22 @@ TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 TRANSFER_SINGLE = "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
 TRANSFER_BATCH = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
 
-WORD = 64  # hex characters of a 32-byte word
 _SMALL = 31  # hex characters that always fit a decimal
 
 LOG_COLUMNS = ["log_index", "transaction_hash", "block_number", "address", "data", "topics", "block_date"]
 
 
 def token_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch:
-    """One row per Transfer event whose topics and data words total four.
+    """One row per Transfer event of a contract whose topics and data words total four.
 
     logs: a batch of the logs table. left_out: takes a sentence about every other Transfer event.
     """
-    events = _with_signature(logs, TRANSFER)
+    events = without_ether(_with_signature(logs, TRANSFER), "address")
     topics = pc.binary_length(events.column("topics"))
     data = pc.binary_length(events.column("data"))
     # Nearly all: an amount as data, or a token id as the fourth topic. Their words stand at fixed places.
-    fungible = pc.and_(pc.equal(topics, _characters(3)), pc.equal(data, WORD + 2))
-    unique = pc.and_(pc.equal(topics, _characters(4)), pc.equal(data, 2))
+    fungible = pc.and_(pc.equal(topics, characters(3)), pc.equal(data, WORD + 2))
+    unique = pc.and_(pc.equal(topics, characters(4)), pc.equal(data, 2))
     plain = pc.fill_null(pc.or_(fungible, unique), False)
     parts = [_plain_transfers(events.filter(plain), fungible.filter(plain))]
     if parts[0].num_rows < events.num_rows:
@@ -57,19 +57,14 @@ def _odd_transfers(events: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatc
     return _from_rows(TOKEN_TRANSFERS, rows)
 
 
-def _characters(words: int) -> int:
-    """Length of so many 32-byte words, comma-joined."""
-    return words * (WORD + 2) + words - 1
-
-
 def _plain_transfers(events: pa.RecordBatch, fungible: pa.Array) -> pa.RecordBatch:
     """Transfers whose words all stand where they are expected, column by column."""
     topics = events.column("topics")
-    last = pc.if_else(fungible, events.column("data"), _part(topics, _characters(3) + 1))
+    last = pc.if_else(fungible, events.column("data"), part(topics, characters(3) + 1))
     columns = {
         "token_address": pc.ascii_lower(events.column("address")),
-        "from_address": _addresses(topics, word=1),
-        "to_address": _addresses(topics, word=2),
+        "from_address": addresses(topics, word=1),
+        "to_address": addresses(topics, word=2),
         "value": _decimal_text(last),
     }
     columns |= {name: events.column(name) for name in ("transaction_hash", "log_index", "block_number", "block_date")}
@@ -80,21 +75,10 @@ def _plain_transfers(events: pa.RecordBatch, fungible: pa.Array) -> pa.RecordBat
 def _decimal_text(words: pa.StringArray) -> pa.StringArray:
     """Words as decimal digits. Amounts are rarely too large for the columns' own numbers, token ids often are."""
     small = pc.starts_with(words, "0x" + "0" * (WORD - _SMALL))
-    texts = pc.cast(decimals(pc.if_else(small, _part(words, -_SMALL), "0")), pa.string())
+    texts = pc.cast(decimals(pc.if_else(small, part(words, -_SMALL), "0")), pa.string())
     large = pc.invert(small)
     long = [str(int(word, 16)) for word in words.filter(large).to_pylist()]
     return pc.replace_with_mask(texts, large, pa.array(long, pa.string()))
-
-
-def _addresses(topics: pa.Array, word: int) -> pa.Array:
-    """The last 20 bytes of the word at a position."""
-    end = _characters(word + 1)
-    return pc.binary_join_element_wise("0x", pc.ascii_lower(_part(topics, end - 40, end)), "")
-
-
-def _part(texts: pa.StringArray, start: int, end: int = 2**31 - 1) -> pa.StringArray:
-    """Some of the characters, all of them ASCII."""
-    return pc.binary_slice(texts.cast(pa.binary()), start, end).cast(pa.string())
 
 
 def erc1155_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBatch:
@@ -124,7 +108,7 @@ def erc1155_transfers(logs: pa.RecordBatch, left_out: list[str]) -> pa.RecordBat
 
 def _with_signature(logs: pa.RecordBatch, *signatures: str) -> pa.RecordBatch:
     """The log entries whose first topic is one of ``signatures``, in any letter case."""
-    first_topic = pc.ascii_lower(_part(logs.column("topics"), 0, WORD + 2))
+    first_topic = pc.ascii_lower(part(logs.column("topics"), 0, WORD + 2))
     return logs.select(LOG_COLUMNS).filter(pc.is_in(first_topic, pa.array(signatures)))
 
 

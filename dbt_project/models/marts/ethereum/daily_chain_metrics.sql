@@ -34,7 +34,8 @@ by_blocks as (
         sum(size) as total_blocksize_bytes,
         sum(gas_limit) as gas_limit,
         sum(gas_used) as gas_used,
-        sum(base_fee_per_gas * gas_used) as burnt_wei,
+        count(base_fee_per_gas) as blocks_of_london_cnt,
+        count(block_access_list_hash) as blocks_of_amsterdam_cnt,
         sum(blob_gas_used) as blob_gas_used
     from blocks
     group by block_date
@@ -71,9 +72,21 @@ by_transactions as (
         sum(value) as value_transferred_wei,
         -- Rollups' own types (0x7e, 0x64 to 0x6a, Polygon's 0x7f) pay no fee on this chain.
         sum(case when {{ pays_no_fee() }} then 0 else (price_paid - base_fee) * gas_used end) as tip_wei,
-        sum(case when {{ pays_no_fee() }} then base_fee * gas_used else 0 end) as unburnt_wei,
+        -- Of receipts: since Amsterdam a block's own gas does not subtract refunds, which burn nothing.
+        sum(case when {{ pays_no_fee() }} then 0 else base_fee * gas_used end) as burnt_wei,
         sum(case when transaction_type = 3 then blob_gas_price * blob_gas_used end) as blob_burnt_wei
     from transactions
+    group by block_date
+),
+
+by_ether as (
+    select
+        block_date,
+        count(to_address) as ether_transfers_cnt,
+        sum(case when to_address is not null then value end) as ether_moved_wei,
+        sum(case when to_address is null then value end) as ether_destroyed_wei
+    from {{ source("ethereum", "ether_transfers") }}
+    where {{ in_window("block_date") }}
     group by block_date
 ),
 
@@ -110,14 +123,22 @@ select
     base_fees.p10 / power(10, 9) as base_fee_p10_gwei,
     base_fees.p50 / power(10, 9) as base_fee_p50_gwei,
     base_fees.p90 / power(10, 9) as base_fee_p90_gwei,
-    {{ wei("by_blocks.burnt_wei - coalesce(by_transactions.unburnt_wei, 0)") }} as burnt_wei,
+    {{ wei("case when by_blocks.blocks_of_london_cnt > 0 then coalesce(by_transactions.burnt_wei, 0) end") }}
+        as burnt_wei,
     {{ wei("coalesce(by_transactions.tip_wei, 0)") }} as tip_wei,
     cast(by_blocks.blob_gas_used as bigint) as blob_gas_used,
     {{ wei("coalesce(by_transactions.blob_burnt_wei, 0)") }} as blob_burnt_wei,
     coalesce(by_withdrawals.withdrawals_cnt, 0) as withdrawals_cnt,
-    {{ wei("coalesce(by_withdrawals.withdrawn_wei, 0)") }} as withdrawn_wei
+    {{ wei("coalesce(by_withdrawals.withdrawn_wei, 0)") }} as withdrawn_wei,
+    case when by_blocks.blocks_of_amsterdam_cnt > 0 then coalesce(by_ether.ether_transfers_cnt, 0) end
+        as ether_transfers_cnt,
+    {{ wei("case when by_blocks.blocks_of_amsterdam_cnt > 0 then coalesce(by_ether.ether_moved_wei, 0) end") }}
+        as ether_moved_wei,
+    {{ wei("case when by_blocks.blocks_of_amsterdam_cnt > 0 then coalesce(by_ether.ether_destroyed_wei, 0) end") }}
+        as ether_destroyed_wei
 from by_blocks
 inner join difficulties on by_blocks.block_date = difficulties.block_date
 left join base_fees on by_blocks.block_date = base_fees.block_date
 left join by_transactions on by_blocks.block_date = by_transactions.block_date
+left join by_ether on by_blocks.block_date = by_ether.block_date
 left join by_withdrawals on by_blocks.block_date = by_withdrawals.block_date
