@@ -17,6 +17,9 @@ from core.clock import Clock
 from core.errors import HeadwaterError
 from resources.clients.aws.ecs import EcsTasks, Task, task_request
 
+# How often the log of a task that ended well is looked into until its messages are there, and seconds between.
+LOG_LOOKS, LOG_PAUSE = 6, 5.0
+
 
 @dataclass(frozen=True)
 class EcsPlace:
@@ -39,8 +42,9 @@ class _LogMessages(dg.PipesMessageReader):
         self._handler = handler
         yield {PipesDefaultMessageWriter.STDIO_KEY: PipesDefaultMessageWriter.STDOUT}
 
-    def read(self, lines: Sequence[str]) -> None:
-        """Pass on the messages among the lines."""
+    def read(self, lines: Sequence[str]) -> bool:
+        """Pass on the messages among the lines; whether there were any."""
+        any_found = False
         for line in lines:
             try:
                 found = json.loads(line)
@@ -48,6 +52,8 @@ class _LogMessages(dg.PipesMessageReader):
                 continue
             if self._handler and isinstance(found, dict) and PIPES_PROTOCOL_VERSION_FIELD in found:
                 self._handler.handle_message(cast("PipesMessage", found))
+                any_found = True
+        return any_found
 
     def no_messages_debug_text(self) -> str:
         return "Attempted to read messages from the ECS task's log in CloudWatch."
@@ -59,6 +65,7 @@ class PipesEcsTasks(dg.PipesClient):
     def __init__(
         self, client: Any = None, logs_client: Any = None, clock: Clock | None = None, pause: float | None = None
     ):
+        self._clock = clock or Clock()
         more = {} if pause is None else {"pause": pause}
         self._tasks = EcsTasks(client or boto3.client("ecs"), logs_client or boto3.client("logs"), clock, **more)
 
@@ -99,9 +106,16 @@ class PipesEcsTasks(dg.PipesClient):
             except dg.DagsterExecutionInterruptedError:
                 self._cancel(context, place.cluster, task)
                 raise
-            reader.read(self._tasks.last_lines(definition, ended))
+            self._report(reader, definition, ended)
         self._tasks.check(definition, ended)
         return dg.PipesClientCompletedInvocation(session, metadata={"ECS task": dg.MetadataValue.text(ended.id)})
+
+    def _report(self, reader: _LogMessages, definition: str, ended: Task) -> None:
+        """Read what the task told. Its last lines may reach the log after its end; without them it told nothing."""
+        for _ in range(LOG_LOOKS):
+            if reader.read(self._tasks.last_lines(definition, ended)) or ended.exit_code != 0:
+                return
+            self._clock.sleep(LOG_PAUSE)
 
     def _cancel(self, context: dg.AssetExecutionContext, cluster: str, task: Task | None) -> None:
         if task is None:

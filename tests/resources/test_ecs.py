@@ -46,6 +46,12 @@ def test_what_the_program_reports_arrives():
     assert {"key": "room", "value": "exchanges"} in request["tags"]
 
 
+def test_messages_that_reach_the_log_after_the_tasks_end_arrive():
+    (event,) = run(Ecs(late=3), PROGRAM).get_asset_materialization_events()
+
+    assert event.materialization.metadata["rows"].value == 7
+
+
 def test_a_failed_program_is_told_with_its_last_words():
     with pytest.raises(JobFailed, match="exit code 3") as caught:
         run(Ecs(), "import sys; print('no such symbol'); sys.exit(3)")

@@ -7,6 +7,7 @@ of milliseconds (spot, since 2025), and a header line in newer files of futures.
 import csv
 import hashlib
 import io
+import itertools
 import re
 import zipfile
 import zlib
@@ -26,7 +27,7 @@ from resources.clients.http.bounded import seconds_to_wait
 ROOT = "https://data.binance.vision"
 MARKETS = {"spot": "spot", "futures": "futures/um"}
 # A month of minutes is 44,640 lines of some 130 bytes.
-MOST_ZIPPED, MOST_CSV = 16 << 20, 32 << 20
+MOST_ZIPPED, MOST_CSV, MOST_LINES = 16 << 20, 32 << 20, 50_000
 COLUMNS = 12
 OK, MISSING = 200, 404
 TRY_AGAIN = {418, 429}
@@ -80,8 +81,7 @@ class BinanceDumps:
             )
 
     def _bars(self, name: str, data: bytes) -> Iterator[Bar]:
-        text = _unzipped(name, data, self.name)
-        for at, row in enumerate(csv.reader(io.StringIO(text))):
+        for at, row in enumerate(self._lines(name, data)):
             if at == 0 and row and row[0] == "open_time":
                 continue
             if len(row) != COLUMNS:
@@ -89,6 +89,18 @@ class BinanceDumps:
                     f"{self.name}: line {at + 1} of {name} has {len(row)} fields; {COLUMNS} were expected"
                 )
             yield bar_of_row([_milliseconds(row[0]), *row[1:6], _milliseconds(row[6]), *row[7:]], f"{self.name} {name}")
+
+    def _lines(self, name: str, data: bytes) -> Iterator[list[str]]:
+        lines = csv.reader(io.StringIO(_unzipped(name, data, self.name)))
+        try:
+            yield from itertools.islice(lines, MOST_LINES)
+            more = next(lines, None) is not None
+        except csv.Error as error:
+            raise InvalidAnswer(
+                f"{self.name}: {name} is no csv ({error}). Nothing of it was taken; run again."
+            ) from None
+        if more:
+            raise InvalidAnswer(f"{self.name}: {name} has more than {MOST_LINES:,} lines. Nothing of it was taken.")
 
     def _file(self, path: str) -> bytes | None:
         def ask() -> bytes | None:

@@ -255,6 +255,7 @@ def test_the_same_program_runs_as_a_task_with_this_runs_settings(on_ecs, server,
         "EXCHANGES_USER": "ann",
         "EXCHANGES_SOURCE": "live",
         "EXCHANGES_URL": server.root,
+        "EXCHANGES_DUMPS_URL": server.root,
         "EXCHANGES_REQUIRED": "BTC_USDT",
         "LAKE_URI": str(home / "lake"),
     }

@@ -1,6 +1,8 @@
 """Every minute has one of seven words, and none is left over."""
 
+import itertools
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -8,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.exchanges.minutes import GAP_CLASSES, STATUSES, Neighbours, SymbolFacts, account, floored
-from resources.clients.exchanges.bars import MINUTE_MS, Bar
-from tests.standins.exchanges import series
+from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, Bar
+from tests.standins.exchanges import recorded, series
 
 START = 1_704_067_200_000
 ONE = Decimal(1)
@@ -129,6 +131,25 @@ def test_bars_off_the_minute_are_moved_only_when_asked_and_never_onto_another():
         6 * MINUTE_MS,
     ]
     assert moved == 1
+
+
+def test_known_gaps_are_one_interval_a_day_that_adjoin_at_midnight():
+    for known in recorded("known_binance_gaps.json")["largest"]:
+        first, last = (
+            int(datetime.fromisoformat(f"{known[name]}:00+00:00").timestamp() * 1000)
+            for name in ("first_missing_utc", "last_missing_utc")
+        )
+        found = []
+        for start in range(first // DAY_MS * DAY_MS, last + 1, DAY_MS):
+            there = [at for at in range(start, start + DAY_MS, MINUTE_MS) if not first <= at <= last]
+            rows = [Bar(at, ONE, ONE, ONE, ONE, ONE) for at in there]
+            done = account(start, rows, SymbolFacts(confirmed=True), "zero_bar", Neighbours())
+            assert done.completeness == 1
+            found += done.gaps
+        assert len(found) == last // DAY_MS - first // DAY_MS + 1
+        assert (found[0].first_ms, found[-1].last_ms) == (first, last)
+        assert sum(gap.minutes for gap in found) == known["minutes"]
+        assert all(two.first_ms == one.last_ms + MINUTE_MS for one, two in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize("name", ["binance_usdm_LINKUSDT_1m", "binanceus_spot_BTCUSDT_1m", "thin_pair_BTC_1m"])

@@ -100,9 +100,11 @@ CSV = "BTCUSDT-1m-2024-01-01.csv"
         _zip((CSV, "1,2,3\n")),
         _zip((CSV, "a" * 12 + ",1" * 11 + "\n")),
         _zip((CSV, b"0" * (33 << 20))),
+        _zip((CSV, b"a" * 200_000)),
+        _zip((CSV, b"1704067200000,1,1,1,1,1,1704067259999,1,1,0,0,0\n" * 50_001)),
         packed([[1e30, *"123456789ab"]], CSV, header=False, micro=False),
     ],
-    ids=["empty", "cut", "path", "two", "bytes", "narrow", "words", "bomb", "time"],
+    ids=["empty", "cut", "path", "two", "bytes", "narrow", "words", "bomb", "long", "lines", "time"],
 )
 def test_a_file_that_is_no_dump_is_our_error(server, dumps, data, monkeypatch):
     monkeypatch.setattr(dumps, "_check", lambda *_: None)
