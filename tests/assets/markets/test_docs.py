@@ -1,4 +1,4 @@
-"""The figures of docs/markets.md are the clients'."""
+"""The figures of docs/rooms/markets.md are the clients'."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from resources.clients.markets.blockchair import COST_OF_SUMS, cost_of_blocks, cost_of_transactions, estimate_of_blocks
 
-TEXT = (Path(__file__).parents[3] / "docs/markets.md").read_text()
+TEXT = (Path(__file__).parents[3] / "docs/rooms/markets.md").read_text()
 USUAL = {"bitcoin": 144, "dogecoin": 1440, "ethereum": 7170}
 
 
