@@ -114,6 +114,7 @@ def _proxy(host):
         (host.home / f"{name}.htpasswd").write_text(f"{user}:{hashed.stdout}")
     text = (ROOT / "deploy/proxy/headwater.conf.template").read_text()
     for name, value in {
+        "PUBLIC_HOST": "127.0.0.1",
         "PROXY_ADDRESS": "127.0.0.1",
         "OPERATORS_PORT": host.ports["operators"],
         "VIEWERS_PORT": host.ports["viewers"],
@@ -172,7 +173,6 @@ def proxied(host):
 PATHS = (
     "/",
     "/server_info",
-    "/graphql",
     "/locations",
     "/report_asset_materialization/x",
     "/logs/x/y/z",
@@ -189,7 +189,8 @@ def test_without_a_password_nothing_is_answered(proxied, server, path):
         assert status == 401
         assert answered["WWW-Authenticate"].startswith("Basic realm=")
         assert b"dagster" not in body.lower()
-    assert _get(proxied.url(server, "/graphql"), {}, b'{"query": "{ version }"}', context)[0] == 401
+    json_ = {"Content-Type": "application/json"}
+    assert _get(proxied.url(server, "/graphql"), json_, b'{"query": "{ version }"}', context)[0] == 401
 
 
 def test_viewers_and_operators_have_doors_of_their_own(proxied):
