@@ -24,12 +24,13 @@ __all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trust
 # An example's time depends on what else the machine does; benchmarks measure, tests do not.
 settings.register_profile("headwater", deadline=None)
 # `make fuzz`: the same properties, with as many examples as are asked for, and others every time.
-settings.register_profile("fuzz", deadline=None, max_examples=int(os.environ.get("FUZZ_EXAMPLES", "10000")))
-settings.load_profile("fuzz" if "FUZZ_EXAMPLES" in os.environ else "headwater")
+FUZZ_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES") or 0)
+settings.register_profile("fuzz", deadline=None, max_examples=FUZZ_EXAMPLES or 10_000)
+settings.load_profile("fuzz" if FUZZ_EXAMPLES else "headwater")
 
 # Examples of a boundary's property: some hundred, and as many as `make fuzz` asks for.
 FUZZED = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES") or 300),
+    max_examples=FUZZ_EXAMPLES or 300,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
