@@ -173,7 +173,8 @@ def _fault(path: str, fields: Iterable[str], error: ErrorDetails) -> Fault:
         return Fault(path, key, f"it is missing; add it, such as {EXAMPLES.get(top, top)}.")
     if error["type"] == "extra_forbidden":
         return Fault(path, key, f"no such key; the keys are {', '.join(fields)}.")
-    shown = repr(error["input"])
+    given = error["input"]
+    shown = repr(list(given) if isinstance(given, tuple) else given)
     value = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
     said = str(error.get("ctx", {}).get("error") or error["msg"])
     example = f", such as {EXAMPLES[key]}" if key in EXAMPLES else ""
