@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -116,8 +116,12 @@ def _run(
 def _tell_rows(result: dg.ExecuteInProcessResult) -> None:
     rows: dict[str, int] = defaultdict(int)
     merged: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for event in result.get_asset_materialization_events():
-        name, metadata = event.materialization.asset_key.path[-1], event.materialization.metadata
+    events = result.get_asset_materialization_events()
+    keys = {event.materialization.asset_key for event in events}
+    named = Counter(key.path[-1] for key in keys)
+    for event in events:
+        key, metadata = event.materialization.asset_key, event.materialization.metadata
+        name = key.path[-1] if named[key.path[-1]] == 1 else f"{key.path[0]} {key.path[-1]}"
         rows[name] += int(str(metadata["rows"].value)) if "rows" in metadata else 1
         for count in ("inserted", "updated", "unchanged"):
             if count in metadata:

@@ -61,12 +61,16 @@ def _partition(tags: Mapping[str, str]) -> str:
 def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
     """Each failed step with the first line of its reason; the run's own reason where it did not get to a step."""
     reasons = []
+    stats = context.instance.get_run_step_stats(context.dagster_run.run_id)
+    attempts = {step.step_key: step.attempts or 1 for step in stats}
     for event in context.get_step_failure_events():
         said, cause = event.step_failure_data.user_failure_data, event.step_failure_data.error
         while cause and cause.cause:
             cause = cause.cause
         reason = (said and said.description) or (cause.message if cause else "")
-        reasons.append(f"{event.step_key}: {_first_line(reason)}")
+        times = attempts.get(event.step_key or "", 1)
+        again = f" (attempt {times})" if times > 1 else ""
+        reasons.append(f"{event.step_key}{again}: {_first_line(reason)}")
     return reasons or [_first_line(context.failure_event.message)]
 
 

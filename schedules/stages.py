@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-# Newest materializations looked through per asset; a week of days, rerun now and then.
-RECENT = 100
+# Materializations asked for at once.
+PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,17 @@ def newest(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[
     """The newest materialization of each partition that has one."""
     if not partitions:
         return {}  # Dagster takes no partitions for all of them
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=key, asset_partitions=list(partitions)), limit=RECENT
-    ).records
+    wanted, cursor = dg.AssetRecordsFilter(asset_key=key, asset_partitions=list(partitions)), None
     found: dict[str, Written] = {}
-    for record in records:  # newest first
-        if record.partition_key is not None and record.partition_key not in found:
-            found[record.partition_key] = Written(record.storage_id, record.run_id, _succeeded(instance, record.run_id))
+    while len(found) < len(set(partitions)):  # a day that was run again and again may fill pages
+        page = instance.fetch_materializations(wanted, limit=PAGE, cursor=cursor)
+        for record in page.records:  # newest first
+            if record.partition_key is not None and record.partition_key not in found:
+                succeeded = _succeeded(instance, record.run_id)
+                found[record.partition_key] = Written(record.storage_id, record.run_id, succeeded)
+        if not page.has_more:
+            break
+        cursor = page.cursor
     return found
 
 

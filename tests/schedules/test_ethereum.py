@@ -16,7 +16,7 @@ from definitions import defs
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.lake import LakeIOManager
 from schedules import ethereum as schedules
-from schedules.stages import to_start
+from schedules.stages import PAGE, newest, to_start
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.faulty_node import FaultyNode
 from tests.standins.runs import Graph
@@ -172,3 +172,11 @@ def _status(instance):
     """What the UI shows for the day's blocks."""
     resolver = CachingStaleStatusResolver(instance, defs.resolve_asset_graph(), LoadingContextForTest(instance))
     return resolver.get_status(dg.AssetKey(BLOCKS.lake_key), DAY)
+
+
+def test_a_day_that_was_run_again_and_again_hides_no_other(instance):
+    key = LAKE_KEYS[0]
+    _written(instance, [key], "2024-01-01")
+    for _ in range(2 * PAGE):
+        _written(instance, [key])
+    assert newest(instance, key, ["2024-01-01", DAY, "2024-01-03"]).keys() == {"2024-01-01", DAY}

@@ -119,7 +119,11 @@ def test_a_steps_own_retries_are_no_failures(chat, instance):
     run(stubborn_job, instance)
     daemon.tick()
     (lines,) = texts(chat)
-    assert lines[3:] == ["partition: none", "steps: 1 failed, 0 succeeded", "fails_thrice: RuntimeError: still down"]
+    assert lines[3:] == [
+        "partition: none",
+        "steps: 1 failed, 0 succeeded",
+        "fails_thrice (attempt 3): RuntimeError: still down",
+    ]
 
 
 @pytest.mark.parametrize("instance", [RETRIES], indirect=True)
