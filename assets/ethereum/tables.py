@@ -1,7 +1,7 @@
 """The tables of the room: ethereum-etl 2.4.2's schema in its column order, then our own columns.
 
 ``source`` names the field of the node's answer. Fields of the answers left out on purpose are listed in
-``IGNORED_FIELDS`` of ``transform.py``; any other field is reported.
+``IGNORED_FIELDS`` of ``transform/answers.py``; any other field is reported.
 """
 
 from dataclasses import replace
