@@ -22,6 +22,8 @@ class Found:
     load: list[dict] = field(default_factory=list)
     increment: dict | None = None
     backfill: list[dict] = field(default_factory=list)
+    caught: dict[str, list[str]] = field(default_factory=dict)
+    catchers: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.corruptions import CORRUPTIONS
 from benchmarks.synthetic import DISTINCT, Head, SyntheticChain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,6 +110,46 @@ class ReplayedChain:
         return b"[" + b",".join(part for part in found if part) + b"]"
 
 
+class CorruptedChain(ReplayedChain):
+    """The same with one block, the second of the day, that is not what the chain holds. corruption: its name."""
+
+    def __init__(self, chain: SyntheticChain, corruption: str):
+        super().__init__(chain)
+        place, held = chain.at(chain.first + 1), chain.answers(chain.first + 1)
+        self._victim = place.number
+        self._sent, self._hashes = msgspec.json.decode(held.block(place, full=True)), set(held.of.hashes)
+        self._its_receipts = msgspec.json.decode(held.receipts(place))
+        CORRUPTIONS[corruption](self._sent, self._its_receipts)
+
+    def _block(self, params: list[Any]) -> bytes:
+        if self._number(params[0]) != self._victim:
+            return super()._block(params)
+        if len(params) > 1 and params[1] is True:
+            return msgspec.json.encode(self._sent)
+        hashes = [transaction["hash"] for transaction in self._sent["transactions"]]
+        return msgspec.json.encode(self._sent | {"transactions": hashes})
+
+    def _receipts(self, params: list[Any]) -> bytes:
+        if self._number(params[0]) != self._victim:
+            return super()._receipts(params)
+        return msgspec.json.encode(self._its_receipts)
+
+    def _receipt(self, params: list[Any]) -> bytes:
+        if params[0] not in self._hashes:
+            return super()._receipt(params)
+        own = (receipt for receipt in self._its_receipts if receipt["transactionHash"] == params[0])
+        return msgspec.json.encode(next(own, None))
+
+    def _logs(self, params: list[Any]) -> bytes:
+        parts = []
+        for number in range(self._number(params[0]["fromBlock"]), self._number(params[0]["toBlock"]) + 1):
+            if number == self._victim:
+                parts += [msgspec.json.encode(log) for receipt in self._its_receipts for log in receipt["logs"]]
+            else:
+                parts.append(self.chain.answers(number).logs(self.chain.at(number)))
+        return b"[" + b",".join(part for part in parts if part) + b"]"
+
+
 def _error(code: int, message: str) -> bytes:
     return b'"error":' + msgspec.json.encode({"code": code, "message": message})
 
@@ -172,14 +213,20 @@ async def _serve(chain: ReplayedChain, latency: float) -> None:
 
 
 @contextmanager
-def replaying(blocks: int, distinct: int = DISTINCT, latency_ms: int = 0, seed: int = 1) -> Iterator[str]:
-    """The address of a node that replays a chain in a process of its own, ended afterwards."""
+def replaying(
+    blocks: int, distinct: int = DISTINCT, latency_ms: int = 0, seed: int = 1, *, corruption: str | None = None
+) -> Iterator[str]:
+    """The address of a node that replays a chain in a process of its own, ended afterwards.
+
+    corruption: of one of its blocks, by name.
+    """
     options = {"blocks": blocks, "distinct": distinct, "latency-ms": latency_ms, "seed": seed}
     command = [
         sys.executable,
         "-m",
         "benchmarks.replay_node",
         *(f"--{name}={value}" for name, value in options.items()),
+        *([f"--corruption={corruption}"] if corruption else []),
     ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -198,9 +245,11 @@ def main() -> None:
     parser.add_argument("--distinct", type=int, default=DISTINCT, help="distinct contents, repeated over the day")
     parser.add_argument("--latency-ms", type=int, default=0, help="waited before each answer")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--corruption", choices=CORRUPTIONS, help="what is wrong with one of the blocks")
     arguments = parser.parse_args()
     chain = SyntheticChain(arguments.blocks, arguments.distinct, arguments.seed)
-    asyncio.run(_serve(ReplayedChain(chain), arguments.latency_ms / 1000))
+    replayed = CorruptedChain(chain, arguments.corruption) if arguments.corruption else ReplayedChain(chain)
+    asyncio.run(_serve(replayed, arguments.latency_ms / 1000))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks import engines, report
 from benchmarks.budgets import DAYS_OF_A_YEAR, FULL, MODES, OFF, Found, budgets, increment_ratio
+from benchmarks.catch import catch_table, matrix
 from benchmarks.engines import Engine, Export
 from benchmarks.measure import Command, CommandFailed, measured, typical
 from benchmarks.replay_node import replaying
@@ -25,7 +26,7 @@ from core.errors import HeadwaterError
 from core.settings.stage import Stage
 
 RESULTS = Path(__file__).with_name("results.md")
-PARTS = ("export", "latency", "day", "load", "increment", "backfill")
+PARTS = ("export", "latency", "day", "load", "increment", "backfill", "catch")
 LATENCY_MS = 50
 # More distinct contents than this only take memory: a gigabyte for 1,500.
 MOST_DISTINCT = 1_000
@@ -167,6 +168,12 @@ def measure_backfill(found: Found, scratch: Path, days: int) -> None:
         say(f"Backfill of {days} days of {entry['group']}: runs {entry['runs']}, {entry['seconds']:.0f} s")
 
 
+def measure_catch(found: Found, ready: Contenders, home: Path) -> None:
+    """Each corruption of a block by each engine; ours without proofs is as blind as the others."""
+    engines_ = {f"{name}, {mode}" if mode else name: engine for (name, mode), engine in ready.items() if mode != OFF}
+    found.catchers, found.caught = list(engines_), matrix(engines_, home, say)
+
+
 def written(found: Found, arguments: argparse.Namespace) -> str:
     """The report."""
     text = ["# Results of `make bench`", "", "What is measured and how: `docs/performance.md`.", "", *report.machine()]
@@ -184,6 +191,8 @@ def written(found: Found, arguments: argparse.Namespace) -> str:
     if found.backfill:
         days = f"{found.backfill[0]['days']} days of {BACKFILL_BLOCKS} blocks"
         text += [f"## Backfill from the UI, {days}", "", *report.backfill_table(found.backfill), ""]
+    if found.caught:
+        text += ["## What each engine notices", "", *catch_table(found.catchers, found.caught), ""]
     return "\n".join([*text, *(f"* {remark}" for remark in found.remarks)]).rstrip() + "\n"
 
 
@@ -210,7 +219,8 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def measure(arguments: argparse.Namespace, home: Path, found: Found) -> None:
     """The parts asked for."""
-    ready = contenders(arguments.against, home, found) if {"export", "latency"} & set(arguments.parts) else {}
+    compared = {"export", "latency", "catch"} & set(arguments.parts)
+    ready = contenders(arguments.against, home, found) if compared else {}
     if "export" in arguments.parts:
         compare(found, ready, home, arguments.blocks, repeat=arguments.repeat, latency_ms=0)
     if "latency" in arguments.parts:
@@ -226,6 +236,8 @@ def measure(arguments: argparse.Namespace, home: Path, found: Found) -> None:
     if "backfill" in arguments.parts:
         with _scratch(home) as scratch:
             measure_backfill(found, scratch, arguments.backfill_days)
+    if "catch" in arguments.parts:
+        measure_catch(found, ready, home)
 
 
 if __name__ == "__main__":

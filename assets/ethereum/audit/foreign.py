@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
+from assets.ethereum.tables import BLOCKS, LAYOUT, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.errors import DayMissing, LakeDamaged
 from core.manifest import Manifest
 from core.scratch import ScratchDirectory
@@ -23,8 +23,8 @@ from core.tables import Column, ColumnType, Table
 from resources.clients.lake.object_store import ObjectStore
 
 TABLES = (BLOCKS, TRANSACTIONS, RECEIPTS, LOGS, WITHDRAWALS)
-# Where a day of a table may lie; the AWS public dataset has the first.
-FOLDERS = ("{table}/date={day}/", "{table}/block_date={day}/", "export/{table}/block_date={day}/")
+# Where a day of a table may lie: in the AWS public dataset, in ethereum-etl's exports and in the lake.
+FOLDERS = ("{dataset}/date={day}/", LAYOUT.folder.removeprefix("export/"), LAYOUT.folder)
 LARGEST_MANIFEST = 16 << 20
 # In the AWS public dataset a transaction's receipt stands in columns of its row.
 _OF_RECEIPT = "receipt_"
@@ -55,7 +55,7 @@ def foreign_day(store: ObjectStore, day: date) -> ForeignDay:
     """
     found, raw = ForeignDay(day), {table.name: _rows(store, table.name, day) for table in TABLES}
     if raw[BLOCKS.name] is None:
-        looked = ", ".join(folder.format(table=BLOCKS.name, day=day) for folder in FOLDERS)
+        looked = ", ".join(folder.format(dataset=BLOCKS.name, day=day) for folder in FOLDERS)
         raise DayMissing(
             f"{store.uri('')}: no Parquet of {BLOCKS.name} of {day} under {looked}. Name the folder above."
         )
@@ -75,7 +75,7 @@ def foreign_day(store: ObjectStore, day: date) -> ForeignDay:
 def _rows(store: ObjectStore, name: str, day: date) -> pa.Table | None:
     """All rows of a table's files, as they are; None without any file."""
     for folder in FOLDERS:
-        if keys := _files(store, folder.format(table=name, day=day)):
+        if keys := _files(store, folder.format(dataset=name, day=day)):
             with ScratchDirectory("verify") as scratch:
                 parts = [_read(store, key, Path(scratch)) for key in keys]
             return pa.concat_tables(parts, promote_options="permissive")
