@@ -207,9 +207,9 @@ class TurnTakingStore:
 
     def _in_turn(self, act, *arguments):
         with self._turn:
-            assert self._turn.wait_for(lambda: self._order and self._order[0] == self._writer, timeout=30)
+            assert self._turn.wait_for(lambda: not self._order or self._order[0] == self._writer, timeout=30)
             act(*arguments)
-            self._order.pop(0)
+            del self._order[:1]  # whoever finds the other's file writes once more, when all had their turn
             self._turn.notify_all()
 
 
