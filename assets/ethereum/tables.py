@@ -169,6 +169,7 @@ BLOCKS = _table(
     key=("number",),
     sort_key="timestamp",
     distribution_key="number",
+    schema_version=2,
 )
 
 TRANSACTIONS = _table(
