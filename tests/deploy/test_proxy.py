@@ -1,4 +1,4 @@
-"""nginx as the second line: it refuses by the same table as the web server's own guard, before it asks for a password."""
+"""nginx as the second line: it refuses by the table of the web server's own guard, before it asks for a password."""
 
 import base64
 import http.client
@@ -10,6 +10,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed he
 class Upstream(BaseHTTPRequestHandler):
     """Takes anything, as Dagster's web server does, and remembers what came."""
 
-    came = []
+    came: ClassVar[list] = []
 
     def answer(self):
         self.came.append((self.command, self.path, dict(self.headers)))
