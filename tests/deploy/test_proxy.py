@@ -6,6 +6,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,9 +45,10 @@ class Upstream(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def ports(tmp_path_factory):
+def ports():
     """The two doors' ports, by name; nginx stands behind them."""
-    home = tmp_path_factory.mktemp("proxy")
+    home = Path(tempfile.mkdtemp(prefix="headwater-proxy-"))
+    home.chmod(0o711)  # the workers, who read the passwords, are another user's
     upstream = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     doors = {"operators": free_port(), "viewers": free_port()}
@@ -58,6 +60,7 @@ def ports(tmp_path_factory):
         process.terminate()
         process.wait(10)
         upstream.shutdown()
+        shutil.rmtree(home)
 
 
 def _configuration(home, doors, upstream):
@@ -66,9 +69,6 @@ def _configuration(home, doors, upstream):
     subprocess.run(["openssl", "req", *certificate, *files], check=True, capture_output=True)
     for name in doors:
         (home / f"{name}.htpasswd").write_text("operator:{PLAIN}password\n")
-    # The workers, who read the passwords, are another user's.
-    for folder in (home, home.parent):
-        folder.chmod(0o711)
     text = (ROOT / "deploy/proxy/headwater.conf.template").read_text()
     for name, value in {
         "PUBLIC_HOST": OURS,
