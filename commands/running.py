@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 
 from commands.missing import by_series, gaps, starts, told
+from core.private import make_private
 from core.settings.base import environment
 from core.settings.stage import Stage
 from core.windows import DayWindow
@@ -35,7 +36,7 @@ def _instance() -> dg.DagsterInstance:
     home = environment().get("DAGSTER_HOME")
     if not home:
         directory = Stage.read().directory
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private(directory)
         if not (directory / DAGSTER_YAML.name).exists():
             shutil.copyfile(DAGSTER_YAML, directory / DAGSTER_YAML.name)
         home = str(directory)

@@ -88,8 +88,9 @@ def tell(text: str, environ: Mapping[str, str], seconds: float = SECONDS) -> lis
     nothing but for a wrong stage: it must not hide the failure that it is about.
     """
     keep_settings_secret(environ)
-    # What cannot be written in UTF-8 is half a character out of some broken text.
+    # Nothing of control but the lines' ends; what cannot be written in UTF-8 is half a character out of a broken text.
     text = hidden(text).encode(errors="replace").decode()
+    text = "".join(letter if letter == "\n" or letter.isprintable() else " " for letter in text)
     outcomes: dict[str, str | None] = {}
 
     def told(channel_from: Callable[[Mapping[str, str]], Channel | None]) -> None:

@@ -9,11 +9,13 @@ from math import nan
 
 import dagster as dg
 
+from core.plain import plain
 from core.windows import ONE_DAY, DayWindow
 
 # As much as one looks back for a jump or a gap.
 DAYS = 90
 MOST_PANELS = 4
+LONGEST_NAME = 80
 
 
 def plot_by_day(series: Mapping[str, Mapping[date, int | float | Decimal]]) -> dg.MarkdownMetadataValue:
@@ -35,7 +37,7 @@ def plot_by_day(series: Mapping[str, Mapping[date, int | float | Decimal]]) -> d
         days = list(DayWindow(max(min(values), last - (DAYS - 1) * ONE_DAY), last))
         axes = figure.add_subplot(len(shown), 1, at)
         axes.plot([float(values.get(day, nan)) for day in days], marker=".", linewidth=1, color="#4f6bd8")
-        axes.set_title(name, fontsize=8, loc="left")
+        axes.set_title(plain(name, LONGEST_NAME), fontsize=8, loc="left", parse_math=False)
         axes.grid(axis="y", linewidth=0.3)
         axes.tick_params(labelsize=7)
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.12g}"))
@@ -43,5 +45,5 @@ def plot_by_day(series: Mapping[str, Mapping[date, int | float | Decimal]]) -> d
         axes.set_xticks(ends := sorted({0, len(days) - 1}), [str(days[at]) for at in ends])
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
-    names = ", ".join(shown) or "no days"
+    names = ", ".join(plain(name, LONGEST_NAME) for name in shown) or "no days"
     return dg.MetadataValue.md(f"![{names}](data:image/png;base64,{b64encode(file.getvalue()).decode()})")

@@ -1,5 +1,6 @@
 """Where PostgreSQL is, by the settings: locally an embedded server when none is named."""
 
+from core.loopback import sslmode_for
 from core.settings.postgres import Postgres
 from core.settings.stage import Stage
 from resources.clients.postgres.connection import PostgresAddress
@@ -27,7 +28,7 @@ def postgres_address(given: Postgres, stage: Stage) -> PostgresAddress:
         database=given.database,
         user=user,
         password=password.get_secret_value(),
-        sslmode=given.sslmode,
+        sslmode=given.sslmode or sslmode_for(host),
         dbt_user=given.dbt_user,
         dbt_password=dbt_password[0].get_secret_value() if dbt_password else None,
     )

@@ -10,6 +10,7 @@ import dagster as dg
 import psycopg
 
 from core.clock import Clock
+from core.loopback import sslmode_for
 from core.settings import coingecko, lake, stacks
 from core.settings.base import revealed
 from resources.clients.http.api import HttpApi
@@ -79,7 +80,7 @@ class StacksResource(ReadsSettings, dg.ConfigurableResource):
             database=given.db_database,
             user=user,
             password=password.get_secret_value(),
-            sslmode=given.db_sslmode,
+            sslmode=given.db_sslmode or sslmode_for(host),
         )
         return Indexer(address, given.db_schema, given.db_seconds)
 

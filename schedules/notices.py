@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from core.clock import Clock
+from core.plain import one_line
 from core.settings.base import environment
 from core.settings.stage import Stage
 from resources.notices import tell
@@ -12,6 +13,8 @@ from resources.notices import tell
 # Dagster writes whether it will retry a run just after it has written that the run failed; the sensor may come between.
 WILL_RETRY = "dagster/will_retry"
 LOOKS, PAUSE = 4, 0.5
+# Characters of a step's reason; all of it is on the run's page.
+LONGEST_REASON = 500
 
 
 @dg.run_failure_sensor(
@@ -75,7 +78,7 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
 
 
 def _first_line(text: str | None) -> str:
-    return next(iter((text or "").strip().splitlines()), "no reason given")
+    return one_line(next(iter((text or "").strip().splitlines()), "no reason given"), LONGEST_REASON)
 
 
 SENSORS = (failed_run_sensor,)

@@ -10,6 +10,7 @@ import boto3
 import pyarrow as pa
 import pytest
 
+from resources.clients.exchanges.objects import damaged_key, revisions_key
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.s3_store import PART_BYTES, S3ObjectStore
 from resources.clients.redshift.copy_files import CopyFiles, copy_files
@@ -17,8 +18,10 @@ from tests.standins.lakes import ITEMS, spooled_items
 
 IAM = Path(__file__).parents[1] / "deploy/iam"
 POLICIES = ("exporter", "loader", "reader", "copy")
+ROOMS = ("exchanges", "stacks")
 DAY = date(2024, 1, 2)
 BUCKET, PREFIX = "my-lake", "headwater"
+PUBLISHED = {"OBJECTS_BUCKET": "public", "OBJECTS_PREFIX": "stacks"}
 EXPORTED, STAGED = "export/items/block_date=2024-01-02/x.parquet", "staging/items/1/0.manifest"
 
 # The right that each of the SDK's operations takes.
@@ -33,7 +36,9 @@ RIGHTS = {
 
 def _statements(name):
     text = (IAM / f"{name}.json").read_text()
-    return json.loads(text.replace("LAKE_BUCKET", BUCKET).replace("LAKE_PREFIX", PREFIX))["Statement"]
+    for word, value in {"LAKE_BUCKET": BUCKET, "LAKE_PREFIX": PREFIX, **PUBLISHED}.items():
+        text = text.replace(word, value)
+    return json.loads(text)["Statement"]
 
 
 def _listed(value):
@@ -144,7 +149,32 @@ def test_folders_that_each_may_list(name):
         assert not allows(name, "s3:ListBucket", bucket, elsewhere)
 
 
-@pytest.mark.parametrize("name", [*POLICIES, "copy-trust"])
+BARS = "v3/periodic_daily/airflow/downloaded_1min/x/currency_pair=BTC_USDT/year=2024/month=1/day=2/data.parquet"
+
+
+@pytest.mark.parametrize("key", [BARS, revisions_key(BARS), damaged_key(BARS), "exchanges/ohlcv_1m/job=x/day=y/z"])
+def test_the_room_exchanges_may_replace_its_bars_and_nothing_else(key):
+    for action in ACTIONS:
+        assert allows("exchanges", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{key}")
+        assert not allows("exchanges", action, f"arn:aws:s3:::{BUCKET}/{key}")
+        assert not allows("exchanges", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{EXPORTED}")
+        assert not allows("exporter", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{key}")
+    assert allows("exchanges", "s3:ListBucket", f"arn:aws:s3:::{BUCKET}", f"{PREFIX}/{key[:14]}")
+
+
+def test_the_room_stacks_may_publish_and_keep_and_deletes_nothing():
+    raw, latest = f"arn:aws:s3:::{BUCKET}/{PREFIX}/raw/stacks/x/y", "arn:aws:s3:::public/stacks/tx_per_block.json.gz"
+    for action in ("s3:GetObject", "s3:PutObject"):
+        assert allows("stacks", action, raw)
+        assert allows("stacks", action, latest)
+        assert not allows("stacks", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{EXPORTED}")
+    assert allows("stacks", "s3:PutObjectAcl", latest)
+    assert not allows("stacks", "s3:PutObjectAcl", raw)
+    assert not any(allows("stacks", "s3:DeleteObject", key) for key in (raw, latest))
+    assert not allows("stacks", "s3:ListBucket", f"arn:aws:s3:::{BUCKET}", f"{PREFIX}/export/")
+
+
+@pytest.mark.parametrize("name", [*POLICIES, *ROOMS, "copy-trust"])
 def test_policies_are_well_formed_and_without_broad_grants(name):
     text = (IAM / f"{name}.json").read_text()
     policy = json.loads(text)

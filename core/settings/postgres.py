@@ -36,11 +36,11 @@ class Postgres(Settings):
         "Its password.",
         "from-your-secret-store",
     )
-    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = setting(
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = setting(
         "POSTGRES_SSLMODE",
-        "How the connection is secured: verify-full outside a private network.",
+        "How the connection is secured. When not set: prefer on this machine, verify-full to any other, against the "
+        "authorities of PGSSLROOTCERT (the word system: those of the machine).",
         "verify-full",
-        "prefer",
     )
     dbt_user: Text | None = setting(
         "POSTGRES_DBT_USER",

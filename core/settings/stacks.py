@@ -24,8 +24,10 @@ class Stacks(Settings):
     )
     db_user: Text | None = setting("STACKS_DB_USER", "Role that reads it.", "headwater_reader")
     db_password: Secret | None = setting("STACKS_DB_PASSWORD", "Its password.", "from-your-secret-store")
-    db_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = setting(
-        "STACKS_DB_SSLMODE", "How the connection is secured.", "verify-full", "prefer"
+    db_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = setting(
+        "STACKS_DB_SSLMODE",
+        "How the connection is secured. When not set: prefer on this machine, verify-full to any other.",
+        "verify-full",
     )
     db_seconds: Annotated[int, Between(1, 86_400)] = setting(
         "STACKS_DB_SECONDS", "Seconds that a statement on it may take.", "600", 300

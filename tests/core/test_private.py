@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import running
 from core.private import make_private
 from resources.clients.dbt import parsed
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
@@ -43,7 +44,13 @@ def etl(home, monkeypatch):
     environment.etl_command(home)
 
 
-@pytest.mark.parametrize("first", [lake, warehouse, kept_parsing, etl])
+def record(home, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("HEADWATER_HOME", str(home))
+    running._instance()
+
+
+@pytest.mark.parametrize("first", [lake, warehouse, kept_parsing, etl, record])
 def test_whoever_comes_first_makes_the_home_private(first, tmp_path, monkeypatch):
     home = tmp_path / "home"
     first(home, monkeypatch)

@@ -26,7 +26,7 @@ def test_nothing_that_is_kept_is_ignored(list_):
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
     found = _ignored(list_, tracked)
     assert [name for name in found if not (list_ == ".dockerignore" and name.startswith("tests/"))] == []
-    assert {".env.example", "deploy/compose/env.example"} <= set(tracked)
+    assert {".env.example", "deploy/compose/env.example", "deploy/compose/code.env.example"} <= set(tracked)
 
 
 def _ignored(list_, names):

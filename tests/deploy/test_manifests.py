@@ -1,9 +1,13 @@
 """Every file of deploy/ against what will read it: Dagster's own configuration, the AWS APIs' models, Kubernetes'."""
 
+import fnmatch
 import json
+import os
 import re
 import shutil
 import string
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,10 +24,14 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_k8s.launcher import K8sRunLauncher
 from dagster_k8s.models import k8s_model_from_dict
+from dagster_postgres.utils import pg_url_from_config
 from kubernetes import client as kubernetes
 from moto import mock_aws
+from psycopg2.extensions import parse_dsn
+from sqlalchemy import create_engine, make_url
 
 from core.settings.listing import all_settings
+from tests.standins.foreign_pages import OURS, TABLE
 from tests.standins.postgres_tcp import tcp_postgres
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +50,18 @@ ACCOUNT = {
     # Whoever wants no mail does not set these; envsubst then leaves nothing, which counts as not set.
     **dict.fromkeys(("NOTICE_TELEGRAM_CHAT", *(f"NOTICE_MAIL_{part}" for part in ("HOST", "USER", "FROM", "TO"))), ""),
     "HEADWATER_URL": "https://headwater.example.com",
+    **dict.fromkeys(("POSTGRES_HOST", "POSTGRES_USER", "POSTGRES_DBT_USER", "COINGECKO_PLAN", "BLOCKCHAIR_PLAN"), ""),
+    **dict.fromkeys(("STACKS_DB_HOST", "STACKS_DB_USER", "STACKS_OBJECTS_URI", "STACKS_CDN_DISTRIBUTION"), ""),
+    "EXCHANGES_SOURCE": "",
+}
+BALANCER = {
+    "PUBLIC_HOST": "headwater.example.com",
+    "PUBLIC_ORIGIN": "https://headwater.example.com",
+    "LISTENER_ARN": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/headwater/1/2",
+    "TARGET_GROUP_ARN": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/1",
+    "USER_POOL_ARN": "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_x",
+    "USER_POOL_CLIENT": "client",
+    "USER_POOL_DOMAIN": "headwater",
 }
 SECRETS = {setting.name for setting in all_settings() if setting.secret}
 # What deployments set besides the product's own settings.
@@ -53,7 +73,7 @@ DEPLOYMENT = {
 
 
 def _document(path):
-    return json.loads(string.Template(path.read_text()).substitute(ACCOUNT))
+    return json.loads(string.Template(path.read_text()).substitute(ACCOUNT | BALANCER))
 
 
 def _known(name):
@@ -77,8 +97,8 @@ def test_the_deployments_agree_on_what_is_not_their_own():
     assert files["compose"]["run_monitoring"].items() >= {"enabled": True, "max_runtime_seconds": 54000}.items()
     for name in ("compose", "ecs"):
         database = files[name]["storage"]["postgres"]["postgres_db"]
-        params = database.pop("params")
-        assert params["sslmode"] == {"compose": "prefer", "ecs": "require"}[name]
+        secured = {"compose": {"host": "/var/run/postgresql"}, "ecs": {"sslmode": "verify-full"}}
+        assert database.pop("params") == secured[name]
         assert all(isinstance(value, dict) and value["env"] in DEPLOYMENT for value in database.values())
 
 
@@ -98,7 +118,7 @@ AWS_FILES = {
 
 def test_every_aws_document_is_checked():
     found = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*.json") if path.parent.name != "iam"}
-    assert found == set(AWS_FILES)
+    assert found == {*AWS_FILES, "ecs/listener-rules.json"}
 
 
 def _containers(document):
@@ -135,8 +155,9 @@ def test_each_deployment_can_be_told_of_every_channel():
     (daemon,) = _containers(_document(DEPLOY / "ecs/daemon.json"))
     named = {entry["name"] for entry in (*daemon["environment"], *daemon["secrets"])}
     assert named >= (NOTICES - DEFAULTED) | {"HEADWATER_URL"}
-    compose = re.findall(r"^([A-Z_]+)=", (DEPLOY / "compose/env.example").read_text(), re.MULTILINE)
-    assert set(compose) >= (NOTICES - DEFAULTED) | {"HEADWATER_URL"}
+    compose = re.findall(r"^([A-Z_]+)=", (DEPLOY / "compose/code.env.example").read_text(), re.MULTILINE)
+    assert set(compose) >= NOTICES - DEFAULTED
+    assert "HEADWATER_URL" in COMPOSE["services"]["code"]["environment"]
     kubernetes_names = re.findall(r"name: ([A-Z_]+), value", (DEPLOY / "kubernetes/values.yaml").read_text())
     assert set(kubernetes_names) >= (NOTICES - DEFAULTED - SECRETS) | {"HEADWATER_URL"}
     keys = set(re.findall(r'"([A-Z_]+)": "', (ROOT / "docs/deploying.md").read_text()))
@@ -162,6 +183,94 @@ def test_every_web_server_stands_behind_the_guard():
         assert {"name": "HEADWATER_URL", "value": ACCOUNT["HEADWATER_URL"]} in container["environment"]
     assert all(COMPOSE["services"][name]["command"][:3] == guarded for name in ("web", "viewer"))
     assert f"CMD {json.dumps(guarded)[:-1]}, " in (ROOT / "Dockerfile").read_text()
+
+
+RULES = _document(DEPLOY / "ecs/listener-rules.json")
+ELBV2 = botocore.session.get_session().get_service_model("elbv2").operation_model("CreateRule")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["Priority"])
+def test_the_load_balancers_rules_are_what_the_api_takes(rule):
+    report = ParamValidator().validate(rule, ELBV2.input_shape)
+    assert not report.has_errors(), report.generate_report()
+    values = [value for condition in rule["Conditions"] for value in next(iter(_configured(condition)))["Values"]]
+    assert len(values) <= 5  # as many as a rule may have
+
+
+def _configured(condition):
+    return [value for key, value in condition.items() if key.endswith("Config")]
+
+
+def _balanced(method, path, headers):
+    """What the load balancer's rules make of a request: the status of a fixed answer, or 200 for what it forwards."""
+    for rule in sorted(RULES, key=lambda rule: rule["Priority"]):
+        if all(_matches(condition, method, path.partition("?")[0], headers) for condition in rule["Conditions"]):
+            last = rule["Actions"][-1]
+            if last["Type"] == "forward":
+                assert rule["Actions"][0]["Type"] == "authenticate-cognito"
+                return 200
+            return int(last["FixedResponseConfig"]["StatusCode"])
+    raise AssertionError("no rule takes it")
+
+
+def _matches(condition, method, path, headers):
+    (config,) = _configured(condition)
+    given = {
+        "host-header": re.sub(r":\d+$", "", headers["Host"]),
+        "path-pattern": path,
+        "http-request-method": method,
+        "http-header": headers.get(config.get("HttpHeaderName"), ""),
+    }[condition["Field"]]
+    return any(fnmatch.fnmatchcase(given, value) for value in config["Values"])
+
+
+def test_what_the_load_balancer_itself_refuses():
+    """Which is what its conditions can say; the rest of the table is refused by the guard behind it."""
+    left = {"another origin", "origin null", "origin without TLS", "origin of another port", "a longer origin"}
+    left |= {
+        "cross-site",
+        "same-site",
+        "an image elsewhere",
+        "a link that reports",
+        "a report by form",
+        "put",
+        "delete",
+    }
+    left |= {"a query beside a body", "a query behind an operation", "below a prefix"}
+    for what, method, path, headers, answer in TABLE:
+        found = _balanced(method, path, {"Host": OURS} | headers)
+        assert (found == 200) == (answer == 200 or what in left), what
+    socket = {"Host": OURS, "Upgrade": "websocket"}
+    assert _balanced("GET", "/graphql", socket | {"Origin": f"https://{OURS}"}) == 200
+    assert _balanced("GET", "/graphql", socket | {"Origin": "https://evil.example"}) == 405
+    assert _balanced("GET", "/graphql", socket) == 405
+
+
+@pytest.mark.parametrize("name", AWS_FILES)
+def test_every_task_is_bounded(name):
+    document = _document(DEPLOY / name)
+    for container in _containers(document):
+        asked = {entry["type"]: entry["value"] for entry in container.get("resourceRequirements", [])}
+        assert int(document.get("memory") or asked["MEMORY"]) <= 8192
+        assert document.get("cpu") or asked["VCPU"]
+
+
+def test_only_runs_have_the_secrets_of_databases_and_apis():
+    named = {
+        (name, container["name"]): {entry["name"] for entry in container["secrets"]}
+        for name in ("web", "daemon", "run")
+        for container in _containers(_document(DEPLOY / f"ecs/{name}.json"))
+    }
+    record = {"DAGSTER_POSTGRES_USER", "DAGSTER_POSTGRES_PASSWORD"}
+    assert named["web", "web"] == named["web", "viewer"] == record
+    # The daemon's own process runs the sensors, which look at the node and tell of failed runs.
+    assert named["daemon", "daemon"] == record | {"ETHEREUM_PROVIDER_URI"} | (NOTICES & SECRETS)
+    assert named["run", "run"] >= record | (SECRETS - NOTICES - {"BLOCKCHAIR_DUMPS_KEY"}) - {
+        name
+        for name in SECRETS
+        if name.startswith("REDSHIFT_")  # by the workgroup's temporary logins
+    }
+    assert not named["run", "run"] & NOTICES
 
 
 @pytest.mark.parametrize("path", sorted(DEPLOY.glob("*/iam/*.json")), ids=lambda path: path.stem)
@@ -268,12 +377,98 @@ def test_only_the_proxy_is_reachable_on_the_one_host():
     services = COMPOSE["services"]
     assert {name for name, service in services.items() if "ports" in service} == {"proxy"}
     assert COMPOSE["networks"]["inside"] == {"internal": True}
-    assert {name for name, service in services.items() if "outside" in service["networks"]} == {"proxy", "code"}
+    assert {name for name, service in services.items() if "outside" in service.get("networks", ())} == {"proxy", "code"}
     for name, service in services.items():
         assert service["healthcheck"]["test"], name
         assert service["restart"] == "unless-stopped"
         for condition in service.get("depends_on", {}).values():
             assert condition == {"condition": "service_healthy"}
+
+
+# The secrets that each service's command reads; who has code.env has those of all settings.
+READ = {
+    "postgres": {"POSTGRES_PASSWORD"},
+    **{name: {"DAGSTER_POSTGRES_PASSWORD"} for name in ("code", "daemon", "web", "viewer")},
+    "proxy": set(),
+}
+
+
+def test_no_service_of_the_one_host_has_a_secret_that_its_command_does_not_read():
+    for name, service in COMPOSE["services"].items():
+        assert {variable for variable in service["environment"] if "PASSWORD" in variable} == READ[name]
+        assert not SECRETS & (service["environment"].keys() - READ[name])
+        assert service.get("env_file") == (["code.env"] if name == "code" else None)
+        assert ("home:/var/lib/headwater" in service["volumes"]) == (name == "code")
+    asked = set(re.findall(r"\$\{([A-Z_]+):\?", (DEPLOY / "compose/compose.yaml").read_text()))
+    assert asked == set(re.findall(r"^([A-Z_]+)=$", (DEPLOY / "compose/env.example").read_text(), re.MULTILINE))
+
+
+def test_every_container_of_the_one_host_is_bounded():
+    for name, service in COMPOSE["services"].items():
+        assert re.fullmatch(r"[0-9]+[gm]", service["mem_limit"]), name
+        assert 0 < service["pids_limit"] <= 2048
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["logging"] == {"driver": "local", "options": {"max-size": "20m", "max-file": "5"}}
+        assert service["tmpfs"]
+        assert all("size=" in place for place in service["tmpfs"])
+        writable = {place.split(":")[0] for place in service["tmpfs"]} | {
+            place.split(":")[1] for place in service["volumes"] if not place.endswith(":ro")
+        }
+        assert "/tmp" in writable
+
+
+def test_the_database_of_the_one_host_is_in_no_network():
+    database = COMPOSE["services"]["postgres"]
+    assert database["network_mode"] == "none"
+    assert "listen_addresses=" in database["command"]
+    assert database["environment"]["POSTGRES_INITDB_ARGS"] == "--auth-local=scram-sha-256"
+    settings = yaml.safe_load((DEPLOY / "compose/dagster.yaml").read_text())["storage"]["postgres"]["postgres_db"]
+    environment = COMPOSE["services"]["web"]["environment"] | {"DAGSTER_POSTGRES_PASSWORD": "a word"}
+    given = {key: environment[value["env"]] if "env" in value else value for key, value in settings.items()}
+    url = make_url(pg_url_from_config({"postgres_db": given}))
+    _, connection = create_engine(url).dialect.create_connect_args(url)
+    assert connection["host"] == "/var/run/postgresql"
+    assert parse_dsn(url.render_as_string(hide_password=False))["host"] == "/var/run/postgresql"
+    mounted = "socket:/var/run/postgresql"
+    assert {name for name, service in COMPOSE["services"].items() if mounted in service["volumes"]} == set(READ) - {
+        "proxy"
+    }
+
+
+def _images():
+    """Every image that a file names, by where."""
+    for name, service in COMPOSE["services"].items():
+        yield f"compose {name}", service["image"]
+    for line in re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
+        yield "Dockerfile", line
+    for place in (*_found(VALUES, "image"), *_found(VALUES, "initContainerImage")):
+        yield "values.yaml", f"{place['repository']}:{place['tag']}"
+    for name in AWS_FILES:
+        for container in json.loads((DEPLOY / name).read_text()).get("containerDefinitions", []):
+            yield name, container["image"]
+
+
+def _found(document, key):
+    """Every value of a key, at any depth."""
+    inner = document.values() if isinstance(document, dict) else document if isinstance(document, list) else ()
+    own = [document[key]] if isinstance(document, dict) and key in document else []
+    return [*own, *(value for part in inner for value in _found(part, key))]
+
+
+def test_every_image_is_a_version_or_asked_for():
+    """No moving tag: all numbers of a version, a digest, or a variable that has to be set."""
+    images = dict.fromkeys(_images())
+    assert len(images) >= 10
+    for place, image in images:
+        assert re.search(
+            r":\d+\.\d+(\.\d+)?(-[a-z0-9-]+)?$|@sha256:[0-9a-f]{64}$"
+            r"|^\$\{HEADWATER_IMAGE(:\?[^}]+)?\}$|:\$\{HEADWATER_TAG\}$",
+            image,
+        ), (place, image)
+    for path in (*DEPLOY.rglob("*.*"), ROOT / "Dockerfile", ROOT / "docs/deploying.md"):
+        assert not re.search(r":latest\b|tag: *latest", path.read_text()), path
 
 
 def test_compose_holds_no_secret_and_knows_its_names():
@@ -282,7 +477,7 @@ def test_compose_holds_no_secret_and_knows_its_names():
             if name not in ("postgres", "proxy"):
                 assert _known(variable), variable
             assert "PASSWORD" not in variable or value == "${DAGSTER_POSTGRES_PASSWORD:?set it in .env}"
-    names = re.findall(r"^#?([A-Z_]+)=(.*)$", (DEPLOY / "compose/env.example").read_text(), re.MULTILINE)
+    names = re.findall(r"^#?([A-Z_]+)=(.*)$", (DEPLOY / "compose/code.env.example").read_text(), re.MULTILINE)
     for name, value in names:
         assert _known(name) or name.startswith("AWS_"), name
         assert not value or (name not in SECRETS and "PASSWORD" not in name), name
@@ -338,6 +533,90 @@ def test_kubernetes_parts_are_kubernetes_models(part):
             k8s_model_from_dict(model, _snake(given[key]))
     assert given["podSecurityContext"]["runAsNonRoot"]
     assert given["image"] == CODE["image"]
+
+
+POLICIES = list(yaml.safe_load_all((DEPLOY / "kubernetes/namespace.yaml").read_text()))
+KINDS = {"NetworkPolicy": kubernetes.V1NetworkPolicySpec, "LimitRange": kubernetes.V1LimitRangeSpec}
+
+
+@pytest.mark.parametrize("document", POLICIES, ids=lambda document: document["metadata"]["name"])
+def test_the_namespaces_rules_are_kubernetes_models(document):
+    k8s_model_from_dict(KINDS[document["kind"]], _renamed(_snake(document["spec"])))
+
+
+def _renamed(value):
+    """What Kubernetes calls from, Python may not."""
+    if isinstance(value, dict):
+        return {"_from" if key == "from" else key: _renamed(inner) for key, inner in value.items()}
+    return [_renamed(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _let_in(labels, port):
+    """The pods, by component, that may reach a pod with these labels at a port; None of the ingress controller's."""
+    found = set()
+    for document in (document for document in POLICIES if document["kind"] == "NetworkPolicy"):
+        for rule in document["spec"].get("ingress", []) if _chosen(document["spec"]["podSelector"], labels) else []:
+            assert rule["from"]
+            assert [(entry["protocol"], entry["port"]) for entry in rule["ports"]] == [("TCP", port)]
+            for source in rule["from"]:
+                if "namespaceSelector" in source:
+                    found.add(None)
+                else:
+                    components = ("dagster-webserver", "dagster-webserver-read-only", "dagster-daemon", "run_worker")
+                    found |= {name for name in components if _chosen(source["podSelector"], {"component": name})}
+    return found
+
+
+def _chosen(selector, labels):
+    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
+        labels.get(entry["key"]) in entry["values"] for entry in selector.get("matchExpressions", [])
+    )
+
+
+def test_only_the_ingress_reaches_the_web_server_and_only_daemon_and_web_the_code_server():
+    nobody = next(document for document in POLICIES if document["metadata"]["name"] == "headwater-nobody")
+    assert nobody["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    servers = ("dagster-webserver", "dagster-webserver-read-only")
+    for name in servers:
+        assert _let_in({"component": name}, 3000) == {None}
+    code = {"component": "user-deployments", "deployment": CODE["name"]}
+    assert _let_in(code, CODE["port"]) == {*servers, "dagster-daemon"}
+    for name in ("dagster-daemon", "run_worker"):
+        assert _let_in({"component": name}, 0) == set()
+    assert VALUES["dagsterWebserver"]["service"]["port"] == 3000
+
+
+def test_every_container_of_the_chart_is_bounded():
+    parts = [VALUES["dagsterWebserver"], VALUES["dagsterDaemon"], CODE]
+    parts.append(VALUES["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"]["containerConfig"])
+    assert all(part["resources"]["limits"]["memory"] for part in parts)
+    (others,) = next(document for document in POLICIES if document["kind"] == "LimitRange")["spec"]["limits"]
+    assert others["type"] == "Container"
+    assert others["default"]["memory"]
+
+
+def test_the_chart_gets_the_guarded_web_server():
+    """The chart starts dagster-webserver by name: the image's PATH finds ours first."""
+    ours = DEPLOY / "bin/dagster-webserver"
+    assert os.access(ours, os.X_OK)
+    assert re.search(r"\bPATH=/opt/headwater/deploy/bin:\$PATH", (ROOT / "Dockerfile").read_text())
+    path = os.pathsep.join([str(ours.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
+    assert shutil.which("dagster-webserver", path=path) == str(ours)
+    said = subprocess.run(
+        ["dagster-webserver", "--help"], cwd=ROOT, env={**os.environ, "PATH": path}, check=True, capture_output=True
+    )
+    assert b"Usage: python -m commands.web [OPTIONS]" in said.stdout
+    environment = {entry["name"]: entry["value"] for entry in VALUES["dagsterWebserver"]["env"]}
+    assert environment["HEADWATER_URL"] == f"https://{VALUES['ingress']['dagsterWebserver']['host']}"
+    assert not SECRETS & environment.keys()
+    assert not any("envSecrets" in VALUES[part] for part in ("dagsterWebserver", "dagsterDaemon"))
+
+
+def test_every_database_of_dagsters_record_shows_its_certificate():
+    assert VALUES["postgresql"]["postgresqlParams"] == {"sslmode": "verify-full"}
+    lines = (ROOT / "Dockerfile").read_text()
+    assert "PGSSLROOTCERT=/etc/ssl/headwater.pem" in lines
+    assert "> /etc/ssl/headwater.pem" in lines
 
 
 def test_the_charts_instance_is_configured_as_on_ecs(tmp_path):

@@ -1,4 +1,4 @@
-"""nginx as the second line: it refuses by the same table as the web server's own guard, before it asks for a password."""
+"""nginx as the second line: it refuses by the table of the web server's own guard, before it asks for a password."""
 
 import base64
 import http.client
@@ -6,10 +6,12 @@ import os
 import shutil
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed he
 class Upstream(BaseHTTPRequestHandler):
     """Takes anything, as Dagster's web server does, and remembers what came."""
 
-    came = []
+    came: ClassVar[list] = []
 
     def answer(self):
         self.came.append((self.command, self.path, dict(self.headers)))
@@ -36,16 +38,17 @@ class Upstream(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
 
     def log_message(self, *_):
         pass
 
 
 @pytest.fixture(scope="module")
-def ports(tmp_path_factory):
+def ports():
     """The two doors' ports, by name; nginx stands behind them."""
-    home = tmp_path_factory.mktemp("proxy")
+    home = Path(tempfile.mkdtemp(prefix="headwater-proxy-"))
+    home.chmod(0o711)  # the workers, who read the passwords, are another user's
     upstream = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     doors = {"operators": free_port(), "viewers": free_port()}
@@ -57,6 +60,7 @@ def ports(tmp_path_factory):
         process.terminate()
         process.wait(10)
         upstream.shutdown()
+        shutil.rmtree(home)
 
 
 def _configuration(home, doors, upstream):
@@ -65,9 +69,6 @@ def _configuration(home, doors, upstream):
     subprocess.run(["openssl", "req", *certificate, *files], check=True, capture_output=True)
     for name in doors:
         (home / f"{name}.htpasswd").write_text("operator:{PLAIN}password\n")
-    # The workers, who read the passwords, are another user's.
-    for folder in (home, home.parent):
-        folder.chmod(0o711)
     text = (ROOT / "deploy/proxy/headwater.conf.template").read_text()
     for name, value in {
         "PUBLIC_HOST": OURS,

@@ -8,6 +8,7 @@ its body, is about the request as a whole and tells nothing of the calls in it.
 from enum import Enum
 from typing import Any
 
+from core.plain import one_line
 from core.secrecy import hidden
 
 
@@ -126,7 +127,7 @@ def classify(error: Any, retry_after: float | None = None) -> Refusal:
     """The refusal that a JSON-RPC error object amounts to."""
     code = error.get("code") if isinstance(error, dict) else None
     message = str(error.get("message", "") if isinstance(error, dict) else error)
-    detail = f"{JSON_RPC_ERROR} {code}: {message[:QUOTED]}"
+    detail = f"{JSON_RPC_ERROR} {code}: {one_line(message, QUOTED)}"
     kind = _by_words(message) or (CODES.get(code) if isinstance(code, int) else None) or Kind.SERVER_ERROR
     return Refusal(kind, detail, retry_after)
 
@@ -134,7 +135,7 @@ def classify(error: Any, retry_after: float | None = None) -> Refusal:
 def classify_status(status: int, text: str, retry_after: float | None = None) -> Refusal:
     """The refusal that an HTTP answer without JSON-RPC in its body amounts to."""
     kind = STATUSES.get(status) or (Kind.SERVER_ERROR if status >= 500 else Kind.INVALID)
-    return Refusal(kind, f"HTTP {status} {text[:QUOTED]}".strip(), retry_after)
+    return Refusal(kind, f"HTTP {status} {one_line(text, QUOTED)}".strip(), retry_after)
 
 
 def _by_words(message: str) -> Kind | None:

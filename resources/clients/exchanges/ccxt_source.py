@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from core.clock import Clock
 from core.errors import HeadwaterError, InvalidAnswer, SourceRefused
+from core.plain import plain
 from resources.clients.exchanges.bars import Bar, bar_of_row, moment
 from resources.clients.exchanges.bounded import MOST_BYTES, PAGE_BYTES, BoundedAdapter
-from resources.clients.exchanges.markets import Market, markets_of, plain
+from resources.clients.exchanges.markets import Market, markets_of
 from resources.clients.exchanges.profiles import profile_of
 from resources.clients.exchanges.retrying import MayPass, Patience
 from resources.clients.http.bounded import seconds_to_wait

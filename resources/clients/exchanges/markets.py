@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.plain import plain
 from resources.clients.exchanges.bars import moment
 
 
@@ -48,11 +49,6 @@ def _market(document: Mapping[str, Any], pair: str) -> Market:
     return Market(
         pair, document["symbol"], str(document["id"]), trading, status, _moment(document.get("created")), ends
     )
-
-
-def plain(text: object, most: int) -> str:
-    """An outsider's words for messages: so many characters of one line, and nothing that a renderer would act on."""
-    return "".join(letter if letter.isprintable() and letter not in "<>`[]!*" else " " for letter in str(text)[:most])
 
 
 def _moment(value: object) -> int | None:

@@ -23,6 +23,8 @@ WHOLE_SECONDS = 7.0
 LONGEST = 4096
 # Bytes of an answer that are read, and characters of it that are shown.
 ANSWER, SHOWN = 1000, 200
+# Slack's words for: no markup, and no look at the pages and pictures whose addresses stand in the text.
+AS_IT_IS = {"mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,13 @@ class Webhook:
     url: str = field(repr=False)
 
     def send(self, text: str) -> None:
-        """Post the text, as text: what looks like a mention or a link in it is none.
+        """Post the text, as text: what looks like a mention or a link in it is none, and nobody fetches what it names.
 
         Raises:
             SourceRefused: when the answer is no success; and urllib3's errors.
         """
         keep_uri_secret(self.url)
-        _post(self.url, {"text": escape(cut(text), quote=False)})
+        _post(self.url, {"text": escape(cut(text), quote=False)} | AS_IT_IS)
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,14 @@ class Telegram:
     chat: str
 
     def send(self, text: str) -> None:
-        """Post the text, without any markup.
+        """Post the text, without any markup and without a preview of what it names.
 
         Raises:
             SourceRefused: when the answer is no success; and urllib3's errors.
         """
         keep_secret(self.token)
         url = f"{self.root.rstrip('/')}/bot{self.token}/sendMessage"
-        _post(url, {"chat_id": self.chat, "text": cut(text)})
+        _post(url, {"chat_id": self.chat, "text": cut(text), "link_preview_options": {"is_disabled": True}})
 
 
 def cut(text: str) -> str:

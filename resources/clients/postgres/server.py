@@ -144,6 +144,8 @@ class EmbeddedServer:
             self.home.chmod(0o700 if me.uid == os.geteuid() else 0o711)
         if me.uid == os.geteuid():
             return
+        if (found := self.home.stat()).st_uid == os.geteuid() and not found.st_mode & stat.S_IXOTH:
+            self.home.chmod(0o711)  # ours, and made before by something that nobody else has to enter
         for folder in (self.home, *self.home.parents, *_programs().parents):
             if not folder.stat().st_mode & stat.S_IXOTH:
                 raise SettingError(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.errors import DayMissing, InvalidAnswer
+from core.plain import one_line
 from resources.clients.lake.object_store import ObjectStore
 from resources.clients.lake.objects import LARGEST_IN_MEMORY, decompressed
 
@@ -63,7 +64,7 @@ class Bundle:
     def absent(self) -> dict[str, str]:
         """What could not be had, by name, each with the reason."""
         return {
-            answer.name: f"{answer.address} answers {answer.status}: {answer.body[:200].strip()}"
+            answer.name: f"{answer.address} answers {answer.status}: {one_line(answer.body, 200)}"
             for answer in self.answers
             if answer.status in ABSENT
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, SourceMoved, SourceRefused
+from core.plain import one_line
 from resources.clients.http.api import MOST_BYTES, Answer, HttpApi, Unusable
 from resources.clients.stacks.answers import ABSENT, GONE, OK, RawAnswer
 
@@ -135,7 +136,7 @@ class AnswerApi:
             remedy = f"The route {gone}; " + (f"use {after}." if after else "check the API's address and its changes.")
         return (
             f"{self.http.name} refuses {self.http.address(route.path, parameters)}: {answer.status} "
-            f"{answer.text[:200].strip()}. {remedy}"
+            f"{one_line(answer.text, 200)}. {remedy}"
         )
 
     def _obey_budget(self, headers: Mapping[str, str]) -> None:
@@ -151,7 +152,7 @@ class AnswerApi:
     def _tell_deprecation(self, route: Route, headers: Mapping[str, str]) -> None:
         told = next((value for name, value in headers.items() if name.lower() == "warning"), "")
         if told.startswith("299"):
-            LOG.warning("%s: %s is going away: %s", self.http.name, self.http.address(route.path), told[:200])
+            LOG.warning("%s: %s is going away: %s", self.http.name, self.http.address(route.path), one_line(told, 200))
 
 
 def _is_error(document: Any) -> bool:

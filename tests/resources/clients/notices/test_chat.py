@@ -20,13 +20,16 @@ def chat():
 
 def test_a_webhook_is_sent_text_that_mentions_nobody(chat):
     Webhook(f"{chat.url}/hooks/1").send("größer & <!channel> 🔥\nsecond line")
-    assert chat.told == [("/hooks/1", {"text": "größer &amp; &lt;!channel&gt; 🔥\nsecond line"})]
+    text = "größer &amp; &lt;!channel&gt; 🔥\nsecond line"
+    as_it_is = {"mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
+    assert chat.told == [("/hooks/1", {"text": text} | as_it_is)]
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_telegram_is_sent_text_without_markup(chat, slash):
     Telegram(chat.url + slash, TOKEN, "-1001").send("größer & <b>fett</b> 🔥")
-    assert chat.told == [(f"/bot{TOKEN}/sendMessage", {"chat_id": "-1001", "text": "größer & <b>fett</b> 🔥"})]
+    document = {"chat_id": "-1001", "text": "größer & <b>fett</b> 🔥", "link_preview_options": {"is_disabled": True}}
+    assert chat.told == [(f"/bot{TOKEN}/sendMessage", document)]
 
 
 @pytest.mark.parametrize("letter", ["x", "ü", "🔥", "a🔥"])

@@ -179,6 +179,22 @@ def test_no_mode_of_a_directory_above_changes(tmp_path):
     assert stat.S_IMODE(above.stat().st_mode) == 0o700
 
 
+def test_a_home_that_something_else_made_is_opened_as_far_as_the_servers_account_needs():
+    """As make and the lake make it, 0700; nobody but this user can list it afterwards either."""
+    above = Path(tempfile.mkdtemp(prefix="hw", dir="/tmp"))
+    above.chmod(0o711)
+    home = above / "home"
+    home.mkdir(mode=0o700)
+    server = EmbeddedServer(home, ("postgres",))
+    try:
+        assert answers(server.start())
+        server.release()
+        ordinary = embedded.identity().uid == os.geteuid()
+        assert stat.S_IMODE(home.stat().st_mode) == (0o700 if ordinary else 0o711)
+    finally:
+        shutil.rmtree(above)
+
+
 def long_home(made, tmp_path):
     home = tmp_path / ("long-" * 30)
     home.mkdir(mode=0o700)
