@@ -97,7 +97,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         if (self.dataset, self.partition) != (table.name, address):
             return f"it is of {self.dataset}, {self.partition}"
         if self.schema_version > table.schema_version:  # an older one's lack columns, which are null then
-            return f"its columns are those of version {self.schema_version}, newer than the table's {table.schema_version}"
+            return f"its columns are of version {self.schema_version}, the table's only of {table.schema_version}"
         if self.format != PARQUET and layout.format(self.format) is None:
             return f"{table.name} has no format {self.format!r}"
         astray = next((key for key in self.keys if not layout.holds(address, key)), None)

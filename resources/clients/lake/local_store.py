@@ -132,6 +132,8 @@ def disk_read(path: Path) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise
     except OSError as error:
+        if not error.errno:
+            raise  # Arrow says so of what a file holds
         raise DiskRefused(
             f"Lake: cannot read {path}: {error.strerror or error}. Give this user the right to read there, or mend the "
             "disk (LAKE_URI names the place), then run again."
