@@ -17,8 +17,9 @@ warnings.filterwarnings("ignore", message="Asset job .* materializes assets with
 
 OWNERS = ["team:data-platform"]
 
-# Spool space bounds how many days one run may export: a mainnet day is about a gigabyte.
-EXPORTS = dg.BackfillPolicy.multi_run(max_partitions_per_run=7)
+# Spool space bounds how many days one run may export: a mainnet day of 2026 is about 1.5 GB, a task's disk 40 GB. With
+# half as many, starting runs would be a third of the hours of a backfill (docs/scaling.md).
+EXPORTS = dg.BackfillPolicy.multi_run(max_partitions_per_run=14)
 # A load or an aggregate of a whole range costs one run, not one per day.
 RANGES = dg.BackfillPolicy.single_run()
 

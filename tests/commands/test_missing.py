@@ -56,13 +56,13 @@ def test_each_value_of_another_dimension_is_a_series_of_its_own(instance):
 
 
 def test_runs_hold_no_more_days_than_their_assets_allow(instance):
-    window = DayWindow(date(2024, 1, 1), date(2024, 1, 20))
+    window = DayWindow(date(2024, 1, 1), date(2024, 1, 31))
     _wrote(instance, BLOCKS.lake_key, "2023-12-31")
     found = by_series(gaps(defs, instance, "ethereum", window))
     assert [str(start.window) for start in starts(found[LAKE_SERIES])] == [
-        "2024-01-01 to 2024-01-07",
-        "2024-01-08 to 2024-01-14",
-        "2024-01-15 to 2024-01-20",
+        "2024-01-01 to 2024-01-14",
+        "2024-01-15 to 2024-01-28",
+        "2024-01-29 to 2024-01-31",
     ]
 
 
