@@ -36,7 +36,7 @@ BIN = Path(sys.executable).parent
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 OPERATOR, VIEWER = ("operator", "pa:ss word"), ("viewer", "only looking")
 # Four runs of seven days each; the last three hold the sample's blocks.
-DAYS = [str(date(2024, 1, 4) - timedelta(days=back)) for back in reversed(range(28))]
+DAYS = [str(date(2024, 1, 4) - timedelta(days=back)) for back in reversed(range(4 * 14))]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deploy")]
 
