@@ -15,6 +15,7 @@ from assets.databridge.tables import ROOM, BridgeTable
 from assets.databridge.telling import CARTO_CHECKS, LIVE_CHECKS, live_facts, live_findings, staged_facts
 from core.clock import Clock
 from core.errors import SourceMoved
+from core.plain import plain
 from core.scratch import ScratchDirectory
 from resources.clients.databridge.replacing import Unproved
 from resources.clients.databridge.schema import TableSchema
@@ -25,6 +26,8 @@ from resources.retries import failures_explained
 
 Step = Literal["staged", "carto", "postgres"]
 GRAIN = "one row per row of the source; each run replaces the table"
+# Characters of what failed that a check shows; the rest is in the run's log.
+SHOWN = 1000
 PROGRAM = ["python", "-m", "commands.databridge", "step"]
 
 
@@ -66,7 +69,7 @@ def _staged(table: BridgeTable) -> dg.AssetsDefinition:
                 done = extract(table, _run(context, databridge, scratch))
             except SourceMoved as moved:
                 yield dg.AssetCheckResult(
-                    passed=False, asset_key=context.asset_key, check_name="rows", description=str(moved)
+                    passed=False, asset_key=context.asset_key, check_name="rows", description=plain(moved, SHOWN)
                 )
                 raise
         yield from told(context.instance, context.asset_key, done, databridge.store())
@@ -95,7 +98,10 @@ def _live(table: BridgeTable, step: Literal["carto", "postgres"]) -> dg.AssetsDe
                 done = load(table, step, _run(context, databridge, scratch))
             except Unproved as unproved:
                 yield dg.AssetCheckResult(
-                    passed=False, asset_key=context.asset_key, check_name=unproved.check, description=str(unproved)
+                    passed=False,
+                    asset_key=context.asset_key,
+                    check_name=unproved.check,
+                    description=plain(unproved, SHOWN),
                 )
                 raise
         yield from told_live(context.instance, context.asset_key, done, list(names))

@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from core.clock import Clock
 from core.errors import SettingError
+from core.loopback import sslmode_for
 from core.secrecy import keep_uri_secret
 from resources.clients.aws.secrets import Secrets, need
 from resources.clients.databridge.airtable import geocoding
@@ -114,14 +115,17 @@ class Connections:
         host, user, password = need(values, name, "host", "username", "password")
         database = values.get("database") or DATABASES.get(connection) or connection
         port = _port(values, name, 5432)
-        return {"host": host, "port": port, "dbname": database, "user": user, "password": password}
+        secured = values.get("sslmode") or sslmode_for(host)
+        return {"host": host, "port": port, "dbname": database, "user": user, "password": password, "sslmode": secured}
 
 
 def _parameters(url: str, name: str) -> dict[str, Any]:
     try:
-        return dict(conninfo_to_dict(url))
+        given = dict(conninfo_to_dict(url))
     except psycopg.ProgrammingError:
         raise SettingError(f"The secret {name!r}: its url is none, such as postgresql://user@host/db.") from None
+    # A URL without a host is a socket's.
+    return {"sslmode": sslmode_for(str(given.get("host") or "/"))} | given
 
 
 def _port(values: Any, name: str, default: int) -> int:

@@ -79,3 +79,21 @@ def test_the_key_of_carto_is_what_follows_the_last_colon(connections):
     account = CartoAccount.of("carto://phl:key-of-carto")
     assert (account.user, account.key, account.base) == ("phl", "key-of-carto", "https://phl.carto.com/")
     assert "key-of-carto" not in repr(account)
+
+
+@pytest.mark.parametrize(
+    ("secret", "secured"),
+    [
+        (LOGIN, "verify-full"),
+        (LOGIN | {"host": "127.0.0.1"}, "prefer"),
+        (LOGIN | {"sslmode": "require"}, "require"),
+        ({"url": "postgresql://etl@db.example.com/city"}, "verify-full"),
+        ({"url": "postgresql://etl@[::1]/city"}, "prefer"),
+        ({"url": "postgresql:///city?host=/var/run/postgresql"}, "prefer"),
+        ({"url": "postgresql://etl@db.example.com/city?sslmode=verify-ca"}, "verify-ca"),
+    ],
+)
+def test_a_certificate_is_checked_over_a_network_unless_the_secret_says_otherwise(clock, monkeypatch, secret, secured):
+    monkeypatch.setitem(VALUES, "databridge-raw", secret)
+    source = Connections(Held(), clock).database("databridge2", "gis_lni", "permits", None)
+    assert source._parameters["sslmode"] == secured
