@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from core.contents import Contents
 from core.layout import PARQUET
 from core.partitions import Partition, PartitionAddress
 from core.tables import Table
@@ -34,7 +35,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``dimensions`` are those beside the day. ``facts`` is what the room tells of the partition, by name; on disk they
     stand among the other members. ``verify`` says whether the rows were proved before they were published,
-    ``evidence`` is the key of the object that tells of it.
+    ``evidence`` is the key of the object that tells of it. ``contents``: what the columns add up to; the manifests of
+    before have none.
     """
 
     dataset: Text
@@ -47,6 +49,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     verify: Text
     run_id: Text
     evidence: Text | None = None
+    contents: Contents | None = None
     dimensions: dict[str, Text] = {}
     facts: dict[str, Any] = {}
 
@@ -64,8 +67,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return [file.key for file in self.files] + ([self.evidence] if self.evidence else [])
 
     def encode(self) -> bytes:
-        """The JSON text. ``dimensions`` are left out where there is none."""
+        """The JSON text. ``dimensions`` and ``contents`` are left out where there are none."""
         members = msgspec.to_builtins(self)
+        if self.contents is None:
+            del members["contents"]
         first = {name: members.pop(name) for name in ("dataset", "day")}
         dimensions, facts = members.pop("dimensions"), members.pop("facts")
         files = {name: members.pop(name) for name in ("format", "rows", "files")}

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from core.contents import Contents
 from core.memory import give_back
 from core.partitions import Partition, PartitionAddress
 from core.scratch import ScratchDirectory, disk_trouble_told
@@ -27,8 +29,12 @@ class SpooledFile:
     """A local Parquet file. ``part``: what it is the file of, where a partition of the table has many."""
 
     path: Path
-    rows: int
+    contents: Contents
     part: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        return self.contents.rows
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class SpooledDay:
     @property
     def rows(self) -> int:
         return sum(file.rows for file in self.files)
+
+    @property
+    def contents(self) -> Contents:
+        """What the rows of all files hold."""
+        return reduce(Contents.plus, (file.contents for file in self.files), Contents())
 
 
 @dataclass(frozen=True)
@@ -99,9 +110,9 @@ class DayWriter:
     """Writes one file of one table, row group by row group."""
 
     def __init__(self, table: Table, path: Path):
-        self.rows = 0
+        self.contents = Contents()
         self.path = path
-        self._schema = table.arrow_schema
+        self._table, self._schema = table, table.arrow_schema
         self._gathered: list[RowSpan] = []
         self._bytes, self._row_bytes = 0.0, 0.0
         self._file: pq.ParquetWriter | None = None
@@ -116,7 +127,6 @@ class DayWriter:
         else:
             self._gathered.append(span)
             self._row_bytes = span.batch.nbytes / span.batch.num_rows
-        self.rows += span.stop - span.start
         self._bytes += self._row_bytes * (span.stop - span.start)
         if self._bytes >= ROW_GROUP_BYTES:
             with disk_trouble_told():
@@ -137,6 +147,7 @@ class DayWriter:
                 write_statistics=ranged,
                 write_page_index=True,
             )
+        self.contents.add(gathered, self._table)
         if gathered.num_rows:
             self._file.write_table(gathered, row_group_size=gathered.num_rows)
         self._gathered, self._bytes = [], 0.0
@@ -192,7 +203,7 @@ class DaySpool:
         if current := self._open.pop(name, None):
             part, writer = current
             writer.close()
-            self._files[name].append(SpooledFile(writer.path, writer.rows, part))
+            self._files[name].append(SpooledFile(writer.path, writer.contents, part))
 
     def finish(self, telling: Telling = NOTHING_MORE) -> dict[str, SpooledDay]:
         """Close the files; one spooled partition per table. Without rows it is one empty file, or none of many."""

@@ -1,17 +1,11 @@
-"""What a table's columns hold, as exact figures that every database and the lake work out alike.
+"""What a table's columns hold, as the database works it out: exact, since digits are summed in parts."""
 
-Of each column: how many values are present, and a total. Of numbers it is their sum, of texts their bytes, of truth
-values how many are true; other types have none. Sums are exact whatever the engine's widest number: the digits are
-summed in three parts.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from core.contents import Contents, has_total
 from core.sql.dialects import Dialect, length_column
 from core.sql.names import quoted
 from core.sql.replacing import Slice, in_slice
@@ -20,55 +14,15 @@ from core.tables import Column, ColumnType, Table
 
 # Digits of a number, and of each part that is summed alone: 26 digits leave room for 10^12 rows.
 _DIGITS, _PART = 78, 26
-_WIDEST = pa.decimal256(76, 0)
 _LONG = (ColumnType.DECIMAL, ColumnType.UINT256)
-
-
-@dataclass
-class Contents:
-    """The figures of some rows. present, totals: by column."""
-
-    rows: int = 0
-    present: dict[str, int] = field(default_factory=dict)
-    totals: dict[str, int] = field(default_factory=dict)
-
-    def differences(self, other: "Contents") -> Iterator[str]:
-        """What the other has instead, column by column."""
-        if self.rows != other.rows:
-            yield f"{self.rows:,} rows instead of {other.rows:,}"
-        for name, count in other.present.items():
-            if self.present.get(name, 0) != count:
-                yield f"{name} has {self.present.get(name, 0):,} values instead of {count:,}"
-        for name, total in other.totals.items():
-            if self.totals.get(name, 0) != total:
-                yield f"{name} adds up to {self.totals.get(name, 0)} instead of {total}"
 
 
 def contents_of(batches: Iterable[pa.RecordBatch], table: Table, dialect: Dialect) -> Contents:
     """The figures of rows as the database stores them."""
-    found = Contents(0, {c.name: 0 for c in table.columns}, {c.name: 0 for c in table.columns if _has_total(c)})
+    found = Contents()
     for batch in stored(batches, table, dialect):
-        found.rows += batch.num_rows
-        for column in table.columns:
-            values = batch.column(column.name)
-            found.present[column.name] += len(values) - values.null_count
-            if _has_total(column):
-                found.totals[column.name] += _total(column, values)
+        found.add(batch, table)
     return found
-
-
-def _has_total(column: Column) -> bool:
-    return column.type in (*_LONG, ColumnType.BIGINT, ColumnType.TEXT, ColumnType.BOOLEAN)
-
-
-def _total(column: Column, values: pa.Array) -> int:
-    if column.type is ColumnType.UINT256:
-        return sum(int(text) for text in values.to_pylist() if text is not None)
-    if column.type is ColumnType.TEXT:
-        return pc.sum(pc.binary_length(values)).as_py() or 0
-    if column.type is ColumnType.BOOLEAN:
-        return pc.sum(values).as_py() or 0
-    return int(pc.sum(values.cast(_WIDEST)).as_py() or 0)  # as they are, sums would wrap around
 
 
 def select_contents(table: Table, rows: Slice, dialect: Dialect) -> str:
@@ -122,7 +76,7 @@ def contents_in(table: Table, row: Mapping[str, Any]) -> Contents:
         found.present[column.name] = int(row[f"present_{at}"])
         if column.type in _LONG:
             high, middle, low = (int(row[f"{kind}_{at}"] or 0) for kind in ("high", "middle", "low"))
-            found.totals[column.name] = high * 10 ** (2 * _PART) + middle * 10**_PART + low
-        elif _has_total(column):
-            found.totals[column.name] = int(row[f"total_{at}"] or 0)
+            found.totals[column.name] = str(high * 10 ** (2 * _PART) + middle * 10**_PART + low)
+        elif has_total(column):
+            found.totals[column.name] = str(int(row[f"total_{at}"] or 0))
     return found

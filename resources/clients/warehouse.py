@@ -12,9 +12,10 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
+from core.contents import Contents
 from core.errors import DayMissing, LoadRejected
 from core.sql import catalog, ddl, replacing
-from core.sql.contents import Contents, contents_in, select_contents
+from core.sql.contents import contents_in, select_contents
 from core.sql.dialects import Dialect
 from core.sql.grants import NOBODY, Roles, grants
 from core.sql.migration import Found, FoundColumn, FoundIndex, changes

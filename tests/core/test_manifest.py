@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.ethereum.spans import BlockSpan, span_of
+from core.contents import Contents
 from core.errors import LakeDamaged
 from core.manifest import LARGEST_MANIFEST, DataFile, Manifest, facts_of
 from core.partitions import PartitionAddress
@@ -155,3 +156,12 @@ def test_a_span_that_is_none_names_the_day(span):
 def test_facts_that_the_layout_does_not_declare_are_refused():
     with pytest.raises(ValueError, match=r"test\.items: its layout declares no facts \['moons'\]"):
         facts_of(ITEMS, {"moons": 1})
+
+
+def test_what_the_columns_add_up_to_is_kept_however_long_the_number():
+    members = {name: getattr(MANIFEST, name) for name in Manifest.__struct_fields__}
+    contents = Contents(2, {"value": 2}, {"value": str(2 * (2**256 - 1))})
+    manifest = Manifest(**members | {"contents": contents})
+    assert Manifest.decode(manifest.encode()).contents == contents
+    with pytest.raises(ValueError, match="contents"):
+        Manifest.decode(manifest.encode().replace(b'"1157', b'"x157').replace(b'"2315', b'"x315'))

@@ -84,6 +84,7 @@ class Lake:
             verify=spooled.verify,
             run_id=run_id,
             evidence=evidence,
+            contents=day.contents,
         )
         if evidence:
             self.store.write(evidence, msgspec.json.format(msgspec.json.encode(proof)) + b"\n")

@@ -12,6 +12,8 @@ from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TOKEN_TRANSFERS, TRACES, TRANSACTIONS
 from assets.ethereum.transform.rows import Rows
 from core.frames import spooled
+from core.manifest import Manifest
+from resources.clients.lake.reading import LakeDay
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.runs import LAKE, WAREHOUSE, Graph
 
@@ -172,6 +174,22 @@ def test_contents_that_changed_behind_the_count_are_found(loaded, table, change,
     assert re.search(sentence, evaluation.description), evaluation.description
     assert loaded.evaluate(table.warehouse_key, "contents_equal_the_lake", NEXT).passed
     assert loaded.evaluate(table.warehouse_key, "rows_equal_the_lake", DAY).passed
+
+
+def test_contents_are_compared_by_the_manifest_without_reading_the_day_again(loaded, monkeypatch):
+    read = []
+    whole = LakeDay.batches
+
+    def batches(self, columns=None):
+        read.append(self.table_.name)
+        return whole(self, columns)
+
+    monkeypatch.setattr(LakeDay, "batches", batches)
+    assert loaded.evaluate(LOGS.warehouse_key, "contents_equal_the_lake", DAY).passed
+    assert read == []
+    monkeypatch.setattr(Manifest, "contents", None)  # as in those of before
+    assert loaded.evaluate(LOGS.warehouse_key, "contents_equal_the_lake", DAY).passed
+    assert read == ["logs"]
 
 
 @pytest.fixture

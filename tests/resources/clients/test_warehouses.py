@@ -213,16 +213,16 @@ def test_what_the_columns_hold_is_the_same_in_the_lake_exactly(warehouse, s3_sto
     wanted = contents_of(many.to_batches(), TYPES, warehouse.dialect)
     assert found == wanted
     times = many.num_rows // 2
-    assert wanted.totals["uint256"] == times * (2**256 - 1)
-    assert wanted.totals["decimal"] == times * (10**38 - 2)
-    assert wanted.totals["bigint"] == -times
+    assert wanted.totals["uint256"] == str(times * (2**256 - 1))
+    assert wanted.totals["decimal"] == str(times * (10**38 - 2))
+    assert wanted.totals["bigint"] == str(-times)
 
     rows = pa.concat_tables([items(DAYS[0], 1, note="ü\0" * 40_000), items(DAYS[0], 2, note="ü\0")])
     day = _published(Lake(s3_store, clock=clock), ITEMS, rows, DAYS[0])
     warehouse.replace(ITEMS, day)
     (found,) = warehouse.contents_by_day(ITEMS, ALL).values()
     assert list(found.differences(contents_of(day.days[0].batches(), ITEMS, warehouse.dialect))) == []
-    assert found.totals["note"] == 80_002
+    assert found.totals["note"] == "80002"
     with warehouse.transaction() as session:
         session.run("UPDATE test.items SET amount = amount + 1 WHERE block_number = 2")
     (found,) = warehouse.contents_by_day(ITEMS, ALL).values()
