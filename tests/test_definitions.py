@@ -1,6 +1,7 @@
 """What a user finds in the graph, and that it loads from nothing."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,13 @@ def test_every_asset_says_what_it_is(key):
         assert whole or all(column.description for column in schema.columns)
         assert node.freshness_policy or key.path[-1] in ON_DEMAND
         assert node.backfill_policy or node.partitions_def is None
+
+
+def test_tables_are_named_by_schema_and_name_in_every_layer():
+    nodes = [GRAPH.get(key) for key in GRAPH.get_all_asset_keys()]
+    named = {node.key: node.metadata["dagster/table_name"] for node in nodes if "dagster/table_name" in node.metadata}
+    assert {key.path[0] for key in named} >= {"warehouse", "raw", "staging", "intermediate", "marts"}
+    assert [name for name in named.values() if not re.fullmatch(r"[a-z]\w*\.[a-z]\w*", name)] == []
 
 
 def test_loads_and_aggregates_take_a_range_in_one_run_and_exports_a_few_days():

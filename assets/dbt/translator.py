@@ -24,7 +24,12 @@ class RoomTranslator(DagsterDbtTranslator):
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
-        return spec.replace_attributes(freshness_policy=self._freshness, kinds={"dbt", self._engine})
+        node = manifest["nodes"].get(unique_id)
+        # As everywhere in the house: schema and table. What the database is called differs from stage to stage.
+        named = {"dagster/table_name": f"{node['schema']}.{node['name']}"} if node else {}
+        return spec.replace_attributes(
+            freshness_policy=self._freshness, kinds={"dbt", self._engine}, metadata={**spec.metadata, **named}
+        )
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         return dg.AssetKey([*_place(dbt_resource_props), dbt_resource_props["name"]])
