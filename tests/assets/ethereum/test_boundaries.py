@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.ethereum.extract import exports, receipts, tokens
+from assets.ethereum.proofs.derived import TRANSACTION_COLUMNS
 from core.errors import HeadwaterError
 from resources.clients.ethereum import node as nodes
+from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.node import Budget, EthereumNode
 from resources.clients.ethereum.shapes import BlockRef
 from sandbox.ethereum.recorded import RecordedChain
@@ -70,32 +72,41 @@ def _export(node, verify):
 
 def _blocks(node, verify):
     export = _export(node, verify)
-    found = node.blocks(NUMBERS, lambda numbers, answer: exports._read_blocks(export, numbers, answer))
+    found = node.blocks(NUMBERS, lambda numbers, answer: exports.read_blocks(export, False, numbers, answer))
     return [(block.number, block.hash, _rows(block.tables)) for block in found]
 
 
 def _refs():
-    refs = []
-    for number in NUMBERS:
-        block = CHAIN.answer({"id": 1, "method": "eth_getBlockByNumber", "params": [hex(number), True]})["result"]
-        hashes = pa.array([transaction["hash"] for transaction in block["transactions"]], pa.string())
-        stamp = int(block["timestamp"], 16)
-        refs.append(BlockRef(number, block["hash"], stamp, len(hashes), block["receiptsRoot"], hashes))
-    return refs
+    """As the lake has them: the blocks with their transactions."""
+    node = EthereumNode("http://one", Budget(), ManualClock())
+    requests = [
+        {"jsonrpc": "2.0", "id": at, "method": "eth_getBlockByNumber", "params": [hex(number), True]}
+        for at, number in enumerate(NUMBERS, 1)
+    ]
+    answer = Answer(CHAIN.answer_bytes(requests), range(1, len(requests) + 1))
+    export = _export(node, exports.VERIFY_OFF)
+    for number, block in zip(NUMBERS, exports.read_blocks(export, False, NUMBERS, answer), strict=True):
+        found = CHAIN.answer({"id": 1, "method": "eth_getBlockByNumber", "params": [hex(number), True]})["result"]
+        span = block.tables["transactions"]
+        rows = pa.Table.from_batches([span.batch.slice(span.start, span.stop - span.start)])
+        yield BlockRef(
+            number, block.hash, int(found["timestamp"], 16), len(rows), found["receiptsRoot"],
+            rows.select(["hash", *TRANSACTION_COLUMNS]),
+        )  # fmt: skip
 
 
-REFS = _refs()
+REFS = list(_refs())
 
 
 def _receipts(node, verify):
     export = _export(node, verify)
-    found = node.receipts(REFS, lambda blocks, answer: receipts._read_receipts(export, blocks, answer))
+    found = node.receipts(REFS, lambda blocks, answer: receipts.read_receipts(export, blocks, answer))
     return [_rows(block.tables) for block in found]
 
 
 def _receipts_by_hash(node, verify):
     export = _export(node, verify)
-    found = node.receipts_by_hash(REFS, lambda blocks, answer: receipts._read_receipts(export, blocks, answer))
+    found = node.receipts_by_hash(REFS, lambda blocks, answer: receipts.read_receipts(export, blocks, answer))
     return [_rows(block.tables) for block in found]
 
 

@@ -111,7 +111,7 @@ def test_a_passing_fault_costs_retries_and_nothing_else(good, tmp_path, recorded
         graph = _graph(tmp_path, server)
         result = graph.run(LAKE, DAY)
     assert graph.lake_rows([DAY]) == good.lake_rows([DAY])
-    retries = [event.materialization.metadata.get("retries") for event in result.get_asset_materialization_events()]
+    retries = [event.materialization.metadata.get("run_retries") for event in result.get_asset_materialization_events()]
     assert max(found.value for found in retries if found) >= 1
 
 
