@@ -78,7 +78,9 @@ def _blocks(node, verify):
 
 def _refs():
     """As the lake has them: the blocks with their transactions."""
-    node = EthereumNode("http://one", Budget(), ManualClock())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nodes, "transport_for", lambda *arguments: _Wire())
+        node = EthereumNode("http://one", Budget(), ManualClock())
     requests = [
         {"jsonrpc": "2.0", "id": at, "method": "eth_getBlockByNumber", "params": [hex(number), True]}
         for at, number in enumerate(NUMBERS, 1)
@@ -91,7 +93,7 @@ def _refs():
         rows = pa.Table.from_batches([span.batch.slice(span.start, span.stop - span.start)])
         yield BlockRef(
             number, block.hash, int(found["timestamp"], 16), len(rows), found["receiptsRoot"],
-            rows.select(["hash", *TRANSACTION_COLUMNS]),
+            rows.select(["hash", *TRANSACTION_COLUMNS]), int(found["excessBlobGas"], 16),
         )  # fmt: skip
 
 
