@@ -28,8 +28,8 @@ def test_a_changed_input_changes_what_follows():
 def test_the_arithmetic_on_round_figures():
     given = GIVEN | {
         "blocks": 1e6, "transactions": 1e8, "transactions_per_block": 100, "blocks_of_day": 1000, "days": 70,
-        "seconds_of_day": 3.6, "requests_of_day": 200, "seconds_to_start_a_run": 0, "json_bytes_per_block": 1e6, "days_per_export_run": 7,
-        "lake_bytes_per_block": 1e6, "node_megabytes_per_second": 1e9,
+        "seconds_of_day": 3.6, "requests_of_day": 200, "seconds_to_start_a_run": 0, "json_bytes_per_block": 1e6,
+        "lake_bytes_per_block": 1e6, "days_per_export_run": 7, "node_megabytes_per_second": 1e9,
     }  # fmt: skip
     said = dict(work(given))
     assert said["requests to the node"] == "0.2 million"
