@@ -40,7 +40,8 @@ def lake_table(table: Table, freshness: dg.FreshnessPolicy | None = None, *, plo
     plot_rows: whether each run shows the rows of the last 90 days as a picture.
     """
     told = _described(table, "lake", "s3", freshness)
-    return told | {"key": dg.AssetKey(table.lake_key), "metadata": told["metadata"] | {PLOTTED: plot_rows}}
+    plotted = {PLOTTED: True} if plot_rows else {}
+    return told | {"key": dg.AssetKey(table.lake_key), "metadata": told["metadata"] | plotted}
 
 
 def warehouse_table(table: Table, freshness: dg.FreshnessPolicy | None = None) -> dict[str, Any]:

@@ -67,15 +67,17 @@ def show_missing(room: str, window: DayWindow, *, start: bool) -> bool:
     """Tell which days of a room are missing or failed, layer by layer, and start only these; whether all went well."""
     done = True
     with _instance() as instance:
-        for series in by_series(gaps(defs, instance, room, window)):
-            # Asked anew for each: what the layer before has just filled may be what this one lacked.
-            found = by_series(gaps(defs, instance, room, window))[series]
-            for line in told(series, found):
+        found = by_series(gaps(defs, instance, room, window))
+        for series in list(found):
+            for line in told(series, found[series]):
                 print(line, flush=True)
-            for missed in starts(found) if start else ():
+            runs = starts(found[series]) if start else []
+            for missed in runs:
                 job = defs.resolve_implicit_global_asset_job_def()
                 announced = f"Starting {series}, {missed.window}"
                 done &= _run(instance, announced, job, missed.first, missed.last, assets=missed.assets)
+            if runs:  # what they filled may be what a later layer lacked
+                found = by_series(gaps(defs, instance, room, window))
     return done
 
 

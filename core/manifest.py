@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from core.contents import Contents
+from core.contents import Contents, Count
 from core.layout import PARQUET
 from core.partitions import Partition, PartitionAddress
 from core.tables import Table
@@ -18,7 +18,6 @@ LARGEST_MANIFEST, MOST_FILES = 16 << 20, 50_000
 LONGEST_TEXT = 1_024  # S3's limit for a key
 
 Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class DataFile(msgspec.Struct, frozen=True):

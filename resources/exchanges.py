@@ -1,18 +1,17 @@
 """The exchanges as a resource: settings in, what a job's day is fetched with out; and how often a day is tried."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import dagster as dg
 
-from core.errors import PermanentError, TransientError
 from core.settings.base import environment, listed
 from core.settings.exchanges import Exchanges, words
 from resources.configured import ReadsSettings
 from resources.ecs import EcsPlace, PipesEcsTasks
 from resources.in_force import origins
-from resources.retries import Retries, failure_of
+from resources.retries import Retries, failures_explained
 from resources.samples import SAMPLE, sample_for
 
 # As the old DAG had it: once more where mail is sent of what fails after that.
@@ -64,18 +63,9 @@ class ExchangesResource(ReadsSettings, dg.ConfigurableResource):
         cluster, subnets, groups = given.require("ecs_cluster", "ecs_subnets", "ecs_security_groups")
         return EcsPlace(cluster, given.ecs_launch_type, words(subnets), words(groups))
 
-    @contextmanager
-    def failures_explained(self) -> Iterator[None]:
+    def failures_explained(self) -> AbstractContextManager[None]:
         """Our errors as Dagster's: a transient one is tried again as the stage has it, a permanent one never."""
-        try:
-            yield
-        except TransientError as error:
-            retries = RETRIES[self.of_stage().stage]
-            if not retries.times:
-                raise failure_of(error) from error
-            raise dg.RetryRequested(max_retries=retries.times, seconds_to_wait=retries.seconds) from error
-        except PermanentError as error:
-            raise failure_of(error) from error
+        return failures_explained(self.of_stage().stage, RETRIES)
 
 
 def environ_of_task(environ: Mapping[str, str], stage: str) -> dict[str, str]:

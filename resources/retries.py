@@ -1,6 +1,6 @@
 """Which failures a run tries again, in one place: transient ones, as often as the stage allows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,15 +28,16 @@ RETRIES = {
 
 
 @contextmanager
-def failures_explained(stage: StageName | None = None) -> Iterator[None]:
+def failures_explained(stage: StageName | None = None, by_stage: Mapping[str, Retries] = RETRIES) -> Iterator[None]:
     """Turns our errors into Dagster's: a retry for a transient one, a failure without retry for a permanent one.
 
     Anything else is a bug and passes as it is. stage: the one whose retries count, if not the one in force.
+    by_stage: a room's own, where its old system had others.
     """
     try:
         yield
     except TransientError as error:
-        retries = RETRIES[stage or stage_from()]
+        retries = by_stage[stage or stage_from()]
         if retries.times == 0:
             raise failure_of(error) from error
         raise dg.RetryRequested(max_retries=retries.times, seconds_to_wait=retries.seconds) from error

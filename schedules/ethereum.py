@@ -4,7 +4,6 @@
 that finds the stage before unfinished skips and says so; the sensor starts the stage when it arrives.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -15,7 +14,7 @@ from assets.ethereum.chain_state import CHAIN_KEY, chain
 from assets.ethereum.checks import CHECKS, moved_to, still_on_the_chain
 from assets.ethereum.models import ethereum_aggregates
 from assets.ethereum.partitions import DAILY
-from assets.ethereum.tables import BLOCKS, CONTRACTS, TABLES, TOKENS, TRACES
+from assets.ethereum.tables import CONTRACTS, TABLES, TOKENS, TRACES
 from assets.room import Room
 from core.errors import HeadwaterError
 from core.settings.ethereum import Ethereum
@@ -24,6 +23,7 @@ from jobs.ethereum import JOBS, ethereum_aggregates_job, ethereum_export_job, et
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.lake import LakeIOManager
 from schedules.declared import schedule, sensor
+from schedules.reorgs import Moved, marked
 from schedules.stages import missing, to_start
 
 # A stage that is late by more days than this is a backfill, to be started by hand.
@@ -108,7 +108,6 @@ def ethereum_reorg_sensor(
     lake: dg.ResourceParam[LakeIOManager],
 ) -> dg.SensorResult | dg.SkipReason:
     """Mark exported days whose last block is no longer on the node's chain as stale, and name them."""
-    known = json.loads(context.cursor or "{}")
     try:
         node, client = ethereum.client(), lake.lake()
         moved = {
@@ -118,41 +117,17 @@ def ethereum_reorg_sensor(
         }
     except HeadwaterError as error:
         return dg.SkipReason(f"Could not compare: {error}")
-    news = {day: hash_ for day, hash_ in moved.items() if known.get(day) != hash_}
-    if not news:
-        return dg.SensorResult(skip_reason=dg.SkipReason("No exported day has moved."), cursor=json.dumps(moved))
-    return dg.SensorResult(asset_events=reorg_events(news), cursor=json.dumps(moved))
-
-
-def reorg_events(moved: dict[str, str]) -> list[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """What marks reorganised days: a new version of the chain for each, and a failed check that names them.
-
-    moved: day to the node's hash of the day's last exported block number.
-    """
-    versions = [
-        dg.AssetMaterialization(
-            CHAIN_KEY,
-            description="Reorganised after the export.",
-            partition=day,
-            metadata={"last_hash": hash_},
-            tags={"dagster/data_version": hash_},
-        )
-        for day, hash_ in moved.items()
-    ]
-    (check_key,) = still_on_the_chain.check_keys
-    named = [
-        dg.AssetCheckEvaluation(
-            check_name=check_key.name,
-            asset_key=dg.AssetKey(BLOCKS.lake_key),
-            partition=day,
-            passed=False,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{day} was reorganised since its export. Materialize it again.",
+    (check,) = still_on_the_chain.check_keys
+    told = {
+        day: Moved(
+            version=hash_,
+            since="Reorganised after the export.",
+            told=f"{day} was reorganised since its export. Materialize it again.",
             metadata={"last_hash": hash_},
         )
         for day, hash_ in moved.items()
-    ]
-    return [*versions, *named]
+    }
+    return marked(told, context.cursor, CHAIN_KEY, check, "No exported day has moved.")
 
 
 SCHEDULES = (ethereum_export_schedule, ethereum_load_schedule, ethereum_aggregates_schedule)

@@ -27,8 +27,10 @@ def due_hours(assets: Iterable[Any]) -> dict[dg.AssetKey, time]:
     for asset in assets:
         for spec in asset.specs:
             policy = spec.freshness_policy
-            if isinstance(policy, dg.FreshnessPolicy) and isinstance(spec.partitions_def, dg.DailyPartitionsDefinition):
-                minute, hour = getattr(policy, "deadline_cron", "0 0").split()[:2]
+            # Of Dagster's policies, those by cron alone have a deadline.
+            deadline = getattr(policy, "deadline_cron", None)
+            if deadline and isinstance(spec.partitions_def, dg.DailyPartitionsDefinition):
+                minute, hour = deadline.split()[:2]
                 found[spec.key] = time(int(hour), int(minute))
     return found
 

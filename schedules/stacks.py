@@ -4,7 +4,6 @@ Canonical flags change after the fact, so the last two days are read every night
 are newer than their objects, another one watches for reorganised days.
 """
 
-import json
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -18,7 +17,7 @@ from assets.stacks.extract.source import reorganised_days
 from assets.stacks.factory import PostgresParam
 from assets.stacks.partitions import DAILY
 from assets.stacks.public.assets import OBJECTS_OF_DAYS
-from assets.stacks.tables import BLOCK_RANGE, FOLLOWING, FROM_NODE
+from assets.stacks.tables import FOLLOWING, FROM_NODE
 from core.errors import HeadwaterError
 from core.settings.stacks import Stacks
 from core.windows import ONE_DAY
@@ -32,6 +31,7 @@ from jobs.stacks import (
 )
 from resources.stacks import StacksResource
 from schedules.declared import schedule, sensor
+from schedules.reorgs import Moved, marked
 from schedules.stages import to_start
 
 # Days that are read again: the one that has ended, and the one before.
@@ -75,46 +75,22 @@ def stacks_reorg_sensor(
     context: dg.SensorEvaluationContext, stacks: StacksResource, postgres: PostgresParam
 ) -> dg.SensorResult | dg.SkipReason:
     """Mark loaded days that the node's chain tells differently by now as stale, and name them."""
-    known = json.loads(context.cursor or "{}")
     try:
         loaded = published.newest_ranges(postgres.postgres(), WATCHED_DAYS)
         with stacks.indexer().snapshot() as snapshot:
             moved = {day.isoformat(): reason for day, reason in reorganised_days(snapshot, loaded).items()}
     except HeadwaterError as error:
         return dg.SkipReason(f"Could not compare: {error}")
-    news = {day: reason for day, reason in moved.items() if known.get(day) != reason}
-    if not news:
-        return dg.SensorResult(skip_reason=dg.SkipReason("No loaded day has moved."), cursor=json.dumps(moved))
-    return dg.SensorResult(asset_events=reorg_events(news), cursor=json.dumps(moved))
-
-
-def reorg_events(moved: dict[str, str]) -> list[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """What marks reorganised days: a new version of the chain for each, and a failed check that names them.
-
-    moved: day to what is different, in words, the new last height or block among them.
-    """
-    versions = [
-        dg.AssetMaterialization(
-            CHAIN_KEY,
-            description=f"Reorganised after it was loaded: {reason}.",
-            partition=day,
-            tags={"dagster/data_version": reason},
-        )
-        for day, reason in moved.items()
-    ]
     (check,) = still_canonical.check_keys
-    named = [
-        dg.AssetCheckEvaluation(
-            check_name=check.name,
-            asset_key=dg.AssetKey(BLOCK_RANGE.warehouse_key),
-            partition=day,
-            passed=False,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{day}: {reason}. Materialize it, and the days after it, again.",
+    told = {
+        day: Moved(
+            version=reason,
+            since=f"Reorganised after it was loaded: {reason}.",
+            told=f"{day}: {reason}. Materialize it, and the days after it, again.",
         )
         for day, reason in moved.items()
-    ]
-    return [*versions, *named]
+    }
+    return marked(told, context.cursor, CHAIN_KEY, check, "No loaded day has moved.")
 
 
 @schedule(job=stacks_moment_job, cron="*/30 * * * *")

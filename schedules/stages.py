@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-# Materializations asked for at once.
-PAGE = 100
+from resources.records import newest_records
 
 
 @dataclass(frozen=True)
@@ -23,20 +22,10 @@ class Written:
 
 def newest(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Sequence[str]) -> dict[str, Written]:
     """The newest materialization of each partition that has one."""
-    if not partitions:
-        return {}  # Dagster takes no partitions for all of them
-    wanted, cursor = dg.AssetRecordsFilter(asset_key=key, asset_partitions=list(partitions)), None
-    found: dict[str, Written] = {}
-    while len(found) < len(set(partitions)):  # a day that was run again and again may fill pages
-        page = instance.fetch_materializations(wanted, limit=PAGE, cursor=cursor)
-        for record in page.records:  # newest first
-            if record.partition_key is not None and record.partition_key not in found:
-                succeeded = _succeeded(instance, record.run_id)
-                found[record.partition_key] = Written(record.storage_id, record.run_id, succeeded)
-        if not page.has_more:
-            break
-        cursor = page.cursor
-    return found
+    return {
+        partition: Written(record.storage_id, record.run_id, _succeeded(instance, record.run_id))
+        for partition, record in newest_records(instance, key, partitions).items()
+    }
 
 
 def _succeeded(instance: dg.DagsterInstance, run_id: str) -> bool:

@@ -21,15 +21,15 @@ Origin = tuple[str, str, str]
 def column_lineage(
     node: Mapping[str, Any], manifest: Mapping[str, Any], translator: DagsterDbtTranslator, target: Path, dialect: str
 ) -> dg.TableColumnLineage | None:
-    """What the UI draws between columns; None for what has no SQL, as a seed, or SQL that sqlglot cannot follow.
+    """What the UI draws between columns; None for what has no SQL, as a seed. SQL that sqlglot cannot follow has none.
 
     node: the model in dbt's manifest. target: where the command that built it left what it compiled.
     """
     compiled = target / "compiled" / node["package_name"] / node["original_file_path"]
     if node["resource_type"] != "model" or not compiled.is_file():
         return None
-    entries = {**manifest["nodes"], **manifest["sources"]}
-    parents = [entries[name] for name in node["depends_on"]["nodes"] if name in entries]
+    found_there = (manifest["nodes"].get(name) or manifest["sources"].get(name) for name in node["depends_on"]["nodes"])
+    parents = [parent for parent in found_there if parent]
     keys = {(parent["schema"], _table(parent)): translator.get_asset_key(parent) for parent in parents}
     columns = tuple((*place, tuple(parent["columns"])) for place, parent in zip(keys, parents, strict=True))
     found = _origins(compiled.read_text(encoding="utf-8"), dialect, columns)

@@ -18,7 +18,7 @@ from assets.exchanges.market_prices import COINS, PRICES, against_markets, price
 from assets.exchanges.minutes import STATUSES
 from assets.exchanges.names import JobName, parse_job, task_definition_name
 from assets.exchanges.partitions import JOB_DAYS, JOBS
-from assets.exchanges.plot import closes_plot, recent_closes
+from assets.exchanges.plot import recent_closes
 from assets.exchanges.repair import Choice
 from assets.exchanges.resample import DAY_MS, HOUR_MS
 from assets.exchanges.stored import stored_days
@@ -49,6 +49,7 @@ from resources.clients.exchanges.profiles import profile_of
 from resources.clients.lake.reading import LakeObject
 from resources.exchanges import ExchangesResource, environ_of_task, tags_of_task
 from resources.io_managers.postgres import PostgresIOManager
+from resources.plots import DAYS, MOST_PANELS, plot_by_day
 from resources.retries import failures_explained
 
 ROOM = "exchanges"
@@ -208,9 +209,10 @@ def ohlcv_1d(context: dg.AssetExecutionContext, exchanges: ExchangesResource, oh
     for key, (job, day) in _job_days(context).items():
         rows = long_rows(OHLCV_1D, job.key, day, _of(ohlcv_1m, job, day), DAY_MS)
         with exchanges.failures_explained():
-            closes = recent_closes(Exchange.of(exchanges.environ(), exchanges.stage), job, day, rows)
+            exchange = Exchange.of(exchanges.environ(), exchanges.stage)
+            closes = recent_closes(exchange, job, day, rows, days=DAYS, most_pairs=MOST_PANELS)
         if closes:
-            context.add_asset_metadata({"closes": dg.MetadataValue.md(closes_plot(closes))}, partition_key=key)
+            context.add_asset_metadata({"closes": plot_by_day(closes)}, partition_key=key)
         found.append(rows)
     return pa.concat_tables(found)
 

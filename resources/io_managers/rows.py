@@ -7,6 +7,7 @@ import dagster as dg
 
 from core.windows import ONE_DAY, parse_day
 from resources.plots import DAYS, plot_by_day
+from resources.records import newest_records
 
 # In an asset's metadata: whether its materializations carry the plot.
 PLOTTED = "plot_rows"
@@ -20,9 +21,8 @@ def rows_by_day(context: dg.OutputContext, name: str, written: Mapping[str, int]
     counts: dict[date, int] = {}
     last = parse_day(max(written))
     keys = [str(last - distance * ONE_DAY) for distance in range(DAYS)]
-    filter_ = dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=keys)
-    for record in context.step_context.instance.fetch_materializations(filter_, limit=2 * DAYS).records:  # newest first
+    for partition, record in newest_records(context.step_context.instance, context.asset_key, keys).items():
         rows = record.asset_materialization.metadata.get("rows") if record.asset_materialization else None
-        if rows is not None and record.partition_key is not None:
-            counts.setdefault(parse_day(record.partition_key), int(str(rows.value)))
+        if rows is not None:
+            counts[parse_day(partition)] = int(str(rows.value))
     return plot_by_day({f"{name}, rows per day": counts | {parse_day(day): rows for day, rows in written.items()}})

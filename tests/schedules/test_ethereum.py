@@ -15,8 +15,9 @@ from core.windows import end_of, start_of
 from definitions import defs
 from resources.ethereum import EthereumNodeResource
 from resources.io_managers.lake import LakeIOManager
+from resources.records import PAGE
 from schedules import ethereum as schedules
-from schedules.stages import PAGE, newest, to_start
+from schedules.stages import newest, to_start
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.faulty_node import FaultyNode
 from tests.standins.runs import Graph

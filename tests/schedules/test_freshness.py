@@ -59,7 +59,10 @@ def test_each_daily_asset_with_a_deadline_is_checked_in_one_step(instance):
     @dg.asset(freshness_policy=policy)
     def without_days() -> None: ...
 
-    assets = [with_a_deadline, without, without_days]
+    @dg.asset(partitions_def=daily, freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3)))
+    def without_an_hour() -> None: ...
+
+    assets = [with_a_deadline, without, without_days, without_an_hour]
     assert due_hours(assets) == {with_a_deadline.key: time(3, 30)}
     check, _ = newest_day_checks(assets)
     result = dg.materialize([*assets, check], selection=dg.AssetSelection.checks(check), instance=instance)

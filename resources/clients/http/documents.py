@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
+from core.nesting import nesting
 
 # The most digits of a number, and the largest power of ten: 2^256 has 78 digits. Arithmetic and formatting of more
 # would fill the memory.
@@ -14,10 +14,7 @@ MOST_DIGITS, LARGEST_POWER = 100, 100
 # a C stack ends without an error.
 MOST_LEVELS = 100
 _POWER = re.compile("[eE]([+-]?[0-9]+)$")
-# One without an end reaches to the end of the text: looking for it anew from each quote would take for ever.
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
-_OPENING, _CLOSING = (np.frombuffer(pair, np.uint8) for pair in (b"[{", b"]}"))
 
 
 class Unfit(Exception):
@@ -30,7 +27,7 @@ def document_of(text: str) -> Any:
     Raises:
         Unfit: when it is nested deeper, or holds longer numbers, than any honest one, or half a character.
     """
-    if levels_of(text) > MOST_LEVELS:
+    if nesting(text.encode("utf-8", "replace")) > MOST_LEVELS:
         raise Unfit(f"nested too deep, more than {MOST_LEVELS} levels")
     try:
         document = json.loads(text, parse_float=_decimal, parse_int=_whole, parse_constant=_no_number)
@@ -42,15 +39,6 @@ def document_of(text: str) -> Any:
         except UnicodeEncodeError as error:
             raise Unfit("text with half a character in it") from error
     return document
-
-
-def levels_of(text: str) -> int:
-    """How deep a JSON text is nested, as its brackets outside of strings say."""
-    if text.count("[") + text.count("{") <= MOST_LEVELS:
-        return min(text.count("[") + text.count("{"), MOST_LEVELS)
-    marks = np.frombuffer(_STRING.sub("", text).encode("utf-8", "replace"), np.uint8)
-    steps = np.isin(marks, _OPENING).astype(np.int32) - np.isin(marks, _CLOSING)
-    return int(np.cumsum(steps).max(initial=0))
 
 
 def _decimal(text: str) -> Decimal:
