@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from core.tables import Column, ColumnType, Table
 
-_WIDEST = pa.decimal256(76, 0)
+_DECIMAL, _WIDEST = pa.decimal128(38, 0), pa.decimal256(76, 0)
 # More columns than a table has, more digits than 10^18 numbers of 78 digits add up to.
 MOST_COLUMNS = 1_000
 Name = Annotated[str, msgspec.Meta(max_length=256)]
@@ -64,9 +64,19 @@ def has_total(column: Column) -> bool:
 
 def _total(column: Column, values: Any) -> int:
     if column.type is ColumnType.UINT256:
+        longest = pc.max(pc.binary_length(values)).as_py() or 0
+        if longest <= _DECIMAL.precision:
+            return _sum(values.cast(_DECIMAL).cast(_WIDEST))
         return sum(int(text) for text in values.to_pylist() if text is not None)
     if column.type is ColumnType.TEXT:
-        return pc.sum(pc.binary_length(values)).as_py() or 0
-    if column.type is ColumnType.BOOLEAN:
-        return pc.sum(values).as_py() or 0
-    return int(pc.sum(values.cast(_WIDEST)).as_py() or 0)  # as they are, sums would wrap around
+        return _sum(pc.binary_length(values))
+    if column.type is ColumnType.BIGINT:
+        ends = pc.min_max(values).as_py()
+        if max(abs(ends["min"] or 0), abs(ends["max"] or 0)) * len(values) < 2**63:
+            return _sum(values)
+    # As they are, sums of so large numbers would wrap around.
+    return _sum(values if column.type is ColumnType.BOOLEAN else values.cast(_WIDEST))
+
+
+def _sum(values: Any) -> int:
+    return int(pc.sum(values).as_py() or 0)
