@@ -139,7 +139,8 @@ def _say_first(plan: Plan, sandbox: bool) -> None:
     if made_up and not sandbox:
         raise SettingError(
             f"{', '.join(made_up)}: no source is set, so that these days would be made up by the sandbox. Set the "
-            "source in the environment or .env (docs/settings.md), or pass --sandbox if that is meant."
+            "source in the environment or .env (docs/settings.md), or pass --sandbox if that is meant "
+            "(make: ARGS=--sandbox)."
         )
 
 
