@@ -108,9 +108,8 @@ def _run(
     print(f"  {passed} of {len(checks)} checks passed; {time.monotonic() - started:.1f} s")
     for check in checks:
         if not check.passed:
-            print(
-                f"  {check.severity.value}: {check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
-            )
+            told = [check.severity.value, check.asset_key.to_user_string(), check.check_name, check.description]
+            print(f"  {': '.join(text for text in told if text)}")
     if not result.success:
         _tell_failures(result)
     return result.success
