@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.errors import DiskRefused
+from core.plain import one_line
 
 _PREFIX = "headwater-"
 _LOCK = ".in-use"
@@ -27,7 +28,7 @@ def disk_trouble_told() -> Iterator[None]:
         place = tempfile.gettempdir() if tempfile.tempdir else os.environ.get("TMPDIR", "/tmp")  # noqa: S108
         free = f"; {shutil.disk_usage(place).free:,} bytes are free there" if Path(place).is_dir() else ""
         raise DiskRefused(
-            f"Disk: cannot write below {place}: {' '.join(str(error).split())[:200]}{free}. Make room, or set "
+            f"Disk: cannot write below {place}: {one_line(error, 200)}{free}. Make room, or set "
             "TMPDIR to a directory on a larger disk, then run again."
         ) from error
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import LakeDamaged
+from core.plain import one_line
 from resources.clients.exchanges.bars import DECIMALS, MINUTES, Bar
 from resources.clients.lake.object_store import ObjectStore
 
@@ -171,7 +172,9 @@ def decode(data: bytes, uri: str) -> SymbolDay:
         if found.sha256 != facts["sha256"]:
             raise ValueError("its rows are not those that its hash is of")
     except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, AttributeError, RecursionError) as error:
-        raise LakeDamaged(f"Lake: {uri} is no day of bars ({str(error)[:200]}). Materialize the day again.") from None
+        raise LakeDamaged(
+            f"Lake: {uri} is no day of bars ({one_line(error, 200)}). Materialize the day again."
+        ) from None
     return found
 
 

@@ -14,6 +14,7 @@ from core.errors import LakeChanged, LakeDamaged
 from core.layout import PARQUET
 from core.manifest import Manifest, sha256_of
 from core.partitions import Partition, PartitionAddress
+from core.plain import one_line
 from core.scratch import ScratchDirectory, disk_trouble_told
 from core.tables import Table
 from resources.clients.lake.local_store import disk_read
@@ -133,7 +134,7 @@ class LakeDay:
                     raise
             folder, told = (
                 self.store.uri(self.table_.lake.prefix(self.partition)),
-                " ".join(str(error).split())[:QUOTED],
+                one_line(error, QUOTED),
             )
             raise LakeDamaged(
                 f"Lake: the files of {self.table_.address} of {self.partition} under {folder} cannot be read as its "

@@ -12,12 +12,14 @@ import pyarrow.csv
 from psycopg.rows import dict_row
 
 from core.errors import DatabaseUnavailable, DayMissing, LoadRejected, PermanentError
+from core.plain import one_line
 from core.sql.ddl import staging
 from core.sql.names import listed
 from core.tables import Table
 
 CONNECT_SECONDS = 10
 LONGEST_LABEL = 63  # bytes of an application's name; PostgreSQL cuts the rest
+SHOWN = 500  # characters of what the server says that a message shows
 NO_HEADER = pyarrow.csv.WriteOptions(include_header=False)
 
 REFUSED = (
@@ -143,5 +145,5 @@ def said(error: psycopg.Error) -> str:
     """What the server, or the driver, said; its first line."""
     with suppress(AttributeError):
         if error.diag.message_primary:
-            return error.diag.message_primary
-    return str(error).strip().split("\n", maxsplit=1)[0]
+            return one_line(error.diag.message_primary, SHOWN)
+    return one_line(str(error).strip().split("\n", maxsplit=1)[0], SHOWN)
