@@ -23,6 +23,7 @@ from core.ingest import INGEST_LOG
 from core.merging import Batch
 from core.objects import PublishedObject
 from core.partitions import PartitionAddress
+from core.scratch import ScratchDirectory
 from core.windows import DayWindow
 from resources.clients.databridge.schema import Column, TableSchema
 from resources.clients.databridge.staging import Manifest, StagedKeys, Staging, digest_of
@@ -241,7 +242,7 @@ class StagedPath(Writing):
 
     def write(self, version: str) -> None:
         staging, schema = self._staging(), TableSchema((Column("a", "text"),))
-        with tempfile.TemporaryDirectory() as scratch:
+        with ScratchDirectory("databridge") as scratch:
             path, run = Path(scratch, "data.csv"), f"{version}-{os.getpid()}"
             path.write_bytes(self._data(version))
             size, digest = digest_of(path)

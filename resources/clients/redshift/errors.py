@@ -24,6 +24,8 @@ UNDEFINED_TABLE, REFUSED_RIGHT, REFUSED_LOGIN = "42P01", "42501", ("28000", "28P
 CONFLICT = ("40001", "40P01")
 # Broken connections, no resources left, shutting down or starting: by the class of their code.
 TROUBLE = ("08", "53", "57")
+# Its disk: what other statements put aside there goes with them.
+DISK_FULL = "53100"
 # How a COPY tells of S3, and what passes by itself there.
 S3_SAYS, S3_TROUBLE = "S3ServiceException", ("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout")
 # Characters of what the server or the driver says that a message shows.
@@ -64,6 +66,11 @@ def text_of(error: Exception) -> str:
 
 
 def _refusal(address: str, code: str, said: str) -> HeadwaterError:
+    if code == DISK_FULL:
+        return DatabaseUnavailable(
+            f"Redshift at {address}: {said}. Nothing was changed; run again, and make room in the cluster if it stays "
+            "so."
+        )
     if code.startswith(TROUBLE):
         return _unavailable(address, said)
     if S3_SAYS in said:

@@ -4,6 +4,8 @@ Every local way of writing, on a disk that grows a little with each attempt; the
 export's own disk is in ``tests/assets/ethereum/extract/test_full_disk.py``.
 """
 
+import os
+import shutil
 import tempfile
 
 import pytest
@@ -27,17 +29,15 @@ from tests.standins.writing import (
     StagedPath,
 )
 
-STEPS, PAGE = 12, 4
+STEPS, PAGE = 8, 4
 ROWS = 1_000
 # Kilobytes of an embedded server's data, to begin with, and what loads may find free beside them.
 SERVER, FREE = 160 << 10, (0, 64, 256, 1024)
 
 
 @pytest.fixture
-def disk(tmp_path, monkeypatch):
+def disk(tmp_path):
     with small_disk(tmp_path / "disk", 64 << 10) as disk:
-        (scratch := disk.path / "tmp").mkdir()
-        monkeypatch.setattr(tempfile, "tempdir", str(scratch))
         yield disk
 
 
@@ -54,7 +54,7 @@ WRITINGS = {
     "DuckDB from csv": lambda request, place: DuckDbLoad(place, ROWS, format="csv"),
     "Redshift": lambda request, place: _redshift(request, place, "parquet"),
     "Redshift from csv": lambda request, place: _redshift(request, place, "csv"),
-    "exchanges' bars": lambda request, place: BarsPath(place, ROWS),
+    "exchanges' bars": lambda request, place: BarsPath(place, ROWS // 5),
     "databridge's staging": lambda request, place: StagedPath(place, ROWS),
     "a published object": lambda request, place: ObjectPath(place, ROWS),
 }
@@ -70,8 +70,10 @@ def _refusal(work, expected=DiskRefused):
 
 
 @pytest.mark.parametrize("name", WRITINGS)
-def test_a_full_disk_changes_nothing_and_leaves_nothing(request, disk, name):
+def test_a_full_disk_changes_nothing_and_leaves_nothing(request, disk, name, monkeypatch):
     writing = WRITINGS[name](request, str(disk.path / "place"))
+    (scratch := disk.path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     writing.prepare()
     writing.write(NEW)
     new = writing.found()
@@ -89,7 +91,7 @@ def test_a_full_disk_changes_nothing_and_leaves_nothing(request, disk, name):
         refused += told is not None
         disk.resize(64 << 10)
         assert all(found in allowed for found in writing.found().values())
-        assert list((disk.path / "tmp").iterdir()) == []
+        assert list(scratch.iterdir()) == []
         assert list(disk.path.glob(f"place/**/{INCOMING}/*")) == []
         writing.write(OLD)
         assert writing.found() == old
@@ -128,13 +130,7 @@ def test_a_full_disk_under_postgresql_is_told_and_over_once_there_is_room(tmp_pa
 
 
 def _fill(disk, filler, free):
+    """Take all of the disk but so many kilobytes."""
+    taken = shutil.disk_usage(disk.path).free - free * 1024
     with filler.open("wb") as file:
-        while True:
-            try:
-                file.write(bytes(4096))
-                file.flush()
-            except OSError:
-                break
-        size = filler.stat().st_size
-    with filler.open("r+b") as file:
-        file.truncate(max(0, size - free * 1024))
+        os.posix_fallocate(file.fileno(), 0, max(4096, taken))
