@@ -175,7 +175,9 @@ def _with_unknown(refusal: Refusal, fields: list[str] | None) -> Refusal:
     """The same refusal, or that of a header with fields that this version does not know."""
     if not fields:
         return refusal
-    return Refusal(Kind.UNKNOWN_TO_US, f"{refusal.detail}; the header has unknown fields: {', '.join(fields)[:200]}")
+    return Refusal(
+        Kind.UNKNOWN_TO_US, f"{refusal.detail}; the header has unknown fields: {one_line(', '.join(fields), 200)}"
+    )
 
 
 def evidence(export: Export, before: Account) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def _unzipped(name: str, data: bytes, source: str) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.namelist()
             if members != [expected]:
-                raise ValueError(f"it holds {str(members)[:80]}")
+                raise ValueError(f"it holds {one_line(members, 80)}")
             with archive.open(expected) as file:
                 text = file.read(MOST_CSV + 1)
         if len(text) > MOST_CSV:

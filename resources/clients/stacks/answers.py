@@ -166,7 +166,7 @@ def moment(value: Any, what: str, per_second: int = 1) -> int:
     """
     found = whole(value, what) // per_second
     if not 0 <= found < LATEST:
-        raise InvalidAnswer(f"{what} is {str(value)[:40]}, no moment from 1970 on. Update the client.")
+        raise InvalidAnswer(f"{what} is {one_line(value, 40)}, no moment from 1970 on. Update the client.")
     return found
 
 
