@@ -129,7 +129,7 @@ class LakeDamaged(PermanentError):
 
 
 class DiskRefused(PermanentError):
-    """A local disk is full, or does not let us write."""
+    """A disk is full, or does not let us write."""
 
 
 class SourceRefused(PermanentError):

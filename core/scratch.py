@@ -1,5 +1,6 @@
 """Directories for files on their way; those that a killed process left are removed by the next one to make its own."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -7,9 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 
 from core.errors import DiskRefused
+from core.plain import one_line
 
+# What a machine says of a disk that is full, of a quota, and of a file or a disk that takes no more.
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
 _PREFIX = "headwater-"
 _LOCK = ".in-use"
 
@@ -27,13 +32,16 @@ def disk_trouble_told() -> Iterator[None]:
         place = tempfile.gettempdir() if tempfile.tempdir else os.environ.get("TMPDIR", "/tmp")  # noqa: S108
         free = f"; {shutil.disk_usage(place).free:,} bytes are free there" if Path(place).is_dir() else ""
         raise DiskRefused(
-            f"Disk: cannot write below {place}: {' '.join(str(error).split())[:200]}{free}. Make room, or set "
+            f"Disk: cannot write below {place}: {one_line(error, 200)}{free}. Make room, or set "
             "TMPDIR to a directory on a larger disk, then run again."
         ) from error
 
 
 class ScratchDirectory(tempfile.TemporaryDirectory):
-    """A temporary directory, locked for as long as its process lives. kind: what for, as a part of its name."""
+    """A temporary directory, locked for as long as its process lives. kind: what for, as a part of its name.
+
+    A disk that is full meanwhile, whatever was written, ends as ``DiskRefused``.
+    """
 
     def __init__(self, kind: str) -> None:
         with disk_trouble_told():
@@ -44,6 +52,16 @@ class ScratchDirectory(tempfile.TemporaryDirectory):
             self._lock = unnamed.open("wb")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             unnamed.rename(unnamed.with_name(_LOCK))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                with disk_trouble_told():
+                    raise error
+        finally:
+            self.cleanup()
 
     def cleanup(self) -> None:
         """Remove the directory."""

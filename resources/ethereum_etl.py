@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_pipes import DagsterPipesError
 
 from core.errors import NodeUnavailable
+from core.plain import one_line
 from resources.clients.ethereum_etl import runner as etl_runner
 from resources.clients.ethereum_etl.environment import etl_command
 from resources.configured import ReadsSettings
@@ -36,9 +37,11 @@ class EthereumEtlResource(ReadsSettings, dg.ConfigurableResource):
                 extras={"commands": [list(words) for words in commands]},
             )
         except (dg.DagsterError, DagsterPipesError) as error:
-            raise NodeUnavailable(f"ethereum-etl: its process did not end well ({error}). Run again.") from error
+            raise NodeUnavailable(
+                f"ethereum-etl: its process did not end well ({one_line(error, 500)}). Run again."
+            ) from error
         for message in done.get_custom_messages():
             raise NodeUnavailable(
-                f"ethereum-etl: {message['failed']} failed: {str(message['problem'])[:500]} "
+                f"ethereum-etl: {one_line(message['failed'], 100)} failed: {one_line(message['problem'], 500)} "
                 "Check the node, then run again."
             )

@@ -1,6 +1,7 @@
 """The rules that carry the rest, read off the code itself."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_one_place_knows_the_lakes_layout_and_dagsters_insides_stay_inside():
     texts = {str(path.relative_to(ROOT)) for path in SOURCES if "/block_date=" in path.read_text()}
     assert texts == {"assets/ethereum/tables.py"}
     assert not [path.name for path in SOURCES if "dagster._core" in path.read_text()]
+
+
+# What others said, cut but not cleaned, inside a message: {str(answer)[:200]}, {answer.text[:100]}.
+CUT_ONLY = re.compile(r"\{(?:str\([^{}]*\)|[\w.]+\.text|hidden\([^{}]*\))\[: ?\w+\](?:\.strip\(\))?\}")
+
+
+def test_what_others_said_is_told_by_core_plain():
+    """In one line and never too long; a repr may be cut, since it has no line break and no character of control."""
+    found = [f"{path}: {match[0]}" for path in SOURCES for match in CUT_ONLY.finditer(path.read_text())]
+    assert CUT_ONLY.search('f"no list: {str(page)[:200]}."')
+    assert found == []
 
 
 def test_definitions_are_lists():

@@ -3,25 +3,38 @@
 import fnmatch
 import json
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import boto3
 import pyarrow as pa
 import pytest
+from botocore.stub import Stubber
 
+from core.errors import JobFailed
+from resources.clients.aws.ecs import EcsTasks, task_request
 from resources.clients.exchanges.objects import damaged_key, revisions_key
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.s3_store import PART_BYTES, S3ObjectStore
 from resources.clients.redshift.copy_files import CopyFiles, copy_files
+from resources.clients.stacks.cdn import Cdn
 from tests.standins.lakes import ITEMS, spooled_items
 
 IAM = Path(__file__).parents[1] / "deploy/iam"
 POLICIES = ("exporter", "loader", "reader", "copy")
-ROOMS = ("exchanges", "stacks")
+ROOMS = ("exchanges", "exchanges-ecs", "stacks")
 DAY = date(2024, 1, 2)
 BUCKET, PREFIX = "my-lake", "headwater"
 PUBLISHED = {"OBJECTS_BUCKET": "public", "OBJECTS_PREFIX": "stacks"}
+TASKS = {
+    "ECS_CLUSTER": "preprod-cluster",
+    "TASK_DEFINITION": "cmamp-preprod",
+    "TASK_ROLE": "ecs-task",
+    "EXECUTION_ROLE": "ecs-start",
+    "CDN_DISTRIBUTION": "E2ABC",
+    "REGION": "eu-north-1",
+    "ACCOUNT": "123456789012",
+}
 EXPORTED, STAGED = "export/items/block_date=2024-01-02/x.parquet", "staging/items/1/0.manifest"
 
 # The right that each of the SDK's operations takes.
@@ -36,7 +49,7 @@ RIGHTS = {
 
 def _statements(name):
     text = (IAM / f"{name}.json").read_text()
-    for word, value in {"LAKE_BUCKET": BUCKET, "LAKE_PREFIX": PREFIX, **PUBLISHED}.items():
+    for word, value in {"LAKE_BUCKET": BUCKET, "LAKE_PREFIX": PREFIX, **PUBLISHED, **TASKS}.items():
         text = text.replace(word, value)
     return json.loads(text)["Statement"]
 
@@ -172,6 +185,83 @@ def test_the_room_stacks_may_publish_and_keep_and_deletes_nothing():
     assert not allows("stacks", "s3:PutObjectAcl", raw)
     assert not any(allows("stacks", "s3:DeleteObject", key) for key in (raw, latest))
     assert not allows("stacks", "s3:ListBucket", f"arn:aws:s3:::{BUCKET}", f"{PREFIX}/export/")
+
+
+ARN = "arn:aws:{}:eu-north-1:123456789012:{}"
+TASK = ARN.format("ecs", "task/preprod-cluster/0f1e2d")
+LOG = "log-group:/ecs/cmamp-preprod:log-stream:ecs/cmamp-preprod/cmamp-preprod/0f1e2d"
+CREDENTIALS = {"region_name": "eu-north-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+
+
+def test_runs_of_exchanges_on_ecs_may_do_what_they_do_and_nothing_else():
+    """A task that is started with tags, followed, stopped, and whose log is read when it has failed."""
+    asked = set()
+
+    def note(params, model, **_):
+        things = {
+            "RunTask": lambda: ARN.format("ecs", f"task-definition/{params['taskDefinition']}:7"),
+            "DescribeTasks": lambda: params["tasks"][0],
+            "StopTask": lambda: params["task"],
+            "GetLogEvents": lambda: ARN.format(
+                "logs", f"log-group:{params['logGroupName']}:log-stream:{params['logStreamName']}"
+            ),
+        }
+        asked.add((f"{model.service_model.service_name}:{model.name}", things[model.name]()))
+        if "tags" in params:
+            asked.add(("ecs:TagResource", TASK))
+
+    ecs, logs = boto3.client("ecs", **CREDENTIALS), boto3.client("logs", **CREDENTIALS)
+    failed = {"taskArn": TASK, "lastStatus": "STOPPED", "containers": [{"name": "cmamp-preprod", "exitCode": 1}]}
+    place = {"cluster": "preprod-cluster", "launch_type": "FARGATE", "subnets": ["s"], "security_groups": ["g"]}
+    request = task_request("cmamp-preprod", ["x"], {}, **place, tags={"room": "exchanges"})
+    with Stubber(ecs) as of_ecs, Stubber(logs) as of_logs:
+        for client in (ecs, logs):
+            client.meta.events.register("provide-client-params.*", note)
+        of_ecs.add_response("run_task", {"tasks": [{"taskArn": TASK, "lastStatus": "PENDING"}]})
+        of_ecs.add_response("describe_tasks", {"tasks": [failed]})
+        of_ecs.add_response("stop_task", {})
+        of_logs.add_response("get_log_events", {"events": [{"message": "it broke"}]})
+        tasks = EcsTasks(ecs, logs)
+        *_, ended = tasks.follow("preprod-cluster", tasks.start(request, print), "cmamp-preprod")
+        tasks.stop("preprod-cluster", ended, "tried")
+        with pytest.raises(JobFailed, match="it broke"):
+            tasks.check("cmamp-preprod", ended)
+    assert [request for request in asked if not allows("exchanges-ecs", *request)] == []
+    granted = {action for statement in _statements("exchanges-ecs") for action in _listed(statement["Action"])}
+    assert granted - {action for action, _ in asked} == {"iam:PassRole"}  # which ECS asks for, not the program
+
+
+def test_runs_of_exchanges_on_ecs_start_one_definition_in_one_cluster_with_its_two_roles():
+    statements = {statement["Sid"]: statement for statement in _statements("exchanges-ecs")}
+    cluster = ARN.format("ecs", "cluster/preprod-cluster")
+    assert statements["StartTasks"]["Condition"] == {"ArnEquals": {"ecs:cluster": cluster}}
+    assert statements["TagWhatIsStarted"]["Condition"] == {"StringEquals": {"ecs:CreateAction": "RunTask"}}
+    passed = statements["PassTasksTheirRoles"]
+    assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+    for action, other in (
+        ("ecs:RunTask", ARN.format("ecs", "task-definition/cmamp-preprod2:1")),
+        ("ecs:StopTask", ARN.format("ecs", "task/other-cluster/0f1e2d")),
+        ("logs:GetLogEvents", ARN.format("logs", LOG.replace("/ecs/cmamp-preprod:", "/ecs/other:"))),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/admin"),
+    ):
+        assert not allows("exchanges-ecs", action, other)
+    assert allows("exchanges-ecs", "iam:PassRole", "arn:aws:iam::123456789012:role/ecs-start")
+
+
+def test_the_room_stacks_may_tell_its_cdn_and_no_other():
+    asked, client = [], boto3.client("cloudfront", **CREDENTIALS)
+    client.meta.events.register(
+        "provide-client-params.*",
+        lambda params, model, **_: asked.append((f"cloudfront:{model.name}", params["DistributionId"])),
+    )
+    batch = {"Paths": {"Quantity": 1, "Items": ["/a"]}, "CallerReference": "r"}
+    made = {"Id": "I1", "Status": "InProgress", "CreateTime": datetime(2024, 1, 2, tzinfo=UTC)}
+    with Stubber(client) as stubbed:
+        stubbed.add_response("create_invalidation", {"Invalidation": made | {"InvalidationBatch": batch}})
+        assert Cdn("E2ABC", client).invalidate(["a"], "r") == "I1"
+    ((action, distribution),) = asked
+    assert allows("stacks", action, f"arn:aws:cloudfront::123456789012:distribution/{distribution}")
+    assert not allows("stacks", action, "arn:aws:cloudfront::123456789012:distribution/E2ABD")
 
 
 @pytest.mark.parametrize("name", [*POLICIES, *ROOMS, "copy-trust"])

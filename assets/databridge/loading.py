@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from assets.databridge.config import CONFIGS, NAME
 from assets.databridge.tables import BridgeTable
+from core.plain import one_line
 from resources.clients.databridge.schema import LONGEST_NAME
 
 # The largest real file has 400 bytes, and no value in one lies deeper than a list.
@@ -157,7 +158,7 @@ def _values(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise _Refused(f"it cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, LookupError, AttributeError) as error:
-        raise _Refused(f"it is no YAML: {' '.join(str(error).split())[:200]}") from None
+        raise _Refused(f"it is no YAML: {one_line(error, 200)}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise _Refused("it holds no keys; it should begin like schedule_interval: 0 5 * * *")
     return values

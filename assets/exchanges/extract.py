@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from assets.exchanges.minutes import Neighbours, SymbolFacts, account
 from core.errors import HeadwaterError, SourceUnavailable
+from core.plain import one_line
 from core.windows import start_of
 from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES, Bar
 from resources.clients.exchanges.ccxt_source import CcxtSource
@@ -205,7 +206,7 @@ def fetch_job_day(
             stored = SymbolDay(exchange_id, pair, day, found.fetched.bars, facts={**facts, **known, **times})
             result = SymbolResult(**{**vars(result), "written": store(stored)})
         except HeadwaterError as error:
-            result = SymbolResult(pair, "failed", reason=str(error)[:500])
+            result = SymbolResult(pair, "failed", reason=one_line(error, 500))
         log.log(
             logging.INFO if result.outcome in ("complete", "partial") else logging.WARNING,
             "%s %s: %s",

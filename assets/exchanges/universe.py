@@ -10,6 +10,7 @@ from typing import Any
 
 from assets.exchanges.names import ALLOWED, JobName
 from core.errors import SettingError
+from core.plain import one_line
 
 FOLDER = Path(__file__).parent / "universes"
 # The largest exchange lists some 3,000 markets.
@@ -78,7 +79,7 @@ def decode(version: str, data: bytes) -> Universe:
     try:
         document = json.loads(data, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise SettingError(f"universe file {version}.json is no JSON: {str(error)[:200]}") from None
+        raise SettingError(f"universe file {version}.json is no JSON: {one_line(error, 200)}") from None
     try:
         pairs = dict(_pairs(document))
     except ValueError as error:

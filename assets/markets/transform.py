@@ -10,6 +10,7 @@ from typing import Any
 from assets.markets.fields import is_transaction
 from core.errors import InvalidAnswer
 from core.merging import Row
+from core.plain import one_line
 from core.tables import Column, ColumnType, Table
 from core.windows import ONE_DAY, day_of
 
@@ -43,7 +44,7 @@ def typed(table: Table, answer: Mapping[str, Any], known: Row) -> dict[str, Any]
         if not column.nullable and row.get(column.name) is None:
             raise InvalidAnswer(
                 f"{table.address}: the source sent no {column.source or column.name} for "
-                f"{str(dict(known) or answer)[:200]}. Run again; if it stays so, update the client."
+                f"{one_line(dict(known) or answer, 200)}. Run again; if it stays so, update the client."
             )
     return row
 
@@ -55,7 +56,7 @@ def _value(table: Table, column: Column, value: Any) -> Any:
         return _CONVERSIONS[column.type](value)
     except (ValueError, TypeError, ArithmeticError) as error:
         raise InvalidAnswer(
-            f"{table.address}.{column.name}: the source sent {str(value)[:80]!r} in {column.source}, which is no "
+            f"{table.address}.{column.name}: the source sent {one_line(value, 80)!r} in {column.source}, which is no "
             f"{column.type.value}. Update the client or the column."
         ) from error
 
@@ -178,8 +179,8 @@ def _point(coin: str, series: str, point: Any) -> tuple[int, Decimal | None]:
         return int(moment_), _known(value)
     except (ValueError, TypeError, ArithmeticError) as error:
         raise InvalidAnswer(
-            f"CoinGecko: {str(point)[:80]!r} in {series} of {coin} is no point of a time in milliseconds and a number. "
-            "Nothing was written; run again, and if it stays so, update the client."
+            f"CoinGecko: {one_line(point, 80)!r} in {series} of {coin} is no point of a time in milliseconds and a "
+            "number. Nothing was written; run again, and if it stays so, update the client."
         ) from error
 
 
@@ -194,7 +195,7 @@ def chain_row(table: Table, chain: str, answer: Mapping[str, Any]) -> dict[str, 
 def _day(table: Table, answer: Mapping[str, Any]) -> date:
     column = next(column for column in table.columns if column.source == "time")
     if (found := _value(table, column, answer.get("time"))) is None:
-        raise InvalidAnswer(f"{table.address}: the source sent no time for {str(answer)[:200]}. Update the client.")
+        raise InvalidAnswer(f"{table.address}: the source sent no time for {one_line(answer, 200)}. Update the client.")
     return found.date()
 
 
@@ -223,8 +224,8 @@ def sums_row(
         return row
     except (ValueError, TypeError, ArithmeticError) as error:
         raise InvalidAnswer(
-            f"Blockchair: the sums of {chain} for {day} are {str(list(map(dict, sums)))[:200]}, which are no numbers "
-            "or do not tell their sort. Run again; if it stays so, update the client."
+            f"Blockchair: the sums of {chain} for {day} are {one_line(list(map(dict, sums)), 200)}, which are no "
+            "numbers or do not tell their sort. Run again; if it stays so, update the client."
         ) from error
 
 

@@ -147,6 +147,7 @@ class Warehouse:
 
         Raises:
             LoadRejected: when the files hold other rows than their manifests say, or what no column takes.
+            LakeChanged: when a day is exported anew while files are made ready or a lock is waited for.
         """
         self.migrate(table)
         by_day = {day.day: day for day in source.days}
@@ -154,9 +155,13 @@ class Warehouse:
         report: dict[date, Mapping[str, int]] = {}
         for window in windows(by_day):
             days = [by_day[day] for day in window]
-            with self.staged_days(table, days) as staging:
-                expected = {day.day: day.manifest.rows for day in days if day.manifest.rows}
-                self._replace(table, Slice(window, dict(part)), staging, expected)
+            try:
+                with self.staged_days(table, days) as staging:
+                    self._replace(table, Slice(window, dict(part)), staging, days)
+            except (LoadRejected, FileNotFoundError):
+                for day in days:
+                    day.ensure_current()  # files that went meanwhile are no reason to give up
+                raise
             report |= staging.report
         return report
 
@@ -171,17 +176,21 @@ class Warehouse:
             self._replace(table, Slice(window, part), staging)
         return staging.report
 
-    def _replace(self, table: Table, rows: Slice, staging: Staging, expected: Mapping[date, int] | None = None) -> None:
-        """Count what was staged, before anything is deleted; then put it in place of the slice's rows."""
+    def _replace(self, table: Table, rows: Slice, staging: Staging, days: Sequence[LakeDay] | None = None) -> None:
+        """Count what was staged, before anything is deleted; then put it in place of the slice's rows.
+
+        days: those of the lake that the rows are from, which may have changed while a lock was waited for."""
         with self.transaction() as session:
             source = staging.fill(session)
             counted = {row["day"]: row for row in session.run(replacing.count_staged(table, source, rows.part))}
-            if expected is None:
+            if days is None:
                 self._refuse_strangers(table, rows, counted)
             else:
-                self._compare(table, rows, counted, expected)
+                self._compare(table, rows, counted, {day.day: day.manifest.rows for day in days if day.manifest.rows})
             if self.dialect.lock:
                 session.run(self.dialect.lock.format(table.address))
+            for day in days or ():
+                day.ensure_current()
             session.run(replacing.delete_slice(table, rows))
             session.run(staging.insert(source))
 

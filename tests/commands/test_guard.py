@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -78,6 +79,27 @@ def test_the_host_is_that_of_the_setting():
     assert host_of(None) == ()
 
 
+# Without a daemon, which would start what is queued.
+INSTANCE = """
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
+"""
+SMALL = """
+import dagster as dg
+
+@dg.op
+def greeting(context):
+    context.log.info("a line of the run's own log")
+
+@dg.job
+def small():
+    greeting()
+
+defs = dg.Definitions(jobs=[small])
+"""
+
+
 def _answers(address):
     try:
         return urllib3.request("GET", address, retries=False, timeout=5).status == 200
@@ -87,15 +109,15 @@ def _answers(address):
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory):
-    """The real web server by its command, on a workspace without anything in it."""
+    """The real web server by its command, on a workspace with one job in it."""
     home = tmp_path_factory.mktemp("web")
-    (home / "empty.py").write_text("import dagster as dg\n\ndefs = dg.Definitions()\n")
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    (home / "small.py").write_text(SMALL)
+    (home / "dagster.yaml").write_text(INSTANCE)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "commands.web", "-h", "127.0.0.1", "-p", str(port), "-f", str(home / "empty.py")],
+        [sys.executable, "-m", "commands.web", "-h", "127.0.0.1", "-p", str(port), "-f", str(home / "small.py")],
         cwd=ROOT,
         env=os.environ | {"DAGSTER_HOME": str(home), "HEADWATER_URL": f"https://{OURS}"},
         stdout=subprocess.DEVNULL,
@@ -127,3 +149,30 @@ def test_the_real_web_server_serves_its_own_page(web):
     answer = urllib3.request("POST", f"{web}/graphql", headers=JSON | page, body=b'{"query": "{ version }"}')
     assert answer.status == 200
     assert answer.json()["data"]["version"]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_page_itself_starts_a_run_and_its_log_streams(web):
+    """In Chromium, by the buttons, with the guard between page and server."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("Chromium is not installed here")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.set_default_timeout(60_000)
+        received, refused = [], []
+        page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
+        page.on(
+            "response", lambda answer: refused.append(answer.url) if answer.status in (403, 405, 415, 421) else None
+        )
+        page.goto(f"{web}/locations/small.py/jobs/small/playground")
+        page.get_by_role("button", name="Launch Run").click()
+        page.get_by_text("a line of the run's own log").first.wait_for()
+        page.get_by_text("RUN_SUCCESS").first.wait_for()
+        browser.close()
+    assert any("a line of the run's own log" in frame for frame in received)
+    assert refused == []

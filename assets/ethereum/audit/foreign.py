@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from assets.ethereum.tables import BLOCKS, LAYOUT, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.errors import DayMissing, LakeDamaged
 from core.manifest import Manifest
+from core.plain import one_line
 from core.scratch import ScratchDirectory
 from core.tables import Column, ColumnType, Table
 from resources.clients.lake.object_store import ObjectStore
@@ -90,7 +91,7 @@ def _files(store: ObjectStore, folder: str) -> list[str]:
             keys = [file.key for file in Manifest.decode(manifest).files]
         except ValueError as error:
             raise LakeDamaged(
-                f"{store.uri(folder)}_manifest.json is no manifest: {error}. Export the day again."
+                f"{store.uri(folder)}_manifest.json is no manifest: {one_line(error, 200)}. Export the day again."
             ) from None
     else:
         keys = [found.key for found in store.list(folder)]
@@ -103,7 +104,7 @@ def _read(store: ObjectStore, key: str, scratch: Path) -> pa.Table:
         with pq.ParquetFile(path) as file:
             return file.read()
     except (pa.ArrowException, OSError) as error:
-        told = " ".join(str(error).split())[:200]
+        told = one_line(error, 200)
         raise LakeDamaged(f"{store.uri(key)} is no Parquet file that can be read: {told}. Fetch it again.") from error
 
 
@@ -147,7 +148,7 @@ def _conformed(table: Table, rows: pa.Table, unproved: list[str]) -> pa.Table:
         try:
             columns[column.name] = _as_declared(column, values)
         except (pa.ArrowException, ValueError, TypeError) as error:
-            unproved.append(f"{table.name}.{column.name}: {values.type} {' '.join(str(error).split())[:150]}")
+            unproved.append(f"{table.name}.{column.name}: {values.type} {one_line(error, 150)}")
     found = pa.table(columns).combine_chunks()
     order = [(name, "ascending") for name in _ORDER[table.name] if name in columns]
     return found.sort_by(order) if order else found

@@ -19,6 +19,7 @@ from assets.ethereum.transform.answers import AnswerReader
 from assets.ethereum.transform.rows import BlockRows, block_rows
 from assets.ethereum.transform.slots import with_slots
 from core.errors import CommitmentMismatch, InvalidAnswer, SettingError
+from core.plain import one_line
 from core.windows import day_of
 from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.refusals import Refusal
@@ -81,7 +82,9 @@ def _known(path: Path) -> Known:
             found = "0x" + trie.keccak(encodings.header(header, answers.field("mixHash")[0].as_py())).hex()
             problem = None if found == header["hash"] else f"hash is {header['hash']}, the fields give {found}"
     except (Refusal, OSError, EOFError, *encodings.NOT_ENCODED) as error:
-        raise InvalidAnswer(f"{path} is no answer of eth_getBlockByNumber: {error}. Fetch it again.") from error
+        raise InvalidAnswer(
+            f"{path} is no answer of eth_getBlockByNumber: {one_line(error, 200)}. Fetch it again."
+        ) from error
     if problem:
         raise CommitmentMismatch(f"{path} is not what its own header commits to: {problem}. Fetch it again.")
     return Known(header, rows.tables[TRANSACTIONS.name].to_pylist() if whole else None)

@@ -13,6 +13,7 @@ from assets.ethereum.proofs.blooms import bloom
 from assets.ethereum.proofs.prover import Prover
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from assets.ethereum.transform.rows import Rows
+from core.plain import one_line
 from core.tables import Table
 from resources.clients.ethereum.refusals import Refusal
 from resources.clients.ethereum.shapes import BlockRef
@@ -150,7 +151,7 @@ def _differences(number: int, field: str, row: Row, proved: Row, skipped: set[st
     for name in row.keys() & proved.keys() - skipped:
         stated, expected = (_plain(one[name]) for one in (row, proved))
         if stated != expected:
-            yield Finding(number, f"{field}.{name}", str(stated)[:QUOTED], str(expected)[:QUOTED])
+            yield Finding(number, f"{field}.{name}", one_line(stated, QUOTED), one_line(expected, QUOTED))
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,7 @@ from assets.ethereum.transform.slots import with_slots
 from assets.ethereum.transform.traces import Row, geth_traces, parity_traces, state_changes, trace_batch, unknown_fields
 from core.errors import NodeUnavailable
 from core.memory import keep_freed_memory
+from core.plain import one_line
 from core.progress import Progress
 from core.spool import DaySpool, RowSpan, Spool, SpooledTable
 from core.tables import Table
@@ -174,7 +175,9 @@ def _with_unknown(refusal: Refusal, fields: list[str] | None) -> Refusal:
     """The same refusal, or that of a header with fields that this version does not know."""
     if not fields:
         return refusal
-    return Refusal(Kind.UNKNOWN_TO_US, f"{refusal.detail}; the header has unknown fields: {', '.join(fields)[:200]}")
+    return Refusal(
+        Kind.UNKNOWN_TO_US, f"{refusal.detail}; the header has unknown fields: {one_line(', '.join(fields), 200)}"
+    )
 
 
 def evidence(export: Export, before: Account) -> dict[str, Any]:
@@ -264,7 +267,9 @@ def _trace_batches(export: Export, tracer: str, refs: Sequence[BlockRef], day: d
             return trace_batch(rows, day)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             # The node's text has other shapes than traces have: another endpoint may do better.
-            raise Refusal(Kind.BROKEN, f"traces of block {block.number}: {type(error).__name__}: {error}") from error
+            raise Refusal(
+                Kind.BROKEN, f"traces of block {block.number}: {type(error).__name__}: {one_line(error, 200)}"
+            ) from error
 
     yield from asked(refs, read)
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ethereum.proofs import columnar, rlp, senders
+from core.plain import one_line
 
 _ACCESS_LIST, _DYNAMIC_FEE, _BLOBS, _DELEGATIONS = range(1, 5)
 GAS_OF_A_BLOB = 131_072
@@ -154,4 +155,4 @@ def _extra(values: pa.Array, lacking: Any, field: str, empty: str | None) -> Ite
     if empty is not None:
         there = pc.and_(there, pc.fill_null(pc.not_equal(values, empty), False))
     for at in np.flatnonzero(there.to_numpy(zero_copy_only=False) & lacking):
-        yield Difference(int(at), field, str(values[int(at)].as_py())[:100], None)
+        yield Difference(int(at), field, one_line(values[int(at)].as_py(), 100), None)

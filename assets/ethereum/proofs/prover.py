@@ -21,6 +21,7 @@ from assets.ethereum.proofs.derived import Difference
 from assets.ethereum.proofs.senders import senders
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from assets.ethereum.transform.rows import Rows
+from core.plain import one_line
 from resources.clients.ethereum.refusals import Kind, Refusal
 from resources.clients.ethereum.shapes import BlockRef
 
@@ -95,7 +96,7 @@ class Prover:
             raise Refusal(Kind.UNKNOWN_TO_US, f"blocks {rows.heads[0][0]} to {rows.heads[-1][0]}: {error}") from error
         except encodings.NOT_ENCODED as error:
             numbers = " to ".join(str(rows.heads[at][0]) for at in ([0, -1] if len(rows.heads) > 1 else [0]))
-            told = f"block {numbers}: a row cannot be encoded ({type(error).__name__}: {error})"
+            told = f"block {numbers}: a row cannot be encoded ({type(error).__name__}: {one_line(error, 200)})"
             raise Refusal(Kind.UNPROVEN, told) from error
         with self._lock:
             self.blocks += len(rows.heads) - len(refused)

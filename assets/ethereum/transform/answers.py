@@ -5,7 +5,6 @@ batch is also decoded strictly, and all of a batch in which a transaction type c
 takes is noticed there, and so is an answer of another shape.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from keyword import iskeyword
 from typing import Any
@@ -17,6 +16,7 @@ from arro3.io import read_json
 
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from core.nesting import require_shallow
+from core.plain import one_line
 from core.tables import Column, Table
 from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.refusals import Kind, Refusal
@@ -175,7 +175,7 @@ class AnswerReader:
             _STRICT[table.name].decode(response)
         except (msgspec.DecodeError, ValueError) as error:
             if "unknown field" not in str(error):
-                raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
+                raise Refusal(Kind.BROKEN, one_line(error, 200)) from error
             self._note(msgspec.json.decode(response)["result"])
 
     def _note(self, found: Any) -> None:
@@ -231,7 +231,7 @@ def _results(answer: Answer, schema: pa.Schema) -> pa.Array:
         stream = read_json(b"".join((before, answer.body, after)), schema, batch_size=_ROOM)
         (row,) = pa.RecordBatchReader.from_stream(stream)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise Refusal(Kind.BROKEN, re.sub(r"\s+", " ", str(error))[:200]) from error
+        raise Refusal(Kind.BROKEN, one_line(error, 200)) from error
     responses = pc.list_flatten(row.column("responses"))
     if responses.field("id").to_pylist() != list(answer.ids):
         raise Refusal(Kind.BROKEN, f"{len(responses)} answers to {len(answer.ids)} requests, or in another order")

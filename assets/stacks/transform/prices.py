@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import InvalidAnswer
+from core.plain import one_line
 from resources.clients.stacks.answers import decimal, moment
 
 # A price older than this, in seconds, is no price.
@@ -39,7 +40,9 @@ def series(document: Any, name: str) -> dict[int, float]:
     """
     points = document.get(name) if isinstance(document, dict) else None
     if not isinstance(points, list) or not points or not all(isinstance(one, list) and len(one) == 2 for one in points):
-        raise InvalidAnswer(f"CoinGecko: {name} is no list of moments and values: {str(points)[:120]}. Fetch it again.")
+        raise InvalidAnswer(
+            f"CoinGecko: {name} is no list of moments and values: {one_line(points, 120)}. Fetch it again."
+        )
     found = {}
     for at, value in points:
         if value is not None:

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from core.clock import Clock
 from core.errors import JobFailed, JobInterrupted, PermanentError, TransientError
+from core.plain import one_line
 from core.settings.listing import all_settings
 
 # Characters of JSON. Batch takes a longer override and fails the job afterwards, when it hands it to ECS.
@@ -209,7 +210,7 @@ def _failed(operation: str, error: ClientError | BotoCoreError) -> TransientErro
     response = error.response if isinstance(error, ClientError) else {}
     code = response.get("Error", {}).get("Code", type(error).__name__)
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    message = f"AWS Batch: cannot {operation}: {error}."
+    message = f"AWS Batch: cannot {operation}: {one_line(error, 500)}."
     if code in _REFUSED or type(error).__name__ in ("NoCredentialsError", "NoRegionError", "ParamValidationError"):
         return PermanentError(f"{message} Check the role's rights (deploy/batch/iam/) and AWS_REGION.")
     if 400 <= status < 500 and "TooManyRequests" not in code and "Throttl" not in code:

@@ -3,6 +3,7 @@
 from botocore.exceptions import BotoCoreError, ClientError
 
 from core.errors import HeadwaterError, SettingError, TransientError
+from core.plain import one_line
 
 AWS_FAILURES = (ClientError, BotoCoreError)
 
@@ -33,7 +34,7 @@ def aws_failure(what: str, error: Exception, remedy: str) -> HeadwaterError:
     what: the system, the operation and its subject, as the beginning of a sentence. remedy: what to check when it is
     a matter of settings.
     """
-    message = f"{what}: {error}."
+    message = f"{what}: {one_line(error, 500)}."
     return (
         SettingError(f"{message} {remedy}")
         if error_code(error) in _SETTINGS

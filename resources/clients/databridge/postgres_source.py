@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from core.errors import DatabaseUnavailable, SourceRefused
+from core.plain import one_line
 from core.secrecy import hidden
 from resources.clients.databridge.geometry import COLUMN_TYPES
 from resources.clients.databridge.records import localised_text
@@ -142,4 +143,4 @@ def _placed(row: Sequence[Any], walls: Sequence[int]) -> list[str | None]:
 
 def _said(error: psycopg.Error) -> str:
     lines = hidden(str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return one_line(lines[0], 300) if lines else type(error).__name__

@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from core.errors import DatabaseUnavailable, LoadRejected
+from core.plain import one_line
 from core.secrecy import hidden
 
 PIECE = 1 << 18
@@ -84,4 +85,4 @@ class PostgresSql:
 
 def _said(error: psycopg.Error) -> str:
     lines = hidden(str(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return one_line(lines[0], 300) if lines else type(error).__name__

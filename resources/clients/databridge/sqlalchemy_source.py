@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.errors import DatabaseUnavailable, SourceRefused
+from core.plain import one_line
 from core.secrecy import hidden
 from resources.clients.databridge.schema import Column, TableSchema, checked
 
@@ -78,9 +79,9 @@ class SqlAlchemySource:
             raise SourceRefused(f"{self}: there is no such table. Check the name of the table's file.") from error
         except sa.exc.OperationalError as error:
             raise DatabaseUnavailable(
-                f"{self}: {hidden(str(error.orig))}. Check that it runs, then run again."
+                f"{self}: {one_line(hidden(str(error.orig)), 300)}. Check that it runs, then run again."
             ) from error
         except sa.exc.SQLAlchemyError as error:
             raise SourceRefused(
-                f"{self}: {hidden(str(error)).splitlines()[0]}. Check the table and the user."
+                f"{self}: {one_line(hidden(str(error)).splitlines()[0], 300)}. Check the table and the user."
             ) from error

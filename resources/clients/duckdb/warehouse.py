@@ -1,10 +1,9 @@
 """The local warehouse: one DuckDB file, written by one process at a time."""
 
 import glob
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -177,10 +176,10 @@ class DuckDbWarehouse(Warehouse):
 
         yield self._staging(table, fill)
 
-    def _replace(self, table: Table, rows: Slice, staging: Staging, expected: Mapping[date, int] | None = None) -> None:
+    def _replace(self, table: Table, rows: Slice, staging: Staging, days: Sequence[LakeDay] | None = None) -> None:
         """The same; files that DuckDB cannot read to their end are told of."""
         try:
-            super()._replace(table, rows, staging, expected)
+            super()._replace(table, rows, staging, days)
         except duckdb.Error as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise LoadRejected(

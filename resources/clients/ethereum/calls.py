@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from core.errors import InvalidAnswer
+from core.plain import one_line
 from resources.clients.ethereum.endpoints import Answer, Response
 from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify
 
@@ -114,4 +115,4 @@ def answer_at_fault() -> Iterator[None]:
     except InvalidAnswer as error:
         raise Refusal(Kind.UNFIT, str(error)) from error
     except _OTHER_SHAPE as error:
-        raise Refusal(Kind.BROKEN, f"{type(error).__name__}: {' '.join(str(error).split())[:QUOTED]}") from error
+        raise Refusal(Kind.BROKEN, f"{type(error).__name__}: {one_line(error, QUOTED)}") from error

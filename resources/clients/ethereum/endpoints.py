@@ -12,6 +12,7 @@ import msgspec
 
 from core.clock import Clock
 from core.nesting import DEEPEST_CALLS, require_shallow
+from core.plain import one_line
 from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify
 from resources.clients.ethereum.transports import Transport
 
@@ -66,7 +67,7 @@ class Answer:
             require_shallow(self.body, DEEPEST_CALLS)
             found = _RESPONSES.decode(self.body)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise Refusal(Kind.BROKEN, f"not JSON-RPC ({str(error)[:QUOTED]}), {len(self.body)} bytes") from error
+            raise Refusal(Kind.BROKEN, f"not JSON-RPC ({one_line(error, QUOTED)}), {len(self.body)} bytes") from error
         found = [found] if isinstance(found, Response) else found
         if len(found) == 1 and found[0].error is not None and found[0].id not in self.ids:
             raise classify(found[0].error)  # the request as a whole was refused

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 import pyarrow as pa
 
+from core.plain import one_line
 from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal
 
 Header = dict[str, Any]
@@ -68,7 +69,7 @@ def data(raw: msgspec.Raw) -> str:
 
 
 def text(raw: msgspec.Raw) -> str:
-    return " ".join(str(msgspec.json.decode(raw)).split())[:QUOTED]
+    return one_line(msgspec.json.decode(raw), QUOTED)
 
 
 def whole_number(raw: msgspec.Raw) -> int:

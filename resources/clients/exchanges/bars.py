@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from core.errors import InvalidAnswer
+from core.plain import one_line
 
 MINUTE_MS = 60_000
 DAY_MS = 1_440 * MINUTE_MS
@@ -78,8 +79,9 @@ def bar_of_row(row: object, source: str) -> Bar:
     try:
         return _bar(row)
     except (ValueError, TypeError, InvalidOperation, ArithmeticError) as error:
+        why = one_line(error, 160) or type(error).__name__
         raise InvalidAnswer(
-            f"{source}: the bar {str(row)[:160]} cannot be read ({error or type(error).__name__}). Nothing of this "
+            f"{source}: the bar {one_line(row, 160)} cannot be read ({why}). Nothing of this "
             "symbol was stored; run again, and report it to the exchange if it stays."
         ) from None
 

@@ -18,6 +18,7 @@ import requests
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, SourceRefused
+from core.plain import one_line
 from core.windows import end_of, start_of
 from resources.clients.exchanges.bars import LAST_MS, Bar, bar_of_row, distinct
 from resources.clients.exchanges.bounded import BoundedAdapter
@@ -97,7 +98,7 @@ class BinanceDumps:
             more = next(lines, None) is not None
         except csv.Error as error:
             raise InvalidAnswer(
-                f"{self.name}: {name} is no csv ({error}). Nothing of it was taken; run again."
+                f"{self.name}: {name} is no csv ({one_line(error, 200)}). Nothing of it was taken; run again."
             ) from None
         if more:
             raise InvalidAnswer(f"{self.name}: {name} has more than {MOST_LINES:,} lines. Nothing of it was taken.")
@@ -140,7 +141,7 @@ def _unzipped(name: str, data: bytes, source: str) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.namelist()
             if members != [expected]:
-                raise ValueError(f"it holds {str(members)[:80]}")
+                raise ValueError(f"it holds {one_line(members, 80)}")
             with archive.open(expected) as file:
                 text = file.read(MOST_CSV + 1)
         if len(text) > MOST_CSV:
@@ -148,5 +149,5 @@ def _unzipped(name: str, data: bytes, source: str) -> str:
         return text.decode("ascii")
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
         raise InvalidAnswer(
-            f"{source}: {name} is no zip of {expected} ({error}). Nothing of it was taken; run again."
+            f"{source}: {name} is no zip of {expected} ({one_line(error, 200)}). Nothing of it was taken; run again."
         ) from None

@@ -18,11 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import LakeDamaged
+from core.plain import one_line
 from resources.clients.exchanges.bars import DECIMALS, MINUTES, Bar
 from resources.clients.lake.object_store import ObjectStore
 
 # A day with all its minutes takes some 60 KB; bars off the minute make it a little more.
 MOST_BYTES, MOST_ROWS = 16 << 20, 4 * MINUTES
+# Former rows come with every fetch that changes some: of a day that was rewritten whole 60 times, the newest are kept.
+MOST_FORMER = 60 * MINUTES
 PRICE = pa.decimal128(38, DECIMALS)
 KNOWN = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
@@ -55,6 +58,7 @@ COLUMNS = {
     "month": "Month of the UTC day.",
     "day": "Day of the month of the UTC day.",
 }
+REVISIONS = "revisions/"
 _VALUES = [field.name for field in SCHEMA][:9]
 _FACTS = b"headwater"
 log = logging.getLogger("headwater.exchanges")
@@ -152,15 +156,15 @@ def encode(day: SymbolDay, sha256: str | None = None) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def decode(data: bytes, uri: str) -> SymbolDay:
-    """The day that an object's bytes hold.
+def decode(data: bytes, uri: str, most: int = MOST_ROWS) -> SymbolDay:
+    """The day that an object's bytes hold. most: rows that it may have.
 
     Raises:
         LakeDamaged: when they are no such object, or its rows are not what its hash says.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
-        if not file.schema_arrow.equals(SCHEMA) or not 0 <= file.metadata.num_rows <= MOST_ROWS:
+        if not file.schema_arrow.equals(SCHEMA) or not 0 <= file.metadata.num_rows <= most:
             raise ValueError("its columns or number of rows are others")
         facts = json.loads(file.schema_arrow.metadata[_FACTS])
         columns = file.read().to_pydict()
@@ -171,7 +175,9 @@ def decode(data: bytes, uri: str) -> SymbolDay:
         if found.sha256 != facts["sha256"]:
             raise ValueError("its rows are not those that its hash is of")
     except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, AttributeError, RecursionError) as error:
-        raise LakeDamaged(f"Lake: {uri} is no day of bars ({str(error)[:200]}). Materialize the day again.") from None
+        raise LakeDamaged(
+            f"Lake: {uri} is no day of bars ({one_line(error, 200)}). Materialize the day again."
+        ) from None
     return found
 
 
@@ -188,7 +194,8 @@ class BarObjects:
             LakeDamaged: when it is something else.
         """
         data = self.store.read(key, MOST_BYTES)
-        return None if data is None else decode(data, self.store.uri(key))
+        most = MOST_FORMER if key.startswith(REVISIONS) else MOST_ROWS
+        return None if data is None else decode(data, self.store.uri(key), most)
 
     def put(self, key: str, new: SymbolDay, now: datetime) -> Written:
         """Bring a day up to date. Replaced rows are kept first, so that a kill between the two writes loses none."""
@@ -218,7 +225,7 @@ class BarObjects:
     def _keep(self, key: str, earlier: SymbolDay | None, replaced: SymbolDay) -> None:
         rows = {} if earlier is None else dict(_by_time(earlier))
         rows |= dict(_by_time(replaced))
-        known = sorted(rows)
+        known = sorted(sorted(rows, key=lambda at: at[1])[-MOST_FORMER:])
         whole = SymbolDay(
             replaced.exchange_id, replaced.pair, replaced.day, [rows[at] for at in known], [at for _, at in known]
         )
@@ -236,7 +243,7 @@ class BarObjects:
 
 def revisions_key(key: str) -> str:
     """Where the former rows of an object are kept: outside the dataset, whose readers take every file in it."""
-    return f"revisions/{key}"
+    return f"{REVISIONS}{key}"
 
 
 def damaged_key(key: str) -> str:

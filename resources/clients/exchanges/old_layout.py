@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import InvalidAnswer, LakeDamaged
+from core.plain import one_line
 from core.windows import end_of, start_of
 from resources.clients.exchanges.bars import Bar, bar_of_row
 from resources.clients.exchanges.objects import SymbolDay
@@ -66,7 +67,7 @@ def _rows(store: ObjectStore, key: str, start: int, end: int) -> Iterator[tuple[
         yield from [(_known(row), bar_of_row([row[name] for name in COLUMNS[:6]], key)) for row in found]
     except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, InvalidAnswer) as error:
         raise LakeDamaged(
-            f"Lake: {store.uri(key)} is no file of the old layout ({str(error)[:200]}). Move it away."
+            f"Lake: {store.uri(key)} is no file of the old layout ({one_line(error, 200)}). Move it away."
         ) from None
 
 

@@ -17,6 +17,7 @@ from core.errors import DayMissing, LakeChanged, LakeDamaged
 from core.layout import PARQUET, FileFormat
 from core.manifest import LARGEST_MANIFEST, DataFile, Manifest, facts_of, sha256_of
 from core.partitions import Partition, PartitionAddress
+from core.plain import one_line
 from core.scratch import ScratchDirectory, disk_trouble_told
 from core.spool import SpooledDay, SpooledFile, SpooledTable
 from core.tables import Table
@@ -184,7 +185,7 @@ class Lake:
         except (ValueError, RecursionError) as error:
             raise LakeDamaged(
                 f"Lake: {self.store.uri(manifest.evidence or '')} is not the proof of {manifest.dataset}, "
-                f"{manifest.partition}: {error}. Export it again."
+                f"{manifest.partition}: {one_line(error, 200)}. Export it again."
             ) from error
 
     def uri(self, table: Table, partition: Partition) -> str:

@@ -14,6 +14,7 @@ from core.errors import DayMissing, LakeChanged, LakeDamaged
 from core.manifest import sha256_of
 from core.objects import PublishedObject
 from core.partitions import PartitionAddress
+from core.plain import one_line
 from core.scratch import ScratchDirectory
 from resources.clients.lake.object_store import ObjectHeaders, ObjectStore
 
@@ -121,7 +122,7 @@ class PublishedObjects:
             return json.loads(self.read(declared, partition))
         except (ValueError, RecursionError) as error:
             raise LakeDamaged(
-                f"Lake: {self.store.uri(declared.key_of(partition))} is no JSON: {error}. Materialize "
+                f"Lake: {self.store.uri(declared.key_of(partition))} is no JSON: {one_line(error, 200)}. Materialize "
                 f"{'/'.join(declared.asset_key)} again."
             ) from error
 

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from core.errors import LakeChanged, LakeDamaged
 from core.layout import PARQUET
-from core.manifest import Manifest, sha256_of
+from core.manifest import LARGEST_MANIFEST, Manifest, sha256_of
 from core.partitions import Partition, PartitionAddress
+from core.plain import one_line
 from core.scratch import ScratchDirectory, disk_trouble_told
 from core.tables import Table
 from resources.clients.lake.local_store import disk_read
@@ -93,6 +94,23 @@ class LakeDay:
             if file.key not in present and not self.store.list(file.key):
                 raise gone(self.store.uri(file.key))
 
+    def ensure_current(self) -> None:
+        """For who waited since the partition was opened: a lock may be held for minutes.
+
+        Raises:
+            LakeChanged: when it was exported anew meanwhile, or is gone.
+        """
+        key = self.table_.lake.manifest_key(self.partition)
+        try:
+            found = Manifest.decode(self.store.read(key, LARGEST_MANIFEST) or b"")
+        except ValueError:
+            found = None
+        if found is None or _files_of(found) != _files_of(self.manifest):
+            raise LakeChanged(
+                f"Lake: {self.table_.name} of {self.partition} was exported anew while it waited to be loaded: "
+                f"{self.store.uri(key)} lists other files now. Run again."
+            )
+
     def local_files(self, scratch: Path) -> list[Path]:
         """The partition's Parquet files on this machine, checked against the manifest; others are converted.
 
@@ -133,7 +151,7 @@ class LakeDay:
                     raise
             folder, told = (
                 self.store.uri(self.table_.lake.prefix(self.partition)),
-                " ".join(str(error).split())[:QUOTED],
+                one_line(error, QUOTED),
             )
             raise LakeDamaged(
                 f"Lake: the files of {self.table_.address} of {self.partition} under {folder} cannot be read as its "
@@ -143,6 +161,10 @@ class LakeDay:
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows as one Arrow table."""
         return pa.Table.from_batches(self.batches(columns)).combine_chunks()
+
+
+def _files_of(manifest: Manifest) -> list[tuple[str, str]]:
+    return [(file.key, file.sha256) for file in manifest.files]
 
 
 def _require_columns(table: Table, found: pa.Schema, names: Sequence[str]) -> None:

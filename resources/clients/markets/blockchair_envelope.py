@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from core.errors import InvalidAnswer
+from core.plain import one_line
 from resources.clients.http.api import Answer
 
 # What an answer says of its own price is believed up to this: no request of ours takes a hundredth of it.
@@ -45,7 +46,7 @@ class Envelope:
 
     @property
     def words(self) -> str:
-        return " ".join(str(self.context.get("error") or "").split())[:MOST_WORDS]
+        return one_line(self.context.get("error") or "", MOST_WORDS)
 
     @property
     def cost(self) -> Decimal | None:

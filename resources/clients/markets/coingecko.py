@@ -9,6 +9,7 @@ from typing import Any
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, QuotaSpent, SettingError, SourceRefused
+from core.plain import one_line
 from resources.clients.http.api import Answer, HttpApi, Unusable
 
 PUBLIC_ROOT = "https://api.coingecko.com/api/v3"
@@ -161,7 +162,7 @@ def error_of(answer: Answer) -> tuple[int | None, str]:
 
 
 def _words(text: Any) -> str:
-    return " ".join(str(text)[:LONGEST_WORDS].split())
+    return one_line(text, LONGEST_WORDS)
 
 
 def _code(value: Any) -> int:

@@ -12,6 +12,7 @@ import msgspec
 import urllib3
 
 from core.errors import SourceRefused
+from core.plain import one_line
 from core.secrecy import hidden, keep_secret, keep_uri_secret
 from resources.clients.http.bounded import connection_pool, exchange
 
@@ -83,4 +84,4 @@ def _post(url: str, document: dict[str, Any]) -> None:
         answer.close()
     if answer.status >= 300:
         host = urllib3.util.parse_url(url).host
-        raise SourceRefused(f"{host} answered HTTP {answer.status}: {hidden(said)[:SHOWN]!r}")
+        raise SourceRefused(f"{host} answered HTTP {answer.status}: {one_line(hidden(said), SHOWN)!r}")

@@ -11,13 +11,15 @@ import pyarrow as pa
 import pyarrow.csv
 from psycopg.rows import dict_row
 
-from core.errors import DatabaseUnavailable, DayMissing, LoadRejected, PermanentError
+from core.errors import DatabaseUnavailable, DayMissing, DiskRefused, LoadRejected, PermanentError
+from core.plain import one_line
 from core.sql.ddl import staging
 from core.sql.names import listed
 from core.tables import Table
 
 CONNECT_SECONDS = 10
 LONGEST_LABEL = 63  # bytes of an application's name; PostgreSQL cuts the rest
+SHOWN = 500  # characters of what the server says that a message shows
 NO_HEADER = pyarrow.csv.WriteOptions(include_header=False)
 
 REFUSED = (
@@ -98,6 +100,7 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
     Raises:
         DatabaseUnavailable: when the server does not answer or breaks off.
         DayMissing: when a table is not there yet.
+        DiskRefused: when the server's disk is full.
         LoadRejected: when rows break a key or a required column.
         PermanentError: when it refuses the login or the role's rights do not suffice.
     """
@@ -118,6 +121,11 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
         raise PermanentError(
             f"PostgreSQL at {address} refuses {address.user}: {said(error)}. Check POSTGRES_USER, "
             "POSTGRES_PASSWORD and POSTGRES_DATABASE, and what the role may do."
+        ) from error
+    except psycopg.errors.DiskFull as error:
+        raise DiskRefused(
+            f"PostgreSQL at {address}: {said(error)}. Nothing was changed; make room on the server's disk, then run "
+            "again."
         ) from error
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(
@@ -143,5 +151,5 @@ def said(error: psycopg.Error) -> str:
     """What the server, or the driver, said; its first line."""
     with suppress(AttributeError):
         if error.diag.message_primary:
-            return error.diag.message_primary
-    return str(error).strip().split("\n", maxsplit=1)[0]
+            return one_line(error.diag.message_primary, SHOWN)
+    return one_line(str(error).strip().split("\n", maxsplit=1)[0], SHOWN)

@@ -14,6 +14,7 @@ from core.errors import (
     SettingError,
     WarehouseBusy,
 )
+from core.plain import one_line
 
 # What the driver raises when the connection ends: at times it unpacks what never came.
 LOST = (InterfaceError, OperationalError, OSError, struct.error)
@@ -23,8 +24,12 @@ UNDEFINED_TABLE, REFUSED_RIGHT, REFUSED_LOGIN = "42P01", "42501", ("28000", "28P
 CONFLICT = ("40001", "40P01")
 # Broken connections, no resources left, shutting down or starting: by the class of their code.
 TROUBLE = ("08", "53", "57")
+# Its disk: what other statements put aside there goes with them.
+DISK_FULL = "53100"
 # How a COPY tells of S3, and what passes by itself there.
 S3_SAYS, S3_TROUBLE = "S3ServiceException", ("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout")
+# Characters of what the server or the driver says that a message shows.
+SHOWN = 1_000
 
 
 @contextmanager
@@ -57,10 +62,15 @@ def is_of_the_files(error: Error) -> bool:
 def text_of(error: Exception) -> str:
     """What the server said, on one line."""
     said = _field(error, "M") or str(error) or type(error).__name__
-    return " ".join(f"{said} {_field(error, 'D')}".split()).rstrip(".")
+    return one_line(f"{said} {_field(error, 'D')}", SHOWN).rstrip(".")
 
 
 def _refusal(address: str, code: str, said: str) -> HeadwaterError:
+    if code == DISK_FULL:
+        return DatabaseUnavailable(
+            f"Redshift at {address}: {said}. Nothing was changed; run again, and make room in the cluster if it stays "
+            "so."
+        )
     if code.startswith(TROUBLE):
         return _unavailable(address, said)
     if S3_SAYS in said:

@@ -10,6 +10,7 @@ import redshift_connector
 from redshift_connector.error import Error
 
 from core.errors import LoadRejected, PermanentError, SettingError
+from core.plain import one_line
 from core.sql import copying, ddl
 from core.sql.dialects import REDSHIFT
 from core.sql.grants import NOBODY, Roles
@@ -80,7 +81,7 @@ class _Session:
 
 
 def _load_error(row: dict[str, Any]) -> str:
-    text = {name: str(value).strip() if value is not None else "" for name, value in row.items()}
+    text = {name: one_line(value, 300) if value is not None else "" for name, value in row.items()}
     value = f" (found {text['value'][:100]!r})" if text["value"] else ""
     return (
         f"File {text['file_name']}, line {text['line_number']}, column {text['column_name']}: {text['reason']}{value}."

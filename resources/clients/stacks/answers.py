@@ -42,7 +42,9 @@ class RawAnswer:
         try:
             return json.loads(self.body)
         except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidAnswer(f"{self.address}: the kept answer is no JSON ({error}). Fetch it again.") from error
+            raise InvalidAnswer(
+                f"{self.address}: the kept answer is no JSON ({one_line(error, 200)}). Fetch it again."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class RawAnswers:
             return Bundle(name, datetime.fromisoformat(document["observed_at"]), answers)
         except (ValueError, RecursionError, KeyError, TypeError) as error:
             raise InvalidAnswer(
-                f"Lake: {uri} is no bundle of answers ({error}). Delete it, and fetch again."
+                f"Lake: {uri} is no bundle of answers ({one_line(error, 200)}). Delete it, and fetch again."
             ) from error
 
 
@@ -122,7 +124,7 @@ def results(pages: Sequence[Any], key: str) -> Iterator[Mapping[str, Any]]:
     for page in pages:
         entries = page.get("results") if isinstance(page, dict) else None
         if not isinstance(entries, list):
-            raise InvalidAnswer(f"Stacks API: a page has no list `results`: {str(page)[:200]}. Update the client.")
+            raise InvalidAnswer(f"Stacks API: a page has no list `results`: {one_line(page, 200)}. Update the client.")
         for entry in entries:
             identity = str(required(entry, key))
             if identity not in seen:
@@ -140,7 +142,7 @@ def required(document: Any, *path: str) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     if value is None:
-        raise InvalidAnswer(f"An answer has no {'.'.join(path)}: {str(document)[:200]}. Update the client.")
+        raise InvalidAnswer(f"An answer has no {'.'.join(path)}: {one_line(document, 200)}. Update the client.")
     return value
 
 
@@ -152,7 +154,7 @@ def whole(value: Any, what: str) -> int:
     """
     digits = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not re.fullmatch(r"-?[0-9]{1,40}", digits):
-        raise InvalidAnswer(f"{what} is {str(value)[:80]!r}, not a whole number. Update the client.")
+        raise InvalidAnswer(f"{what} is {one_line(value, 80)!r}, not a whole number. Update the client.")
     return int(digits)
 
 
@@ -164,7 +166,7 @@ def moment(value: Any, what: str, per_second: int = 1) -> int:
     """
     found = whole(value, what) // per_second
     if not 0 <= found < LATEST:
-        raise InvalidAnswer(f"{what} is {str(value)[:40]}, no moment from 1970 on. Update the client.")
+        raise InvalidAnswer(f"{what} is {one_line(value, 40)}, no moment from 1970 on. Update the client.")
     return found
 
 
@@ -175,7 +177,7 @@ def text(value: Any, what: str) -> str:
         InvalidAnswer: when it is none.
     """
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
-        raise InvalidAnswer(f"{what} is {str(value)[:80]!r}, not a name. Update the client.")
+        raise InvalidAnswer(f"{what} is {one_line(value, 80)!r}, not a name. Update the client.")
     return value
 
 
@@ -186,5 +188,5 @@ def decimal(value: Any, what: str) -> float:
         InvalidAnswer: when it is none.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e30 or value != value:  # noqa: PLR0124 - NaN
-        raise InvalidAnswer(f"{what} is {str(value)[:80]!r}, not a number. Update the client.")
+        raise InvalidAnswer(f"{what} is {one_line(value, 80)!r}, not a number. Update the client.")
     return float(value)

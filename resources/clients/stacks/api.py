@@ -117,7 +117,7 @@ class AnswerApi:
             self._obey_budget(answer.headers)
             self._tell_deprecation(route, answer.headers)
             if answer.status in RETRIED or answer.status >= 500:
-                raise Unusable(f"{answer.status} {answer.text[:100].strip()}")
+                raise Unusable(f"{answer.status} {one_line(answer.text, 100)}")
             if answer.status in ABSENT and route.optional:
                 return answer
             if answer.status != OK or _is_error(answer.document):

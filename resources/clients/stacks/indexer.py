@@ -10,6 +10,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from core.errors import DatabaseUnavailable, InvalidAnswer, PermanentError
+from core.plain import one_line
 from resources.clients.postgres.connection import PostgresAddress
 
 # The columns that are read, by what they must hold. The indexer's schema is its own affair, and moves.
@@ -176,4 +177,4 @@ class Indexer:
 
 
 def _said(error: psycopg.Error) -> str:
-    return (error.diag.message_primary or str(error)).strip().split("\n", maxsplit=1)[0]
+    return one_line(error.diag.message_primary or str(error).strip().split("\n", maxsplit=1)[0], 500)

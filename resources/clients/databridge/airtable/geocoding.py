@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, SourceRefused
+from core.plain import one_line
 from resources.clients.databridge.schema import Column, TableSchema, checked
 from resources.clients.databridge.source import Source
 from resources.clients.http.api import Answer, HttpApi, Unusable
@@ -40,7 +41,7 @@ class Geocoder:
         if answer.status == NOT_FOUND:
             return None
         if answer.status != OK:
-            raise SourceRefused(f"AIS: HTTP {answer.status}: {answer.text[:200]!r}. Check the secret `ais`.")
+            raise SourceRefused(f"AIS: HTTP {answer.status}: {one_line(answer.text, 200)!r}. Check the secret `ais`.")
         try:
             lon, lat = (float(number) for number in answer.document["features"][0]["geometry"]["coordinates"][:2])
         except (LookupError, TypeError, ValueError, OverflowError):

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, SourceRefused
+from core.plain import one_line
 from resources.clients.databridge.knack.names import column_names
 from resources.clients.databridge.schema import Column, TableSchema, checked
 from resources.clients.http.api import Answer, HttpApi, Unusable
@@ -74,7 +75,9 @@ class AirtableSource:
         if answer.status == TOO_MANY or answer.status >= SERVER_ERROR:
             raise Unusable(f"HTTP {answer.status}")
         if answer.status != OK:
-            raise SourceRefused(f"{self}: HTTP {answer.status}: {answer.text[:200]!r}. Check application id and key.")
+            raise SourceRefused(
+                f"{self}: HTTP {answer.status}: {one_line(answer.text, 200)!r}. Check application id and key."
+            )
         document = answer.document
         records = document.get("records") if isinstance(document, dict) else None
         if not isinstance(records, list) or not all(

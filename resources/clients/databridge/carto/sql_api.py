@@ -17,8 +17,10 @@ import urllib3
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, LoadRejected, SettingError, SourceRefused, SourceUnavailable
+from core.plain import one_line
 from core.secrecy import hidden, keep_secret
 from resources.clients.http.bounded import TooMuch, TooSlow, body_of, connection_pool, exchange, seconds_to_wait
+from resources.clients.http.documents import Unfit, document_of
 
 logger = logging.getLogger("headwater.databridge")
 
@@ -90,7 +92,9 @@ class SqlApi:
         request = ("POST", "api/v2/sql/copyfrom")
         total = self._answer(request, {"q": sql}, lambda: _pieces(file), {}, COPY_SECONDS).get("total_rows")
         if not isinstance(total, int) or isinstance(total, bool):
-            raise InvalidAnswer(f"{self}: COPY answered total_rows {str(total)[:SHOWN]!r}. Check the API's address.")
+            raise InvalidAnswer(
+                f"{self}: COPY answered total_rows {one_line(total, SHOWN)!r}. Check the API's address."
+            )
         return total
 
     def privacy(self, table: str) -> str:
@@ -143,13 +147,15 @@ class SqlApi:
     def _judged(self, status: int, retry_after: str | None, data: bytes, path: str) -> dict[str, Any]:
         text = hidden(data.decode(errors="replace"))
         try:
-            document = json.loads(text)
-        except (ValueError, RecursionError):
+            document = document_of(text)
+        except Unfit as error:
+            if status < 300:
+                raise InvalidAnswer(f"{self}: the answer to {path} is {error}. Check the API's address.") from None
             document = None
         if status < 300 and isinstance(document, dict) and "error" not in document:
             return document
         said = document.get("error") if isinstance(document, dict) else text
-        reason = " ".join(str(said[0] if isinstance(said, list) and said else said).split())[:SHOWN]
+        reason = one_line(said[0] if isinstance(said, list) and said else said, SHOWN)
         if status in (401, 403):
             raise SourceRefused(f"{self} refuses the key (HTTP {status}: {reason}). Correct the account's secret.")
         if status == TOO_MANY or status >= SERVER_ERROR:

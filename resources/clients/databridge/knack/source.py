@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from core.clock import Clock
 from core.errors import InvalidAnswer, SourceMoved, SourceRefused
+from core.plain import one_line
 from resources.clients.databridge.knack.names import column_names
 from resources.clients.databridge.schema import Column, TableSchema, checked
 from resources.clients.http.api import Answer, HttpApi, Unusable
@@ -109,7 +110,8 @@ class KnackSource:
             raise Unusable(f"HTTP {answer.status}")
         if answer.status != OK:
             raise SourceRefused(
-                f"{self}: HTTP {answer.status}: {answer.text[:200]!r}. Check application id, key and knack_object_id."
+                f"{self}: HTTP {answer.status}: {one_line(answer.text, 200)!r}. Check application id, key and "
+                "knack_object_id."
             )
         if not isinstance(answer.document, dict):
             raise Unusable("no JSON object in the answer")

@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from core.errors import DatabaseUnavailable, SourceRefused
+from core.plain import one_line
 from core.secrecy import hidden
 from resources.clients.databridge.geometry import srid_of_sde
 from resources.clients.databridge.schema import Column, TableSchema, checked
@@ -146,7 +147,7 @@ class OracleSource:
         """Errors of python-oracledb's as the product's; its classes are not imported where no Oracle is read."""
         if type(error).__module__.split(".")[0] != "oracledb":
             return error
-        said = " ".join(hidden(str(error)).split())[:300]
+        said = one_line(hidden(str(error)), 300)
         if any(code in said for code in _UNAVAILABLE):
             return DatabaseUnavailable(f"{self}: {said}. Check that it runs, then run again.")
         return SourceRefused(f"{self}: {said}. Check the table's name and the user's rights.")

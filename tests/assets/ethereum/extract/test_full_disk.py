@@ -1,8 +1,5 @@
 """A disk that is full at any moment: what was there stays, the error says which disk, and with room a run succeeds."""
 
-import subprocess
-from contextlib import contextmanager
-
 import pytest
 
 from assets.ethereum.tables import BLOCKS, LOGS, TRANSACTIONS
@@ -12,37 +9,16 @@ from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.local_store import INCOMING, LocalObjectStore
 from tests.standins.faulty_node import FaultyNode
+from tests.standins.small_disk import small_disk
 from tests.standins.troubled_chain import DAY, TroubledChain
 
 STEPS = 16
 TABLES = (BLOCKS, TRANSACTIONS, LOGS)
 
 
-class SmallDisk:
-    """A file system of some kilobytes in memory."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def resize(self, kilobytes):
-        subprocess.run(["mount", "-o", f"remount,size={kilobytes}k", str(self.path)], check=True)
-
-
-@contextmanager
-def _mounted(path, kilobytes):
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(path)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    try:
-        yield SmallDisk(path)
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
 @pytest.fixture
 def disk(tmp_path):
-    with _mounted(tmp_path / "disk", 4) as disk:
+    with small_disk(tmp_path / "disk", 4) as disk:
         yield disk
 
 

@@ -11,12 +11,10 @@ from assets.ethereum.tables import TABLES
 from core.errors import LoadRejected
 from core.frames import spooled
 from core.layout import LakeLayout
-from core.partitions import PartitionAddress
 from core.windows import DayWindow
 from resources.clients.duckdb.warehouse import DuckDbWarehouse, parquet
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.local_store import LocalObjectStore
-from resources.clients.lake.reading import LakeDay
 from tests.standins.lakes import ITEMS, items
 
 DAY, OTHER = date(2024, 1, 2), date(2024, 1, 3)
@@ -66,14 +64,14 @@ def test_the_scratch_directory_is_a_path_too(tmp_path, monkeypatch):
 
 def test_a_file_whose_own_day_is_another_is_refused(tmp_path):
     """Copied into the other day's folder with a manifest that fits: the path says the day, the rows do not."""
-    opened = _published(tmp_path).open(ITEMS, [DAY])
-    found = replace(opened, days=(_as_day(opened.days[0], OTHER),))
+    lake = _published(tmp_path)
+    for found in lake.store.list(ITEMS.lake.prefix(DAY)):
+        data, key = lake.store.read(found.key), found.key.replace(f"{DAY}", f"{OTHER}")
+        if found.key == ITEMS.lake.manifest_key(DAY):
+            data = data.replace(f"{DAY}".encode(), f"{OTHER}".encode())
+        lake.store.write(key, data)
     with pytest.raises(LoadRejected, match="2024-01-02: 2 instead of 0; 2024-01-03: 0 instead of 2"):
-        DuckDbWarehouse(":memory:").replace(ITEMS, found)
-
-
-def _as_day(day: LakeDay, other: date) -> LakeDay:
-    return replace(day, partition=PartitionAddress(other))
+        DuckDbWarehouse(":memory:").replace(ITEMS, lake.open(ITEMS, [OTHER]))
 
 
 def test_a_file_without_a_column_is_refused(tmp_path):

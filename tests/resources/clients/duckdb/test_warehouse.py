@@ -1,12 +1,13 @@
 """A window of days is replaced in one transaction, whoever else is at work."""
 
 import multiprocessing
+from contextlib import contextmanager
 from datetime import date
 
 import duckdb
 import pytest
 
-from core.errors import DayMissing, LoadRejected, PermanentError
+from core.errors import DayMissing, LakeChanged, LoadRejected, PermanentError
 from core.sql import replacing
 from core.windows import DayWindow
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
@@ -137,6 +138,33 @@ def test_tables_and_columns_are_documented(warehouse):
 def test_reading_what_was_never_loaded_says_so(warehouse):
     with pytest.raises(DayMissing, match="Materialize the warehouse tables"):
         warehouse.read(ITEMS, ALL)
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_a_day_exported_anew_while_the_lock_is_waited_for_is_told_and_loaded_next(tmp_path, clock, monkeypatch, format):
+    """Its files were made ready before the wait: Parquet files are swept since, of csv files there are copies."""
+    warehouse = DuckDbWarehouse(str(tmp_path / "w.duckdb"))
+    lake = Lake(LocalObjectStore(tmp_path / "lake"), format, clock)
+    _publish(lake, DAYS[0], 1)
+    _load(warehouse, lake, DAYS[0])
+    _publish(lake, DAYS[0], 2)
+    real, waits = warehouse.exclusive, []
+
+    @contextmanager
+    def beside_another_run():
+        waits.append(True)
+        if len(waits) == 2:  # the first is the migration's
+            _publish(lake, DAYS[0], 3)
+        with real():
+            yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(warehouse, "exclusive", beside_another_run)
+        with pytest.raises(LakeChanged, match=r"items of 2024-01-02 was exported anew while it waited.*Run again"):
+            _load(warehouse, lake, DAYS[0])
+    assert [row["block_number"] for row in _rows(warehouse)] == [1]
+    _load(warehouse, lake, DAYS[0])
+    assert [row["block_number"] for row in _rows(warehouse)] == [3]
 
 
 def _load_often(path, root, day):

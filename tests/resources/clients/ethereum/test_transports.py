@@ -3,13 +3,18 @@
 import socket
 import socketserver
 import threading
+import time
+from contextlib import suppress
 
 import msgspec
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
 
 from core.errors import NodeUnavailable, SettingError
 from resources.clients.ethereum.node import Budget, EthereumNode
+from resources.clients.ethereum.refusals import Kind, Refusal
+from resources.clients.ethereum.transports import transport_for
 from tests.standins.synthetic_chain import SyntheticChain
 
 CHAIN = SyntheticChain(range(0, 3000, 10))
@@ -89,3 +94,38 @@ def test_nobody_there(uri, clock):
 def test_an_unknown_scheme_is_a_setting_to_correct():
     with pytest.raises(SettingError, match="ETHEREUM_PROVIDER_URI: one of its endpoints is none"):
         EthereumNode("ftp://node")
+
+
+@pytest.mark.parametrize("way", ["websocket", "ipc"])
+def test_an_answer_that_trickles_is_given_up(tmp_path, way, clock):
+    """A byte now and then passes every pause; the whole answer has a deadline of its own."""
+    over = threading.Event()
+
+    def trickle():
+        yield "["
+        while not over.wait(0.02):
+            yield " "
+
+    class Ipc(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.rfile.readline()
+            with suppress(OSError):
+                for piece in trickle():
+                    self.wfile.write(piece.encode())
+
+    def fragments(connection):
+        connection.recv()
+        with suppress(ConnectionClosed):
+            connection.send(trickle())
+
+    path = tmp_path / "node.ipc"
+    server = serve(fragments, "127.0.0.1", 0) if way == "websocket" else _Ipc(str(path), Ipc)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    uri = str(path) if way == "ipc" else f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+    started = time.monotonic()
+    with pytest.raises(Refusal) as refused:
+        transport_for(uri, 0.1, 1, clock).exchange(b"{}")
+    over.set()
+    server.shutdown()
+    assert refused.value.kind is Kind.TIMEOUT
+    assert time.monotonic() - started < 5

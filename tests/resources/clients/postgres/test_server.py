@@ -165,6 +165,26 @@ def test_places_are_its_users_only(server, home):
         psycopg.connect(f"host={folder} port={PORT} user=somebody dbname=postgres")
 
 
+def test_another_user_of_the_machine_cannot_enter(server, home):
+    """Neither by the socket nor by the files."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    folder = server.start()
+    tries = f"""
+import os, socket
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for what in (lambda: socket.socket(socket.AF_UNIX).connect({str(folder / f".s.PGSQL.{PORT}")!r}),
+             lambda: open({str(home / "postgres/PG_VERSION")!r}), lambda: os.listdir({str(folder)!r})):
+    try:
+        what()
+        print("entered")
+    except PermissionError:
+        print("refused")
+"""
+    said = subprocess.run([sys.executable, "-c", tries], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["refused"] * 3
+
+
 def test_no_mode_of_a_directory_above_changes(tmp_path):
     above = tmp_path / "closed"
     above.mkdir(mode=0o700)
@@ -221,7 +241,7 @@ def test_a_path_too_long_for_a_socket_has_it_in_a_folder_of_its_users(made, tmp_
     server.release()
 
 
-@pytest.mark.parametrize("trap", ["open to others", "link", "file"])
+@pytest.mark.parametrize("trap", ["open to others", "link", "file", "another user's"])
 def test_a_socket_folder_that_somebody_prepared_is_refused(made, tmp_path, runtime, trap):
     server = EmbeddedServer(long_home(made, tmp_path), ("postgres",))
     folder = server._socket_folder()
@@ -231,6 +251,12 @@ def test_a_socket_folder_that_somebody_prepared_is_refused(made, tmp_path, runti
     elif trap == "link":
         (runtime / "elsewhere").mkdir()
         folder.symlink_to(runtime / "elsewhere")
+    elif trap == "another user's":
+        folder.mkdir(mode=0o700)
+        try:
+            os.chown(folder, 65534, 65534)
+        except PermissionError:
+            pytest.skip("only root can give a folder to another user")
     else:
         folder.touch()
     with pytest.raises(SettingError, match=f"{folder}.* is not a folder that only its user may enter"):

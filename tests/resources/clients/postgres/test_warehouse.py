@@ -9,7 +9,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from core.errors import DayMissing, HeadwaterError, LoadRejected, PermanentError
+from core.errors import DayMissing, HeadwaterError, LakeChanged, LoadRejected, PermanentError
 from core.sql.grants import Roles
 from core.windows import DayWindow
 from resources.clients.lake.lake import Lake
@@ -52,6 +52,40 @@ def test_loading_twice_is_loading_once(warehouse, lake):
     _load(warehouse, lake, DAYS[0])
     assert warehouse.read(ITEMS, ALL).equals(once)
     assert once.to_pylist() == items(DAYS[0], 1, 2, note='quotes", commas, \\N and\nlines').to_pylist()
+
+
+@pytest.mark.parametrize("meanwhile", ["exported anew", "gone"])
+def test_a_day_that_changed_while_the_lock_was_waited_for_is_told(warehouse, lake, meanwhile):
+    """Another transaction holds the table; the load waits for it with its rows staged."""
+    _publish(lake, DAYS[0], 1)
+    _load(warehouse, lake, DAYS[0])
+    _publish(lake, DAYS[0], 2)
+    told = []
+
+    def load():
+        try:
+            _load(warehouse, lake, DAYS[0])
+        except LakeChanged as error:
+            told.append(str(error))
+
+    with warehouse.transaction() as other:
+        other.run("LOCK TABLE test.items IN SHARE ROW EXCLUSIVE MODE")
+        loading = threading.Thread(target=load)
+        loading.start()
+        with warehouse.transaction() as looking:
+            while not looking.run("SELECT 1 AS x FROM pg_locks WHERE NOT granted"):
+                assert loading.is_alive()
+        if meanwhile == "gone":
+            lake.store.delete(ITEMS.lake.manifest_key(DAYS[0]))
+        else:
+            _publish(lake, DAYS[0], 3)
+    loading.join()
+    assert len(told) == 1
+    assert "was exported anew while it waited to be loaded" in told[0]
+    assert _numbers(warehouse, DAYS[0]) == [1]
+    if meanwhile == "exported anew":
+        _load(warehouse, lake, DAYS[0])
+        assert _numbers(warehouse, DAYS[0]) == [3]
 
 
 def test_texts_of_any_length_are_held(warehouse, lake):
