@@ -18,6 +18,7 @@ from resources.clients.databridge.postgres_source import PostgresSource
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.records import RecordWriter
 from resources.clients.databridge.replacing import Replacement, Wanted
+from resources.clients.databridge.source import read_into
 from resources.clients.databridge.staging import digest_of
 from resources.clients.postgres.connection import PostgresAddress
 from resources.clients.postgres.embedded import embedded_postgres
@@ -56,9 +57,7 @@ def bridged(address: PostgresAddress) -> tuple[float, float]:
         path = Path(scratch, "sites.csv")
         with path.open("wb") as file:
             writer = RecordWriter(file, schema)
-            for row in source.rows(schema):
-                writer.write(row)
-            writer.finish()
+            read_into(writer, source)
         digest = digest_of(path)[1]
         extracted = time.monotonic()
         columns = tuple(replace(column, type="text") if column.is_geometry else column for column in schema.columns)

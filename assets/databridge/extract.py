@@ -14,7 +14,7 @@ from resources.clients.databridge.connections import DATABASES, Connections
 from resources.clients.databridge.geometry import WrongGeometry
 from resources.clients.databridge.records import RecordWriter, utc_text
 from resources.clients.databridge.schema import TableSchema, missing_columns, settle_drift
-from resources.clients.databridge.source import Source
+from resources.clients.databridge.source import Source, read_into
 from resources.clients.databridge.staging import GeometrySummary, Manifest, Staging, digest_of
 from resources.clients.lake.object_store import ObjectStore
 
@@ -149,9 +149,7 @@ def _read(path: Path, source: Source, schema: TableSchema) -> tuple[RecordWriter
     counted = source.count()
     with path.open("wb") as file:
         writer = RecordWriter(file, schema)
-        for row in source.rows(schema):
-            writer.write(row)
-        writer.finish()
+        read_into(writer, source)
     after = source.count()
     if counted is not None and not counted == writer.rows == after:
         raise SourceMoved(

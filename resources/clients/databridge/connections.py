@@ -20,7 +20,7 @@ from resources.clients.databridge.oracle.sde import OracleSource, connector
 from resources.clients.databridge.postgres_source import PostgresSource
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.schema import Column
-from resources.clients.databridge.source import Source
+from resources.clients.databridge.source import RowSource, Source
 from resources.clients.databridge.sqlalchemy_source import SqlAlchemySource
 
 # The secret of each connection of the old system; any other is in the secret of its own name.
@@ -81,7 +81,7 @@ class Connections:
         (text,) = need(values, name, "connection_string")
         return SqlApi(CartoAccount.of(text, values.get("base_url")), self.clock)
 
-    def knack(self, connection: str, number: int, time_zone: str) -> Source:
+    def knack(self, connection: str, number: int, time_zone: str) -> RowSource:
         """An object of a Knack app."""
         name, values = self._secret(connection)
         app, key = need(values, name, "application_id", "api_key")
@@ -91,7 +91,7 @@ class Connections:
             raise SettingError(f"time_zone {time_zone[:80]!r} is none; expected one like America/New_York.") from None
         return knack.KnackSource((app, key), number, zone, self.clock, values.get("root") or knack.ROOT)
 
-    def airtable(self, connection: str, table: str) -> Source:
+    def airtable(self, connection: str, table: str) -> RowSource:
         """A table of an Airtable base."""
         name, values = self._secret(connection)
         app, key = need(values, name, "application_id", "api_key")

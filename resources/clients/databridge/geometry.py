@@ -81,13 +81,11 @@ class GeometryFacts:
     vertices: int = 0
     bounds: tuple[float, float, float, float] | None = None
 
-    def add_point(self, x: float, y: float) -> None:
-        """Count one point."""
-        self.types["POINT"] += 1
-        self.vertices += 1
-        west, south, east, north = self.bounds or (x, y, x, y)
-        if self.bounds is None or not (west <= x <= east and south <= y <= north):
-            self.bounds = (min(west, x), min(south, y), max(east, x), max(north, y))
+    def add_points(self, number: int, west: float, south: float, east: float, north: float) -> None:
+        """Count points between these bounds."""
+        self.types["POINT"] += number
+        self.vertices += number
+        self._widen(west, south, east, north)
 
     def add(self, kind: str, points: list[list[float]], dimensions: int) -> None:
         """Count one geometry."""
@@ -95,8 +93,12 @@ class GeometryFacts:
         self.flattened += dimensions > 2
         self.vertices += len(points)
         xs, ys = [point[0] for point in points], [point[1] for point in points]
-        west, south, east, north = self.bounds or (xs[0], ys[0], xs[0], ys[0])
-        self.bounds = (min(west, *xs), min(south, *ys), max(east, *xs), max(north, *ys))
+        self._widen(min(xs), min(ys), max(xs), max(ys))
+
+    def _widen(self, west: float, south: float, east: float, north: float) -> None:
+        was = self.bounds or (west, south, east, north)
+        if self.bounds is None or west < was[0] or south < was[1] or east > was[2] or north > was[3]:
+            self.bounds = (min(was[0], west), min(was[1], south), max(was[2], east), max(was[3], north))
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ class GeometryColumn:
             facts.empty += 1
             return None
         if self.takes_points and (point := _PLAIN_POINT.fullmatch(text)) and int(point[1]) == self.srid:
-            facts.add_point(float(point[2]), float(point[3]))
+            x, y = float(point[2]), float(point[3])
+            facts.add_points(1, x, y, x, y)
             return text
         if len(text) > LONGEST:
             raise self._wrong(text, record, f"has {len(text):,} characters, the most is {LONGEST:,}")

@@ -129,13 +129,13 @@ def test_drift_can_be_let_through(bridge):
 
 
 def test_a_source_that_changes_while_it_is_read_is_not_staged(bridge, monkeypatch):
-    whole = PostgresSource.rows
+    whole = PostgresSource.lines
 
-    def rows(self, schema):
+    def lines(self, schema):
         yield from whole(self, schema)
         bridge.sql("DELETE FROM gis_ppr.bench_inventory WHERE objectid = 1")
 
-    monkeypatch.setattr(PostgresSource, "rows", rows)
+    monkeypatch.setattr(PostgresSource, "lines", lines)
     with pytest.raises(SourceMoved, match="it changed meanwhile"):
         bridge.extract(BENCHES)
     assert bridge.store.list("staging/") == []

@@ -106,13 +106,13 @@ def test_a_load_that_may_not_go_live_fails_its_check_by_name(bridge, resource, m
 
 
 def test_a_source_that_moves_fails_its_check_by_name(bridge, resource, monkeypatch):
-    whole = PostgresSource.rows
+    whole = PostgresSource.lines
 
-    def rows(self, schema):
+    def lines(self, schema):
         yield from whole(self, schema)
         bridge.sql("DELETE FROM gis_ppr.bench_inventory WHERE objectid = 1")
 
-    monkeypatch.setattr(PostgresSource, "rows", rows)
+    monkeypatch.setattr(PostgresSource, "lines", lines)
     result = materialized(bridge, resource, BENCHES)
     assert not result.success
     assert "60 rows were counted, 60 read, and now there are 59" in failed_checks(result)["rows"]
