@@ -36,7 +36,13 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _listed(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+    if not isinstance(value, list | tuple):
+        raise ValueError("expected a list, such as [a, b]")
+    return tuple(value)
+
+
+def _none_listed(value: object) -> object:
+    return () if value is None else _listed(value)
 
 
 def _west_to_east(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -87,7 +93,10 @@ class TableConfig(BaseModel):
     upload_to_postgres: Switch = Field(False, description="Whether the table is loaded to PostgreSQL.")
     postgres_conn_id: Connection = Field("databridge2", description="The PostgreSQL that it is loaded to.")
     indexes: Annotated[
-        tuple[Index, ...], Field(max_length=MOST), BeforeValidator(_listed), AfterValidator(_each_once)
+        tuple[Index, ...],
+        Field(max_length=MOST),
+        BeforeValidator(_none_listed, json_schema_input_type=tuple[Index, ...] | None),
+        AfterValidator(_each_once),
     ] = Field((), description="Columns to index; a+b is one index of two.")
     schema_drift: Literal["fail", "warn", "evolve"] = Field(
         "fail", description="What a change of the source's columns does: stop, keep the old columns, take the new ones."

@@ -20,7 +20,7 @@ from core.scratch import ScratchDirectory
 from resources.clients.databridge.replacing import Unproved
 from resources.clients.databridge.schema import TableSchema
 from resources.clients.lake.object_store import ObjectStore
-from resources.databridge import DatabridgeResource
+from resources.databridge import RETRIES, DatabridgeResource
 from resources.plots import DAYS, plot_by_day
 from resources.retries import failures_explained
 
@@ -59,12 +59,14 @@ def _staged(table: BridgeTable) -> dg.AssetsDefinition:
     @dg.asset(
         **_described(table, "staged", f"{table.table} of {table.department}, read from {source} and staged as CSV."),
         check_specs=specs,
+        # One run of a table at a time.
+        pool=f"{ROOM}_{table.dag}".replace("-", "_"),
     )
     def staged(context: dg.AssetExecutionContext, databridge: DatabridgeResource) -> Iterator[Any]:
         if databridge.on_batch():
             yield from _on_batch(context, databridge, table, "staged")
             return
-        with failures_explained(databridge.of_stage().stage), ScratchDirectory(ROOM) as scratch:
+        with failures_explained(databridge.of_stage().stage, RETRIES), ScratchDirectory(ROOM) as scratch:
             try:
                 done = extract(table, _run(context, databridge, scratch))
             except SourceMoved as moved:
@@ -93,7 +95,7 @@ def _live(table: BridgeTable, step: Literal["carto", "postgres"]) -> dg.AssetsDe
         if databridge.on_batch():
             yield from _on_batch(context, databridge, table, step)
             return
-        with failures_explained(databridge.of_stage().stage), ScratchDirectory(ROOM) as scratch:
+        with failures_explained(databridge.of_stage().stage, RETRIES), ScratchDirectory(ROOM) as scratch:
             try:
                 done = load(table, step, _run(context, databridge, scratch))
             except Unproved as unproved:

@@ -18,6 +18,8 @@ from pydantic_core import ErrorDetails
 
 from assets.databridge.config import CONFIGS, NAME
 from assets.databridge.tables import BridgeTable
+from resources.clients.databridge.connections import secret_of
+from resources.clients.databridge.rolling_back import old_of
 from resources.clients.databridge.schema import LONGEST_NAME
 
 # The largest real file has 400 bytes, and no value in one lies deeper than a list.
@@ -107,7 +109,11 @@ def load_tree(root: Path) -> Loaded:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    return (path for path in root.rglob("*") if path.suffix in (".yml", ".yaml"))
+    """Files of YAML that lie in no hidden folder, where version control and editors keep theirs."""
+    for path in root.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts[:-1])
+        if path.suffix in (".yml", ".yaml") and not hidden:
+            yield path
 
 
 def load_file(root: Path, path: Path) -> BridgeTable | list[Fault]:
@@ -197,23 +203,39 @@ EXAMPLES = {
 
 
 def _apart(tables: list[BridgeTable]) -> tuple[list[BridgeTable], list[Fault]]:
-    """The tables that share no target and no key of an object, and a fault for each that does."""
-    owners: dict[tuple[str, str, str], BridgeTable] = {}
+    """The tables that share no target, no object and no name, and a fault for each that does."""
+    owners: dict[str, BridgeTable] = {}
     kept, faults = [], []
     for table in tables:
-        config, name = table.config, table.table.lower()
-        claims = [("key of an object", table.keys.csv.lower(), "")]
-        claims += [("table of Carto", config.carto_conn_id, name)] if config.upload_to_carto else []
-        if config.upload_to_postgres:
-            claims.append(("table of PostgreSQL", config.postgres_conn_id, f"{table.postgres_schema}.{name}"))
-        taken = [(claim, owners[claim]) for claim in claims if claim in owners]
-        for (what, *where), other in taken:
-            place = " ".join(part for part in where if part)
-            faults.append(Fault(table.path, None, f"its {what}, {place}, is that of {other.path}; rename one of them."))
-        if not taken:
+        claims = _claims(table)
+        taken = next((place for place in claims if place in owners), None)
+        if taken is None:
             owners |= dict.fromkeys(claims, table)
             kept.append(table)
+        else:
+            problem = f"its {claims[taken]} is that of {owners[taken].path}; rename one of them."
+            faults.append(Fault(table.path, None, problem))
     return kept, faults
+
+
+def _claims(table: BridgeTable) -> dict[str, str]:
+    """What no other table may have, with what messages call it. The table before a live one keeps an ending."""
+    config, name = table.config, table.table.lower()
+    claims, keys = {table.keys.csv.lower(): f"object {table.keys.csv}"}, [table.staged_key]
+    places = []
+    if config.upload_to_carto:
+        places.append(("Carto", config.carto_conn_id, name))
+        keys.append(table.carto_key)
+    if config.upload_to_postgres:
+        places.append(("PostgreSQL", config.postgres_conn_id, f"{table.postgres_schema}.{name}"))
+        keys.append(table.postgres_key)
+    for kind, connection, target in places:
+        before = f"table before in {kind}, {connection} {old_of(target)},"
+        claims[f"{kind} {secret_of(connection)} {target}"] = f"table of {kind}, {connection} {target},"
+        claims.setdefault(f"{kind} {secret_of(connection)} {old_of(target)}", before)
+    # Dagster knows jobs and steps by these names.
+    claims[f"job {table.dag}"] = f"job {table.dag}"
+    return claims | {step: f"step {step}" for step in ("__".join(key).replace("-", "_") for key in keys)}
 
 
 def json_schema() -> dict[str, Any]:

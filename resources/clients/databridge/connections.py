@@ -41,6 +41,11 @@ SIDS = {"databridge": "GISDBP", "brt-viewer": "BRTPROD", "cama-test": "philtest"
 DATABASES = {"databridge2": "databridge_raw"}
 
 
+def secret_of(connection: str) -> str:
+    """The secret that a connection is in: two connections of one secret are one place."""
+    return SECRETS.get(connection, connection)
+
+
 @dataclass(frozen=True)
 class Connections:
     """Clients by the id of a connection, made of what its secret says at this moment."""
@@ -104,7 +109,7 @@ class Connections:
         return geocoding.Geocoder(key, self.clock, values.get("root") or geocoding.ROOT)
 
     def _secret(self, connection: str) -> tuple[str, Any]:
-        name = SECRETS.get(connection, connection)
+        name = secret_of(connection)
         return name, self.secrets.read(name)
 
     def _server(self, connection: str) -> dict[str, Any]:

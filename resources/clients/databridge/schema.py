@@ -26,10 +26,10 @@ _SHARED = {
     "object": "jsonb",
     "array": "jsonb",
 }
-_MOMENTS = ("datetime", "timestamp", "timestamp without time zone", "timestamp without tz")
+MOMENTS = ("datetime", "timestamp", "timestamp without time zone", "timestamp without tz")
 TYPES: dict[Target, dict[str, str]] = {
-    "carto": _SHARED | dict.fromkeys(_MOMENTS, "timestamp with time zone"),
-    "postgres": _SHARED | dict.fromkeys(_MOMENTS, "timestamp without time zone"),
+    "carto": _SHARED | dict.fromkeys(MOMENTS, "timestamp with time zone"),
+    "postgres": _SHARED | dict.fromkeys(MOMENTS, "timestamp without time zone"),
 }
 GEOMETRIES = ("geom", "geometry")
 # What is passed to the database as it is has to look like the name of a type.
@@ -187,7 +187,7 @@ def differences(last: TableSchema, now: TableSchema, target: Target = "carto") -
     found += [f"column {name} is gone" for name in before if name not in after]
     for name, old in before.items():
         new = after.get(name)
-        if new is None or (old.loses_time and new.type in _MOMENTS):
+        if new is None or (old.loses_time and new.type in MOMENTS):
             continue
         types = old.sql_type(target), new.sql_type(target)
         if types[0] != types[1]:
