@@ -1,5 +1,6 @@
 """The assets of a configured table: what is staged, and one for each place that it is loaded to."""
 
+import inspect
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -49,6 +50,18 @@ def key_of(table: BridgeTable, step: Step) -> dg.AssetKey:
     return dg.AssetKey({"staged": table.staged_key, "carto": table.carto_key, "postgres": table.postgres_key}[step])
 
 
+def _step_signature(context: dg.AssetExecutionContext, databridge: DatabridgeResource) -> Iterator[Any]: ...
+
+
+SIGNATURE = inspect.signature(_step_signature)
+
+
+def _one_signature(step: Any) -> Any:
+    """The step, its signature worked out once: Dagster asks for it a dozen times, of each of thousands."""
+    step.__signature__ = SIGNATURE
+    return step
+
+
 def _staged(table: BridgeTable) -> dg.AssetsDefinition:
     specs = [
         dg.AssetCheckSpec(name, asset=key_of(table, "staged"), description=said, blocking=True)
@@ -62,6 +75,7 @@ def _staged(table: BridgeTable) -> dg.AssetsDefinition:
         # One run of a table at a time.
         pool=f"{ROOM}_{table.dag}".replace("-", "_"),
     )
+    @_one_signature
     def staged(context: dg.AssetExecutionContext, databridge: DatabridgeResource) -> Iterator[Any]:
         if databridge.on_batch():
             yield from _on_batch(context, databridge, table, "staged")
@@ -91,6 +105,7 @@ def _live(table: BridgeTable, step: Literal["carto", "postgres"]) -> dg.AssetsDe
         # Carto limits requests by account: one load at a time.
         pool=f"{step}_{account}".replace("-", "_"),
     )
+    @_one_signature
     def live(context: dg.AssetExecutionContext, databridge: DatabridgeResource) -> Iterator[Any]:
         if databridge.on_batch():
             yield from _on_batch(context, databridge, table, step)
