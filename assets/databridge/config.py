@@ -5,6 +5,7 @@ The keys of the old files mean what they meant. What came to be since is optiona
 
 import re
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
@@ -49,6 +50,14 @@ def _west_to_east(box: tuple[float, float, float, float]) -> tuple[float, float,
     if not (box[0] < box[2] and box[1] < box[3]):
         raise ValueError("expected west, south, east, north with west < east and south < north")
     return box
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected a time zone, such as America/New_York") from None
+    return value
 
 
 def _unscheduled(value: object) -> object:
@@ -123,7 +132,9 @@ class KnackConfig(TableConfig):
     carto_conn_id: Connection = Field(description="The Carto account; the name of the environment's folder.")
     knack_object_id: Annotated[StrictInt, Field(gt=0, lt=1_000_000)] = Field(description="N of Knack's object_N.")
     knack_conn_id: Connection = Field(description="The app; a name with `test` in it has keys of its own.")
-    time_zone: StrictStr = Field("America/New_York", description="The app's time zone, which its moments are in.")
+    time_zone: Annotated[StrictStr, AfterValidator(_time_zone)] = Field(
+        "America/New_York", description="The app's time zone, which its moments are in."
+    )
 
 
 class Geocoding(BaseModel):

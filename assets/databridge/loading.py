@@ -7,6 +7,7 @@
     airtable/<table>.yml
 """
 
+import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,19 +128,26 @@ def load_file(root: Path, path: Path) -> BridgeTable | list[Fault]:
             if not NAME.fullmatch(part) or len(part) > LONGEST_TABLE:
                 raise _Refused(f"{part[:SHOWN]!r}: names are 1 to {LONGEST_TABLE} letters, digits and underscores")
         values = _values(root / path)
+        environment = folders[1] if kind == "knack" else None
+        strays = _strays(shown, environment, values)
         config = CONFIGS[kind](**values)
     except _Refused as refused:
         return [Fault(shown, None, f"{refused}.")]
     except ValidationError as wrong:
-        return [_fault(shown, CONFIGS[kind].model_fields, error) for error in wrong.errors()]
-    environment = folders[1] if kind == "knack" else None
-    if environment and config.carto_conn_id != environment:
-        problem = (
-            f"{config.carto_conn_id!r} is not {environment!r}, the folder that the file lies in; move or correct it."
-        )
-        return [Fault(shown, "carto_conn_id", problem)]
+        return [_fault(shown, CONFIGS[kind].model_fields, error) for error in wrong.errors()] + strays
+    if strays:
+        return strays
     department = "airtable" if kind == "airtable" else folders[-1]
     return BridgeTable(kind, department, table, config, shown, environment)  # type: ignore[arg-type]
+
+
+def _strays(path: str, environment: str | None, values: dict[str, Any]) -> list[Fault]:
+    """What is wrong with a file of Knack's that names another account than the folder that it lies in."""
+    given = values.get("carto_conn_id")
+    if environment is None or given == environment or not isinstance(given, str):
+        return []
+    problem = f"{given[:SHOWN]!r} is not {environment!r}, the folder that the file lies in; move or correct it."
+    return [Fault(path, "carto_conn_id", problem)]
 
 
 def _values(path: Path) -> dict[str, Any]:
@@ -157,7 +165,7 @@ def _values(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise _Refused(f"it cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, LookupError, AttributeError) as error:
-        raise _Refused(f"it is no YAML: {' '.join(str(error).split())[:200]}") from None
+        raise _Refused(f"it is no YAML; correct it: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise _Refused("it holds no keys; it should begin like schedule_interval: 0 5 * * *")
     return values
@@ -172,12 +180,15 @@ def _fault(path: str, fields: Iterable[str], error: ErrorDetails) -> Fault:
         top = key.split(".")[0]
         return Fault(path, key, f"it is missing; add it, such as {EXAMPLES.get(top, top)}.")
     if error["type"] == "extra_forbidden":
-        return Fault(path, key, f"no such key; the keys are {', '.join(fields)}.")
+        near = difflib.get_close_matches(key, fields, 1)
+        return Fault(
+            path, key, f"no such key{f'; is it {near[0]}?' if near else ''}; the keys are {', '.join(fields)}."
+        )
     given = error["input"]
     shown = repr(list(given) if isinstance(given, tuple) else given)
     value = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
     said = str(error.get("ctx", {}).get("error") or error["msg"])
-    example = f", such as {EXAMPLES[key]}" if key in EXAMPLES else ""
+    example = f", such as {EXAMPLES[key]}" if key in EXAMPLES and "such as" not in said else ""
     return Fault(path, key, f"{value}: {said[0].lower()}{said[1:]}{example}.")
 
 

@@ -163,6 +163,17 @@ def test_the_environment_is_the_account(tmp_path):
     assert "carto_conn_id: 'carto_phl' is not 'carto_gsg'" in faults(tmp_path)[0]
 
 
+def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path):
+    wrong = {"carto_users": "a", "knack_object_id": "4", "time_zone": "US/Nowhere", "indexs": ["a"]}
+    put(tmp_path, "knack/carto_gsg/ppr/t.yml", KNACK | wrong)
+    said = "\n".join(faults(tmp_path))
+    assert "carto_users: 'a': expected a list, such as [a, b].\n" in said
+    assert "knack_object_id: '4': input should be a valid integer, such as knack_object_id: 4.\n" in said
+    assert "time_zone: 'US/Nowhere': expected a time zone, such as America/New_York.\n" in said
+    assert "indexs: no such key; is it indexes? The keys are schedule_interval, " in said
+    assert "carto_conn_id: 'carto_phl' is not 'carto_gsg'" in said
+
+
 def test_two_files_with_one_target_or_one_key_are_named(tmp_path):
     put(tmp_path, "databridge/a/t.yml", GOOD)
     put(tmp_path, "databridge/b/t.yml", GOOD)
