@@ -29,6 +29,14 @@ Step = Literal["staged", "carto", "postgres"]
 GRAIN = "one row per row of the source; each run replaces the table"
 # Characters of what failed that a check shows; the rest is in the run's log.
 SHOWN = 1000
+# Of each step's function.
+_PARAMETERS = {"context": dg.AssetExecutionContext, "databridge": DatabridgeResource}
+SIGNATURE = inspect.Signature(
+    [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=of)
+        for name, of in _PARAMETERS.items()
+    ]
+)
 PROGRAM = ["python", "-m", "commands.databridge", "step"]
 
 
@@ -48,12 +56,6 @@ def steps_of(table: BridgeTable) -> list[Step]:
 def key_of(table: BridgeTable, step: Step) -> dg.AssetKey:
     """The asset of a step."""
     return dg.AssetKey({"staged": table.staged_key, "carto": table.carto_key, "postgres": table.postgres_key}[step])
-
-
-def _step_signature(context: dg.AssetExecutionContext, databridge: DatabridgeResource) -> Iterator[Any]: ...
-
-
-SIGNATURE = inspect.signature(_step_signature)
 
 
 def _one_signature(step: Any) -> Any:

@@ -72,6 +72,7 @@ class _Loader(yaml.CSafeLoader):
 def _refuse_large(text: str) -> None:
     """Refuse what makes little input large: no aliases, no tags; bounded depth, number and length."""
     depth = nodes = 0
+    event: Any
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):

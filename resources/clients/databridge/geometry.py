@@ -53,6 +53,8 @@ _HEAD = re.compile(
 _POINTS = re.compile(_POINT)
 # What nearly all geometries of a city are, as databases write them: read without what other types take.
 _PLAIN_POINT = re.compile(rf"SRID=([0-9]{{1,6}}+);POINT\(({_NUMBER}) ({_NUMBER})\)")
+# Parts of a geometry that are none.
+_NO_PART = re.compile(r"EMPTY\s*+,|,\s*+EMPTY", re.IGNORECASE)
 _RINGS = re.compile(r"\(([^()]++)\)")
 
 
@@ -158,12 +160,12 @@ class GeometryColumn:
             if doubled:
                 raise self._wrong(text, record, "names its SRID twice", WrongSrid)
             raise self._wrong(text, record, "is no well-known text")
-        srid, kind, body = head[1], head[2].upper(), text[head.end() :].strip()
+        srid, kind, body = head[1], head[2].upper(), _NO_PART.sub("", text[head.end() :]).strip()
         if kind not in _BODIES and kind != "GEOMETRYCOLLECTION":
             raise self._wrong(text, record, f"is a {kind}, which no column here takes")
         if srid is not None and int(srid) != self.srid:
             raise self._wrong(text, record, f"has SRID {srid}, the column {self.srid}", WrongSrid)
-        if body.upper() == "EMPTY":
+        if body.strip("( )").upper() == "EMPTY":
             facts.empty += 1
             return None
         if kind not in _BODIES or not _BODIES[kind].fullmatch(body):

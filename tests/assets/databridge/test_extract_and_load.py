@@ -207,6 +207,8 @@ def test_a_plan_names_everything_and_writes_nothing(bridge):
     assert 'GRANT SELECT ON "public"."<temporary>" TO "publicuser", "tileuser"' in text
     assert 'RENAME TO "bench_inventory"' in text
     assert "config: carto_users: ('publicuser', 'tileuser')" in text
+    assert "carto dataset: PUBLIC" in text
+    assert 'postgres SQL: CREATE SCHEMA IF NOT EXISTS "water"' in texts["databridge/water/inlets"]
     assert "carto SQL" not in texts["databridge/311/quarterly_audit"]
     assert bridge.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'water'", worlds.TARGET) == [(0,)]
     assert not [name for name, text in texts.items() if CARTO_KEY in text or "sandbox-app-key" in text]
