@@ -1,4 +1,4 @@
-"""``python -m commands.databridge``: judge a tree of files, plan a table, go back to the table before."""
+"""``python -m commands.databridge``: judge a tree of files, plan a table, stage a file, go back to the table before."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from dagster_pipes import PipesContext, open_dagster_pipes
 
-from assets.databridge.extract import Run, extract
+from assets.databridge.extract import Run, extract, run_name
 from assets.databridge.factory import request_of, steps_of
 from assets.databridge.load import load, rolled_back
 from assets.databridge.loading import json_schema, load_tree
@@ -79,6 +79,21 @@ def plan(table: str, tree: Path | None) -> None:
         click.echo(planned(found, resource.connections(), resource.store(), Clock()), nl=False)
         for step in steps_of(found) if resource.on_batch() else ():
             click.echo(f"  job: {json.dumps(request_of(resource, found, step, '<run>'))}")
+
+
+@main.command()
+@click.argument("table")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@tree
+def stage(table: str, file: Path, tree: Path | None) -> None:
+    """Stage FILE, a CSV by others, as TABLE's newest run, judged as an extract is; a load takes it from there."""
+    with _explained(), ScratchDirectory(ROOM) as scratch:
+        resource, clock = DatabridgeResource(), Clock()
+        working = Run(run_name(f"{file} {clock.now()}"), resource.connections(), resource.store(), Path(scratch), clock)
+        done = extract(_table(table, tree), working, file)
+    for verdict in done.verdicts:
+        click.echo(f"{verdict.name}: {'' if verdict.passed else 'FAILED, '}{verdict.said}")
+    sys.exit(done.manifest is None)
 
 
 @main.command("roll-back")

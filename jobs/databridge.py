@@ -8,9 +8,8 @@ from assets.databridge.tables import ROOM, BridgeTable
 
 
 def name_of(table: BridgeTable) -> str:
-    """What job and schedule of a table are called, after the old DAG: ``<department>__<table>[__<environment>]``."""
-    place = (table.environment,) if table.environment else ()
-    return f"{ROOM}_{'__'.join((table.department, table.table, *place))}"
+    """What job and schedule of a table are called, after the old DAG."""
+    return f"{ROOM}_{table.dag}"
 
 
 def job_of(table: BridgeTable):

@@ -25,7 +25,7 @@ from core.errors import HeadwaterError
 from core.settings.base import environment
 from resources.clients.aws.batch import BatchJobs, Job, check_request, check_success, job_name
 from resources.clients.aws.batch_log import JobLog
-from resources.retries import failures_explained
+from resources.retries import RETRIES, Retries, failures_explained
 
 # CloudWatch shows a line some seconds after it was printed, so also after the job that printed it has ended. A program
 # that said that it begins is waited for longer until it has said that it ends: its results are in between.
@@ -64,6 +64,7 @@ class PipesBatchClient(dg.PipesClient):
     message_reader: by default messages come through the job's log; dagster-aws' PipesS3MessageReader takes them from
         S3, sooner and of any length.
     forward_termination: stop the job when the run is cancelled.
+    by_stage: how often a step is tried again, where that is not what all rooms do.
     """
 
     def __init__(
@@ -75,10 +76,11 @@ class PipesBatchClient(dg.PipesClient):
         *,
         logs_client: Any = None,
         clock: Clock | None = None,
+        by_stage: Mapping[str, Retries] = RETRIES,
     ):
         self._client = client or boto3.client("batch")
         self._logs = logs_client or boto3.client("logs")
-        self._clock = clock or Clock()
+        self._clock, self._by_stage = clock or Clock(), by_stage
         self._context_injector = context_injector or dg.PipesEnvContextInjector()
         self._message_reader = message_reader or PipesBatchLogsMessageReader()
         self.forward_termination = forward_termination
@@ -102,7 +104,7 @@ class PipesBatchClient(dg.PipesClient):
         run, op, jobs = context.run, context.op_execution_context, BatchJobs(self._client, self._clock)
         identity = run.root_run_id or run.run_id, str(op.op_handle), op.get_mapping_key() or ""
         request = {**submit_job_params, "jobName": job_name(submit_job_params["jobName"], *identity)}
-        with failures_explained():
+        with failures_explained(by_stage=self._by_stage):
             running = jobs.unfinished(request["jobQueue"], request["jobName"])
             reader = _reader(self._message_reader, running)
             with dg.open_pipes_session(

@@ -17,8 +17,12 @@ from resources.clients.lake.object_store import ObjectStore
 from resources.clients.lake.store_of_uri import store_for
 from resources.clients.postgres.embedded import embedded_postgres
 from resources.configured import ReadsSettings
+from resources.retries import Retries
 from resources.samples import SAMPLE, sample_for
 from sandbox.databridge.world import World, build_world
+
+# The old DAGs tried twice more, 5 minutes apart, and in production only.
+RETRIES = {"local": Retries(0, 0), "test": Retries(0, 0), "preprod": Retries(0, 0), "prod": Retries(2, 300)}
 
 
 class DatabridgeResource(ReadsSettings, dg.ConfigurableResource):
@@ -50,7 +54,7 @@ class DatabridgeResource(ReadsSettings, dg.ConfigurableResource):
 
     def batch(self) -> PipesBatchClient:
         """Runs a step as a job."""
-        return PipesBatchClient(boto3.client("batch"))
+        return PipesBatchClient(boto3.client("batch"), by_stage=RETRIES)
 
     def submission(self, name: str, definition: str, command: list[str]) -> dict[str, Any]:
         """A job as it is submitted: its command names things, and holds no secret."""

@@ -5,6 +5,7 @@ The keys of the old files mean what they meant. What came to be since is optiona
 
 import re
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
@@ -36,13 +37,27 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _listed(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+    if not isinstance(value, list | tuple):
+        raise ValueError("expected a list, such as [a, b]")
+    return tuple(value)
+
+
+def _none_listed(value: object) -> object:
+    return () if value is None else _listed(value)
 
 
 def _west_to_east(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     if not (box[0] < box[2] and box[1] < box[3]):
         raise ValueError("expected west, south, east, north with west < east and south < north")
     return box
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected a time zone, such as America/New_York") from None
+    return value
 
 
 def _unscheduled(value: object) -> object:
@@ -87,7 +102,10 @@ class TableConfig(BaseModel):
     upload_to_postgres: Switch = Field(False, description="Whether the table is loaded to PostgreSQL.")
     postgres_conn_id: Connection = Field("databridge2", description="The PostgreSQL that it is loaded to.")
     indexes: Annotated[
-        tuple[Index, ...], Field(max_length=MOST), BeforeValidator(_listed), AfterValidator(_each_once)
+        tuple[Index, ...],
+        Field(max_length=MOST),
+        BeforeValidator(_none_listed, json_schema_input_type=tuple[Index, ...] | None),
+        AfterValidator(_each_once),
     ] = Field((), description="Columns to index; a+b is one index of two.")
     schema_drift: Literal["fail", "warn", "evolve"] = Field(
         "fail", description="What a change of the source's columns does: stop, keep the old columns, take the new ones."
@@ -114,7 +132,9 @@ class KnackConfig(TableConfig):
     carto_conn_id: Connection = Field(description="The Carto account; the name of the environment's folder.")
     knack_object_id: Annotated[StrictInt, Field(gt=0, lt=1_000_000)] = Field(description="N of Knack's object_N.")
     knack_conn_id: Connection = Field(description="The app; a name with `test` in it has keys of its own.")
-    time_zone: StrictStr = Field("America/New_York", description="The app's time zone, which its moments are in.")
+    time_zone: Annotated[StrictStr, AfterValidator(_time_zone)] = Field(
+        "America/New_York", description="The app's time zone, which its moments are in."
+    )
 
 
 class Geocoding(BaseModel):

@@ -11,10 +11,11 @@ from core.clock import Clock
 from core.errors import LoadRejected, SourceMoved
 from resources.clients.databridge.airtable.geocoding import GeocodedSource
 from resources.clients.databridge.connections import DATABASES, Connections
+from resources.clients.databridge.csv_source import CsvSource
 from resources.clients.databridge.geometry import WrongGeometry
 from resources.clients.databridge.records import RecordWriter, utc_text
 from resources.clients.databridge.schema import TableSchema, missing_columns, settle_drift
-from resources.clients.databridge.source import Source
+from resources.clients.databridge.source import Source, read_into
 from resources.clients.databridge.staging import GeometrySummary, Manifest, Staging, digest_of
 from resources.clients.lake.object_store import ObjectStore
 
@@ -82,15 +83,18 @@ def source_of(table: BridgeTable, connections: Connections, last: TableSchema | 
     return connections.database(config.source_conn_id, config.source_schema or own, table.table, geometry)
 
 
-def extract(table: BridgeTable, run: Run) -> Extracted:
+def extract(table: BridgeTable, run: Run, file: Path | None = None) -> Extracted:
     """Read the table and publish it, unless a verdict is bad: then what was staged before stays.
+
+    file: of CSV by others, instead of the table's own source.
 
     Raises:
         SourceMoved: when the source changed while it was read; and the errors of source and store.
     """
     staging, done, config = Staging(run.store, table.keys), Extracted(), table.config
     last, before = staging.schema(), staging.newest()
-    source, started = source_of(table, run.connections, last), run.clock.now()
+    source = CsvSource(file, last) if file else source_of(table, run.connections, last)
+    started = run.clock.now()
     path = run.scratch / f"{run.name}.csv"
     try:
         schema, notes = settle_drift(table.name, last, source.schema(), config.schema_drift)
@@ -149,9 +153,7 @@ def _read(path: Path, source: Source, schema: TableSchema) -> tuple[RecordWriter
     counted = source.count()
     with path.open("wb") as file:
         writer = RecordWriter(file, schema)
-        for row in source.rows(schema):
-            writer.write(row)
-        writer.finish()
+        read_into(writer, source)
     after = source.count()
     if counted is not None and not counted == writer.rows == after:
         raise SourceMoved(

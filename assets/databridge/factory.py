@@ -1,5 +1,6 @@
 """The assets of a configured table: what is staged, and one for each place that it is loaded to."""
 
+import inspect
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +21,7 @@ from core.scratch import ScratchDirectory
 from resources.clients.databridge.replacing import Unproved
 from resources.clients.databridge.schema import TableSchema
 from resources.clients.lake.object_store import ObjectStore
-from resources.databridge import DatabridgeResource
+from resources.databridge import RETRIES, DatabridgeResource
 from resources.plots import DAYS, plot_by_day
 from resources.retries import failures_explained
 
@@ -28,6 +29,14 @@ Step = Literal["staged", "carto", "postgres"]
 GRAIN = "one row per row of the source; each run replaces the table"
 # Characters of what failed that a check shows; the rest is in the run's log.
 SHOWN = 1000
+# Of each step's function.
+_PARAMETERS = {"context": dg.AssetExecutionContext, "databridge": DatabridgeResource}
+SIGNATURE = inspect.Signature(
+    [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=of)
+        for name, of in _PARAMETERS.items()
+    ]
+)
 PROGRAM = ["python", "-m", "commands.databridge", "step"]
 
 
@@ -49,6 +58,12 @@ def key_of(table: BridgeTable, step: Step) -> dg.AssetKey:
     return dg.AssetKey({"staged": table.staged_key, "carto": table.carto_key, "postgres": table.postgres_key}[step])
 
 
+def _one_signature(step: Any) -> Any:
+    """The step, its signature worked out once: Dagster asks for it a dozen times, of each of thousands."""
+    step.__signature__ = SIGNATURE
+    return step
+
+
 def _staged(table: BridgeTable) -> dg.AssetsDefinition:
     specs = [
         dg.AssetCheckSpec(name, asset=key_of(table, "staged"), description=said, blocking=True)
@@ -59,12 +74,15 @@ def _staged(table: BridgeTable) -> dg.AssetsDefinition:
     @dg.asset(
         **_described(table, "staged", f"{table.table} of {table.department}, read from {source} and staged as CSV."),
         check_specs=specs,
+        # One run of a table at a time.
+        pool=f"{ROOM}_{table.dag}".replace("-", "_"),
     )
+    @_one_signature
     def staged(context: dg.AssetExecutionContext, databridge: DatabridgeResource) -> Iterator[Any]:
         if databridge.on_batch():
             yield from _on_batch(context, databridge, table, "staged")
             return
-        with failures_explained(databridge.of_stage().stage), ScratchDirectory(ROOM) as scratch:
+        with failures_explained(databridge.of_stage().stage, RETRIES), ScratchDirectory(ROOM) as scratch:
             try:
                 done = extract(table, _run(context, databridge, scratch))
             except SourceMoved as moved:
@@ -89,11 +107,12 @@ def _live(table: BridgeTable, step: Literal["carto", "postgres"]) -> dg.AssetsDe
         # Carto limits requests by account: one load at a time.
         pool=f"{step}_{account}".replace("-", "_"),
     )
+    @_one_signature
     def live(context: dg.AssetExecutionContext, databridge: DatabridgeResource) -> Iterator[Any]:
         if databridge.on_batch():
             yield from _on_batch(context, databridge, table, step)
             return
-        with failures_explained(databridge.of_stage().stage), ScratchDirectory(ROOM) as scratch:
+        with failures_explained(databridge.of_stage().stage, RETRIES), ScratchDirectory(ROOM) as scratch:
             try:
                 done = load(table, step, _run(context, databridge, scratch))
             except Unproved as unproved:

@@ -45,13 +45,23 @@ def load(table: BridgeTable, step: Step, run: Run) -> Live:
     with target(table, step, run.connections) as (sql, user):
         wanted = wanted_of(table, step, manifest, schema, user)
         if step == "postgres":
-            sql.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(wanted.schema)}")
+            sql.run(schema_statement(wanted))
         replacement = Replacement(sql, wanted, run.name, run.clock.now())
         loaded = replacement.load(path, lambda was: refuse_shrunk(table, was, manifest))
         live = Live(manifest, loaded, f"{sql}: {wanted.schema}.{wanted.table}")
         if isinstance(sql, SqlApi):
             live.privacy, live.notes = shared(sql, table)
     return live
+
+
+def schema_statement(wanted: Wanted) -> str:
+    """What a load to PostgreSQL begins with."""
+    return f"CREATE SCHEMA IF NOT EXISTS {quoted(wanted.schema)}"
+
+
+def privacy_of(table: BridgeTable) -> str:
+    """How the dataset is shared."""
+    return "PUBLIC" if PUBLIC_ROLE in table.config.carto_users else "PRIVATE"
 
 
 def refuse_shrunk(table: BridgeTable, was: int | None, manifest: Manifest) -> None:
@@ -100,7 +110,7 @@ def target(table: BridgeTable, step: Step, connections: Connections) -> Iterator
 
 def shared(api: SqlApi, table: BridgeTable) -> tuple[str | None, tuple[str, ...]]:
     """The dataset's privacy, set by who may read the table. A failure of it is told, and undoes no load."""
-    wanted, name = "PUBLIC" if PUBLIC_ROLE in table.config.carto_users else "PRIVATE", table.table.lower()
+    wanted, name = privacy_of(table), table.table.lower()
     try:
         if api.privacy(name) != wanted:
             api.set_privacy(name, wanted)

@@ -7,6 +7,7 @@
     airtable/<table>.yml
 """
 
+import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from pydantic_core import ErrorDetails
 from assets.databridge.config import CONFIGS, NAME
 from assets.databridge.tables import BridgeTable
 from core.plain import one_line
+from resources.clients.databridge.connections import secret_of
+from resources.clients.databridge.rolling_back import old_of
 from resources.clients.databridge.schema import LONGEST_NAME
 
 # The largest real file has 400 bytes, and no value in one lies deeper than a list.
@@ -57,35 +60,32 @@ class _Refused(Exception):
     """The file is no configuration."""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without what makes little input large: no aliases, no tags, bounded depth, number, length; no key twice."""
-
-    def __init__(self, text: str):
-        super().__init__(text)
-        self._depth = self._nodes = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event: Any = self.peek_event()
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
-            raise _Refused(f"line {line}: an alias; write the value out")
-        if getattr(event, "tag", None):
-            raise _Refused(f"line {line}: a tag, {event.tag[:SHOWN]}; write the value plainly")
-        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_VALUE:
-            raise _Refused(f"line {line}: a value of more than {LONGEST_VALUE} characters")
-        self._depth += 1
-        self._nodes += 1
-        if self._depth > DEEPEST or self._nodes > MOST_NODES:
-            raise _Refused(f"deeper than {DEEPEST} levels or more than {MOST_NODES:,} values; see the room's page")
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
+class _Loader(yaml.CSafeLoader):
+    """YAML in which no key occurs twice; the C library's, since a thousand files take a second by the other."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
         if twice := [key for key in keys if keys.count(key) > 1]:
             raise _Refused(f"{twice[0]}: it occurs twice; keep one")
         return super().construct_mapping(node, deep)
+
+
+def _refuse_large(text: str) -> None:
+    """Refuse what makes little input large: no aliases, no tags; bounded depth, number and length."""
+    depth = nodes = 0
+    event: Any
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused(f"line {line}: an alias; write the value out")
+        if tag := getattr(event, "tag", None):
+            raise _Refused(f"line {line}: a tag, {tag[:SHOWN]}; write the value plainly")
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_VALUE:
+            raise _Refused(f"line {line}: a value of more than {LONGEST_VALUE} characters")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        nodes += isinstance(event, yaml.NodeEvent)
+        if depth > DEEPEST or nodes > MOST_NODES:
+            raise _Refused(f"deeper than {DEEPEST} levels or more than {MOST_NODES:,} values; see the room's page")
 
 
 def load_tree(root: Path) -> Loaded:
@@ -108,7 +108,11 @@ def load_tree(root: Path) -> Loaded:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    return (path for path in root.rglob("*") if path.suffix in (".yml", ".yaml"))
+    """Files of YAML that lie in no hidden folder, where version control and editors keep theirs."""
+    for path in root.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts[:-1])
+        if path.suffix in (".yml", ".yaml") and not hidden:
+            yield path
 
 
 def load_file(root: Path, path: Path) -> BridgeTable | list[Fault]:
@@ -126,19 +130,26 @@ def load_file(root: Path, path: Path) -> BridgeTable | list[Fault]:
             if not NAME.fullmatch(part) or len(part) > LONGEST_TABLE:
                 raise _Refused(f"{part[:SHOWN]!r}: names are 1 to {LONGEST_TABLE} letters, digits and underscores")
         values = _values(root / path)
+        environment = folders[1] if kind == "knack" else None
+        strays = _strays(shown, environment, values)
         config = CONFIGS[kind](**values)
     except _Refused as refused:
         return [Fault(shown, None, f"{refused}.")]
     except ValidationError as wrong:
-        return [_fault(shown, CONFIGS[kind].model_fields, error) for error in wrong.errors()]
-    environment = folders[1] if kind == "knack" else None
-    if environment and config.carto_conn_id != environment:
-        problem = (
-            f"{config.carto_conn_id!r} is not {environment!r}, the folder that the file lies in; move or correct it."
-        )
-        return [Fault(shown, "carto_conn_id", problem)]
+        return [_fault(shown, CONFIGS[kind].model_fields, error) for error in wrong.errors()] + strays
+    if strays:
+        return strays
     department = "airtable" if kind == "airtable" else folders[-1]
     return BridgeTable(kind, department, table, config, shown, environment)  # type: ignore[arg-type]
+
+
+def _strays(path: str, environment: str | None, values: dict[str, Any]) -> list[Fault]:
+    """What is wrong with a file of Knack's that names another account than the folder that it lies in."""
+    given = values.get("carto_conn_id")
+    if environment is None or given == environment or not isinstance(given, str):
+        return []
+    problem = f"{given[:SHOWN]!r} is not {environment!r}, the folder that the file lies in; move or correct it."
+    return [Fault(path, "carto_conn_id", problem)]
 
 
 def _values(path: Path) -> dict[str, Any]:
@@ -150,15 +161,13 @@ def _values(path: Path) -> dict[str, Any]:
             data = file.read(LONGEST_FILE + 1)
         if len(data) > LONGEST_FILE:
             raise _Refused(f"it has more than {LONGEST_FILE:,} bytes")
-        loader = _Loader(data.decode("utf-8-sig"))
-        try:
-            values = loader.get_single_data()
-        finally:
-            loader.dispose()
+        text = data.decode("utf-8-sig")
+        _refuse_large(text)
+        values = yaml.load(text, _Loader)  # noqa: S506 - a safe one
     except OSError as error:
         raise _Refused(f"it cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, LookupError, AttributeError) as error:
-        raise _Refused(f"it is no YAML: {one_line(error, 200)}") from None
+        raise _Refused(f"it is no YAML; correct it: {one_line(error, 200)}") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise _Refused("it holds no keys; it should begin like schedule_interval: 0 5 * * *")
     return values
@@ -173,12 +182,15 @@ def _fault(path: str, fields: Iterable[str], error: ErrorDetails) -> Fault:
         top = key.split(".")[0]
         return Fault(path, key, f"it is missing; add it, such as {EXAMPLES.get(top, top)}.")
     if error["type"] == "extra_forbidden":
-        return Fault(path, key, f"no such key; the keys are {', '.join(fields)}.")
+        near = difflib.get_close_matches(key, fields, 1)
+        return Fault(
+            path, key, f"no such key{f'; is it {near[0]}?' if near else ''}; the keys are {', '.join(fields)}."
+        )
     given = error["input"]
     shown = repr(list(given) if isinstance(given, tuple) else given)
     value = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
     said = str(error.get("ctx", {}).get("error") or error["msg"])
-    example = f", such as {EXAMPLES[key]}" if key in EXAMPLES else ""
+    example = f", such as {EXAMPLES[key]}" if key in EXAMPLES and "such as" not in said else ""
     return Fault(path, key, f"{value}: {said[0].lower()}{said[1:]}{example}.")
 
 
@@ -198,23 +210,39 @@ EXAMPLES = {
 
 
 def _apart(tables: list[BridgeTable]) -> tuple[list[BridgeTable], list[Fault]]:
-    """The tables that share no target and no key of an object, and a fault for each that does."""
-    owners: dict[tuple[str, str, str], BridgeTable] = {}
+    """The tables that share no target, no object and no name, and a fault for each that does."""
+    owners: dict[str, BridgeTable] = {}
     kept, faults = [], []
     for table in tables:
-        config, name = table.config, table.table.lower()
-        claims = [("key of an object", table.keys.csv.lower(), "")]
-        claims += [("table of Carto", config.carto_conn_id, name)] if config.upload_to_carto else []
-        if config.upload_to_postgres:
-            claims.append(("table of PostgreSQL", config.postgres_conn_id, f"{table.postgres_schema}.{name}"))
-        taken = [(claim, owners[claim]) for claim in claims if claim in owners]
-        for (what, *where), other in taken:
-            place = " ".join(part for part in where if part)
-            faults.append(Fault(table.path, None, f"its {what}, {place}, is that of {other.path}; rename one of them."))
-        if not taken:
+        claims = _claims(table)
+        taken = next((place for place in claims if place in owners), None)
+        if taken is None:
             owners |= dict.fromkeys(claims, table)
             kept.append(table)
+        else:
+            problem = f"its {claims[taken]} is that of {owners[taken].path}; rename one of them."
+            faults.append(Fault(table.path, None, problem))
     return kept, faults
+
+
+def _claims(table: BridgeTable) -> dict[str, str]:
+    """What no other table may have, with what messages call it. The table before a live one keeps an ending."""
+    config, name = table.config, table.table.lower()
+    claims, keys = {table.keys.csv.lower(): f"object {table.keys.csv}"}, [table.staged_key]
+    places = []
+    if config.upload_to_carto:
+        places.append(("Carto", config.carto_conn_id, name))
+        keys.append(table.carto_key)
+    if config.upload_to_postgres:
+        places.append(("PostgreSQL", config.postgres_conn_id, f"{table.postgres_schema}.{name}"))
+        keys.append(table.postgres_key)
+    for kind, connection, target in places:
+        before = f"table before in {kind}, {connection} {old_of(target)},"
+        claims[f"{kind} {secret_of(connection)} {target}"] = f"table of {kind}, {connection} {target},"
+        claims.setdefault(f"{kind} {secret_of(connection)} {old_of(target)}", before)
+    # Dagster knows jobs and steps by these names.
+    claims[f"job {table.dag}"] = f"job {table.dag}"
+    return claims | {step: f"step {step}" for step in ("__".join(key).replace("-", "_") for key in keys)}
 
 
 def json_schema() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from assets.databridge.extract import source_of
-from assets.databridge.load import target, wanted_of
+from assets.databridge.load import privacy_of, schema_statement, target, wanted_of
 from assets.databridge.tables import BridgeTable
 from core.clock import Clock
 from core.errors import LoadRejected
@@ -25,7 +25,8 @@ def planned(table: BridgeTable, connections: Connections, store: ObjectStore, cl
     lines += [f"  config: {key}: {value!r}" for key, value in sorted(config.model_dump().items())]
     lines += [f"  source: {source}, {'unknown' if rows is None else f'{rows:,}'} rows"]
     lines += [f"  column: {column.name} {column.type}" for column in schema.columns]
-    changes = differences(last, now) if last else ["no schema yet; this one is kept"]
+    strict = config.schema_drift == "evolve"
+    changes = differences(last, now, strict=strict) if last else ["no schema yet; this one is kept"]
     lines += [f"  change ({config.schema_drift}): {change}" for change in changes]
     lines += [f"  a run would stop: {stop}" for stop in stops]
     lines += [f"  object: {key}" for key in (table.keys.run("<run>"), table.keys.schema, table.keys.csv)]
@@ -35,7 +36,9 @@ def planned(table: BridgeTable, connections: Connections, store: ObjectStore, cl
         if wanted_here:
             with target(table, step, connections) as (_, user):
                 wanted = wanted_of(table, step, manifest, schema, user)
-            lines += [f"  {step} SQL: {line}" for line in _statements(wanted, clock)]
+            before = [schema_statement(wanted)] if step == "postgres" else []
+            lines += [f"  {step} SQL: {line}" for line in (*before, *_statements(wanted, clock))]
+            lines += [f"  carto dataset: {privacy_of(table)}"] if step == "carto" else []
     return "\n".join(lines) + "\n"
 
 

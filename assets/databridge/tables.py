@@ -36,6 +36,11 @@ class BridgeTable:
         return tuple(self.path.split(".", 1)[0].split("/"))
 
     @property
+    def dag(self) -> str:
+        """What the old DAG was called: ``<department>__<table>[__<environment>]``."""
+        return "__".join((self.department, self.table, *((self.environment,) if self.environment else ())))
+
+    @property
     def staged_department(self) -> str:
         """The department in keys of objects and names of jobs: apart for a test environment of Knack's."""
         testing = isinstance(self.config, KnackConfig) and "test" in self.config.knack_conn_id

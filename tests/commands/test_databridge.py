@@ -56,6 +56,25 @@ def test_a_setting_that_is_missing_is_a_sentence(tree, monkeypatch):
     assert "Traceback" not in done.stderr
 
 
+def test_a_file_by_others_is_staged_and_judged(tree, home, tmp_path):
+    (tree / "databridge/lni/good.yml").write_text("carto_users: [publicuser]\nmax_shrink_percent: 10\n")
+    file = tmp_path / "good.csv"
+    file.write_bytes(b"id,said\r\n1,caf\xe9\r\n2,b\r\n")
+    done = called("stage", "databridge/lni/good", str(file), "--tree", str(tree))
+    assert done.exit_code == 0, done.stderr
+    assert "rows: 2 rows; the source counted 2." in done.stdout
+    assert (home / "databridge/staging/lni/good.csv").read_bytes() == "id,said\r\n1,café\r\n2,b\r\n".encode()
+    file.write_bytes(b"id,said\r\n1,a\r\n")
+    done = called("stage", "databridge/lni/good", str(file), "--tree", str(tree))
+    assert done.exit_code == 1
+    assert "shrink: FAILED, 1 rows after 2: 50.0 % less, allowed 10." in done.stdout
+    file.write_bytes(b"id,said\r\n1,a,b\r\n")
+    done = called("stage", "databridge/lni/good", str(file), "--tree", str(tree))
+    assert done.exit_code == 1
+    assert "record 1 has 3 cells, the header 2" in done.stderr
+    assert (home / "databridge/staging/lni/good.csv").read_bytes().endswith(b"2,b\r\n")
+
+
 def test_files_of_the_old_system_move_over_as_they_are(tmp_path):
     old = {"schedule_interval": False, "upload_to_carto": True, "upload_to_ago": None, "carto_users": ["tileuser"]}
     (tmp_path / "databridge/ppr").mkdir(parents=True)

@@ -4,22 +4,17 @@ Tests that need what is not there are skipped: the inputs are kept beside the pr
 """
 
 import os
-import shutil
 import signal
-import subprocess
-import tempfile
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import pytest
 
+from benchmarks import postgis
 from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.replacing import Replacement
-from resources.clients.postgres.connection import PostgresAddress
-from resources.clients.postgres.server import identity
 from tests.standins.captured import DATA
 from tests.standins.clock import ManualClock
 
@@ -27,29 +22,14 @@ CAPTURED = DATA / "databridge"
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 
 
-def _programs():
-    for control in sorted(Path("/usr/share/postgresql").glob("*/extension/postgis.control"), reverse=True):
-        programs = Path("/usr/lib/postgresql", control.parts[-3], "bin")
-        if programs.is_dir():
-            return programs
-    pytest.skip("PostGIS is not installed (Debian: postgresql-15-postgis-3)")
-
-
 @pytest.fixture(scope="session")
 def postgis_server():
     """Where a server with PostGIS is."""
-    programs, home = _programs(), Path(tempfile.mkdtemp(prefix="headwater-postgis-"))
-
-    def call(program, *arguments):
-        command = [*identity().prefix, str(programs / program), "-D", str(home / "data"), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=home)
-
-    call("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-    options = f"-k {home} -c listen_addresses= -c fsync=off -c unix_socket_permissions=0700"
-    call("pg_ctl", "-w", "-l", str(home / "log"), "-o", options, "start")
-    yield PostgresAddress(host=str(home), port=5432, database="postgres", user="postgres", dbt_user="postgres")
-    call("pg_ctl", "-m", "immediate", "stop")
-    shutil.rmtree(home, ignore_errors=True)
+    found = postgis.programs()
+    if not found:
+        pytest.skip(f"PostGIS is not installed (Debian: {postgis.PACKAGE})")
+    with postgis.postgis_server(found) as address:
+        yield address
 
 
 class Poller:

@@ -78,23 +78,45 @@ def may_read(sql: Sql, user: str, table: str) -> bool:
     return only(sql, f"SELECT has_table_privilege({literal(user)}, {literal(table)}, 'SELECT') AS may", "may", bool)
 
 
+_GRANTED = """
+SELECT a.privilege_type || o.columns AS privilege, a.is_grantable AS grantable,
+    CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END AS grantee
+FROM pg_class c CROSS JOIN LATERAL (
+    SELECT c.relacl AS acl, '' AS columns UNION ALL
+    SELECT l.attacl, ' (' || quote_ident(l.attname) || ')' FROM pg_attribute l JOIN pg_attribute n USING (attname)
+    WHERE l.attrelid = c.oid AND n.attrelid = to_regclass({new}) AND n.attnum > 0 AND l.attacl IS NOT NULL
+) o CROSS JOIN LATERAL aclexplode(o.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+WHERE c.oid = to_regclass({live}) AND a.grantee <> c.relowner AND (a.grantee = 0 OR r.rolname IS NOT NULL)
+"""
+
+
 def grants_of(sql: Sql, live: str, new: str) -> list[str]:
-    """Statements that give ``new`` what others than its owner were granted on ``live``."""
-    rows = answered(
-        sql,
-        "SELECT a.privilege_type::text AS privilege, a.is_grantable AS grantable, "
-        "CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END AS grantee "
-        "FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
-        f"WHERE c.oid = to_regclass({literal(live)}) AND a.grantee <> c.relowner "
-        "AND (a.grantee = 0 OR r.rolname IS NOT NULL)",
-        privilege=str,
-        grantable=bool,
-        grantee=str,
-    )
+    """Statements that give ``new`` what others than its owner were granted on ``live`` and on columns of both."""
+    statement = _GRANTED.format(live=literal(live), new=literal(new))
+    rows = answered(sql, statement, privilege=str, grantable=bool, grantee=str)
     return [
         f"GRANT {row['privilege']} ON {new} TO {row['grantee']}{' WITH GRANT OPTION' if row['grantable'] else ''}"
         for row in rows
     ]
+
+
+def refuse_guarded(sql: Sql, table: str) -> None:
+    """Refuse to replace a table whose rules another table would not have.
+
+    Raises:
+        LoadRejected: naming policies for its rows, or a trigger.
+    """
+    statement = (
+        "SELECT c.relrowsecurity AS secured, COALESCE((SELECT min(t.tgname) FROM pg_trigger t WHERE t.tgrelid = c.oid "
+        f"AND NOT t.tgisinternal), '') AS trigger FROM pg_class c WHERE c.oid = to_regclass({literal(table)})"
+    )
+    for row in answered(sql, statement, secured=bool, trigger=str):
+        if row["secured"] or row["trigger"]:
+            what = "policies for its rows" if row["secured"] else f"the trigger {row['trigger']}"
+            raise LoadRejected(
+                f"{table}: it has {what}, which the table that replaces it would not have. Put them on a view that "
+                "reads it, and take them off the table."
+            )
 
 
 def dependent_views(sql: Sql, table: str) -> dict[str, str]:

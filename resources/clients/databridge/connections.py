@@ -20,7 +20,7 @@ from resources.clients.databridge.oracle.sde import OracleSource, connector
 from resources.clients.databridge.postgres_source import PostgresSource
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.schema import Column
-from resources.clients.databridge.source import Source
+from resources.clients.databridge.source import RowSource, Source
 from resources.clients.databridge.sqlalchemy_source import SqlAlchemySource
 
 # The secret of each connection of the old system; any other is in the secret of its own name.
@@ -39,6 +39,11 @@ SECRETS = {
 # What the old system knew of a database besides its secret: Oracle by its SID, PostgreSQL by its database.
 SIDS = {"databridge": "GISDBP", "brt-viewer": "BRTPROD", "cama-test": "philtest"}
 DATABASES = {"databridge2": "databridge_raw"}
+
+
+def secret_of(connection: str) -> str:
+    """The secret that a connection is in: two connections of one secret are one place."""
+    return SECRETS.get(connection, connection)
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class Connections:
         (text,) = need(values, name, "connection_string")
         return SqlApi(CartoAccount.of(text, values.get("base_url")), self.clock)
 
-    def knack(self, connection: str, number: int, time_zone: str) -> Source:
+    def knack(self, connection: str, number: int, time_zone: str) -> RowSource:
         """An object of a Knack app."""
         name, values = self._secret(connection)
         app, key = need(values, name, "application_id", "api_key")
@@ -91,7 +96,7 @@ class Connections:
             raise SettingError(f"time_zone {time_zone[:80]!r} is none; expected one like America/New_York.") from None
         return knack.KnackSource((app, key), number, zone, self.clock, values.get("root") or knack.ROOT)
 
-    def airtable(self, connection: str, table: str) -> Source:
+    def airtable(self, connection: str, table: str) -> RowSource:
         """A table of an Airtable base."""
         name, values = self._secret(connection)
         app, key = need(values, name, "application_id", "api_key")
@@ -104,7 +109,7 @@ class Connections:
         return geocoding.Geocoder(key, self.clock, values.get("root") or geocoding.ROOT)
 
     def _secret(self, connection: str) -> tuple[str, Any]:
-        name = SECRETS.get(connection, connection)
+        name = secret_of(connection)
         return name, self.secrets.read(name)
 
     def _server(self, connection: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ _HEAD = re.compile(
 _POINTS = re.compile(_POINT)
 # What nearly all geometries of a city are, as databases write them: read without what other types take.
 _PLAIN_POINT = re.compile(rf"SRID=([0-9]{{1,6}}+);POINT\(({_NUMBER}) ({_NUMBER})\)")
+# Parts of a geometry that are none.
+_NO_PART = re.compile(r"EMPTY\s*+,|,\s*+EMPTY", re.IGNORECASE)
 _RINGS = re.compile(r"\(([^()]++)\)")
 
 
@@ -81,13 +83,11 @@ class GeometryFacts:
     vertices: int = 0
     bounds: tuple[float, float, float, float] | None = None
 
-    def add_point(self, x: float, y: float) -> None:
-        """Count one point."""
-        self.types["POINT"] += 1
-        self.vertices += 1
-        west, south, east, north = self.bounds or (x, y, x, y)
-        if self.bounds is None or not (west <= x <= east and south <= y <= north):
-            self.bounds = (min(west, x), min(south, y), max(east, x), max(north, y))
+    def add_points(self, number: int, west: float, south: float, east: float, north: float) -> None:
+        """Count points between these bounds."""
+        self.types["POINT"] += number
+        self.vertices += number
+        self._widen(west, south, east, north)
 
     def add(self, kind: str, points: list[list[float]], dimensions: int) -> None:
         """Count one geometry."""
@@ -95,8 +95,12 @@ class GeometryFacts:
         self.flattened += dimensions > 2
         self.vertices += len(points)
         xs, ys = [point[0] for point in points], [point[1] for point in points]
-        west, south, east, north = self.bounds or (xs[0], ys[0], xs[0], ys[0])
-        self.bounds = (min(west, *xs), min(south, *ys), max(east, *xs), max(north, *ys))
+        self._widen(min(xs), min(ys), max(xs), max(ys))
+
+    def _widen(self, west: float, south: float, east: float, north: float) -> None:
+        was = self.bounds or (west, south, east, north)
+        if self.bounds is None or west < was[0] or south < was[1] or east > was[2] or north > was[3]:
+            self.bounds = (min(was[0], west), min(was[1], south), max(was[2], east), max(was[3], north))
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,8 @@ class GeometryColumn:
             facts.empty += 1
             return None
         if self.takes_points and (point := _PLAIN_POINT.fullmatch(text)) and int(point[1]) == self.srid:
-            facts.add_point(float(point[2]), float(point[3]))
+            x, y = float(point[2]), float(point[3])
+            facts.add_points(1, x, y, x, y)
             return text
         if len(text) > LONGEST:
             raise self._wrong(text, record, f"has {len(text):,} characters, the most is {LONGEST:,}")
@@ -155,12 +160,12 @@ class GeometryColumn:
             if doubled:
                 raise self._wrong(text, record, "names its SRID twice", WrongSrid)
             raise self._wrong(text, record, "is no well-known text")
-        srid, kind, body = head[1], head[2].upper(), text[head.end() :].strip()
+        srid, kind, body = head[1], head[2].upper(), _NO_PART.sub("", text[head.end() :]).strip()
         if kind not in _BODIES and kind != "GEOMETRYCOLLECTION":
             raise self._wrong(text, record, f"is a {kind}, which no column here takes")
         if srid is not None and int(srid) != self.srid:
             raise self._wrong(text, record, f"has SRID {srid}, the column {self.srid}", WrongSrid)
-        if body.upper() == "EMPTY":
+        if body.strip("( )").upper() == "EMPTY":
             facts.empty += 1
             return None
         if kind not in _BODIES or not _BODIES[kind].fullmatch(body):

@@ -1,32 +1,43 @@
-"""A table or view of PostgreSQL, with PostGIS or without, read in one snapshot by a cursor of the server's.
+"""A table or view of PostgreSQL, with PostGIS or without, read in one snapshot by COPY.
 
-Values come as the server writes them: no digit and no fraction is lost on the way, and none is parsed for nothing.
+The server writes the CSV: no digit and no fraction is lost on the way, and none is parsed for nothing.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
-from core.errors import DatabaseUnavailable, SourceRefused
+from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
 from core.plain import one_line
 from core.secrecy import hidden
 from resources.clients.databridge.geometry import COLUMN_TYPES
-from resources.clients.databridge.records import localised_text
+from resources.clients.databridge.records import TIME_ZONE
 from resources.clients.databridge.schema import Column, TableSchema, checked, quoted
 
 CONNECT_SECONDS = 5
-# Rows that are held at a time: a thousand real districts have 33 MB.
-BATCH = 1000
+# A server that is gone is noticed within two minutes, a statement that does not end is given up.
+ALIVE = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
+# Also of a database that does not know its encoding, whose texts would be bytes.
+ENCODING = {"client_encoding": "UTF8"}
+STATEMENT_SECONDS = 6 * 3600
+# Bytes of rows that are held at a time.
+PIECE = 1 << 20
+# Digits behind the point: as many as the smallest part of a number has.
+DIGITS = 17
 # A column of ArcGIS' own that no reader knows.
 IGNORED = "gdb_geomattr_data"
 _GEOMETRY = re.compile(r'"?geo(?:metry|graphy)\((\w+?)(?:ZM|Z|M)?,([0-9]+)\)"?', re.IGNORECASE)
 # One whose column does not say what reference system it has.
 _BARE = re.compile(r"geometry(\(\w+\))?", re.IGNORECASE)
 # As texts are wanted, whatever the server's or the user's own settings say.
-_WRITTEN = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL bytea_output = 'hex'"
+_WRITTEN = (
+    "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL bytea_output = 'hex'; "
+    "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; "
+    f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'"
+)
 _TYPES = {
     "character varying": "text", "character": "text", "text": "text", "name": "text", "citext": "text", "uuid": "text",
     "smallint": "integer", "integer": "integer", "bigint": "bigint", "numeric": "numeric", "real": "double precision",
@@ -45,10 +56,10 @@ WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped 
 
 
 class PostgresSource:
-    """One table. parameters: psycopg's. Raises DatabaseUnavailable, SourceRefused."""
+    """One table. parameters: psycopg's. Raises DatabaseUnavailable, SourceRefused, InvalidAnswer."""
 
     def __init__(self, parameters: dict[str, Any], schema: str, table: str):
-        self._parameters = {"connect_timeout": CONNECT_SECONDS, **parameters}
+        self._parameters = {"connect_timeout": CONNECT_SECONDS, **ALIVE, **parameters, **ENCODING}
         self._schema, self._table = schema, table
 
     def __str__(self) -> str:
@@ -70,34 +81,38 @@ class PostgresSource:
             (rows,) = connection.execute(f"SELECT count(*) FROM {self._named}".encode()).fetchone() or (0,)
         return rows
 
-    def rows(self, schema: TableSchema) -> Iterator[Sequence[str | None]]:
-        with self._connection() as connection, connection.transaction():
+    def lines(self, schema: TableSchema) -> Iterator[list[Any]]:
+        with self._connection() as connection, connection.transaction(), connection.cursor() as cursor:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.execute(_WRITTEN)
-            found = connection.execute(_COLUMNS.encode(), [self._schema, self._table]).fetchall()
-            kinds = {row[0].lower(): (row[0], row[1]) for row in found}
-            if gone := [name for name in schema.names if name not in kinds]:
-                raise SourceRefused(f"{self}: column {gone[0]} is gone since the schema was read. Run again.")
-            has_postgis = self._has_postgis(connection)
-            cells = [self._cell(*kinds[column.name], column, has_postgis) for column in schema.columns]
-            walls = [at for at, name in enumerate(schema.names) if _is_wall(kinds[name][1])]
-            with connection.cursor("headwater_extract") as cursor:
-                cursor.execute(f"SELECT {', '.join(cells)} FROM {self._named}".encode())
-                while batch := cursor.fetchmany(BATCH):
-                    yield from (_placed(row, walls) for row in batch) if walls else batch
+            with cursor.copy(self._copy_statement(connection, schema).encode()) as copy:
+                held: list[Any] = []
+                size = 0
+                for line in copy:  # one row each, by libpq's word, with its end
+                    held.append(line[:-1])
+                    size += len(line)
+                    if size > PIECE:
+                        yield held
+                        held, size = [], 0
+                yield held
+
+    def _copy_statement(self, connection: psycopg.Connection, schema: TableSchema) -> str:
+        found = connection.execute(_COLUMNS.encode(), [self._schema, self._table]).fetchall()
+        kinds = {row[0].lower(): (row[0], row[1]) for row in found}
+        if gone := [name for name in schema.names if name not in kinds]:
+            raise SourceRefused(f"{self}: column {gone[0]} is gone since the schema was read. Run again.")
+        ewkt = _ewkt(connection)
+        cells = [
+            ewkt.format(quoted(kinds[column.name][0])) if column.is_geometry else cell(*kinds[column.name])
+            for column in schema.columns
+        ]
+        if len(cells) == 1:
+            cells = [f"COALESCE(({cells[0]})::text, '')"]  # an empty line would be no row
+        return f"COPY (SELECT {', '.join(cells)} FROM {self._named}) TO STDOUT WITH (FORMAT csv, ENCODING 'UTF8')"
 
     @property
     def _named(self) -> str:
         return f"{quoted(self._schema)}.{quoted(self._table)}"
-
-    def _has_postgis(self, connection: psycopg.Connection) -> bool:
-        return bool(connection.execute("SELECT 1 FROM pg_proc WHERE proname = 'st_asewkt'").fetchall())
-
-    @staticmethod
-    def _cell(name: str, kind: str, column: Column, has_postgis: bool) -> str:
-        if column.is_geometry:
-            return f"ST_AsEWKT({quoted(name)})" if has_postgis else f"{quoted(name)}::text"
-        return f"to_jsonb({quoted(name)})::text" if kind.endswith("[]") else f"{quoted(name)}::text"
 
     def _column(self, connection: psycopg.Connection, name: str, kind: str, required: bool) -> Column:
         if found := _GEOMETRY.fullmatch(kind):
@@ -107,8 +122,7 @@ class PostgresSource:
             return self._sampled(connection, name, required)
         if kind.endswith("[]"):
             return Column(name.lower(), "array", required)
-        plain = re.sub(r"\([0-9, ]+\)", "", kind).strip()
-        return Column(name.lower(), _TYPES.get(plain, "text"), required)
+        return Column(name.lower(), _type_of(kind), required)
 
     def _sampled(self, connection: psycopg.Connection, name: str, required: bool) -> Column:
         """A geometry column without a declared type: what a row says; one without SRID is refused by name."""
@@ -124,21 +138,41 @@ class PostgresSource:
                 yield connection
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(f"{self}: {_said(error)}. Check that it runs, then run again.") from error
+        except psycopg.DataError as error:
+            raise InvalidAnswer(f"{self}: {_said(error)}. Mend it in the source.") from error
         except psycopg.Error as error:
             raise SourceRefused(f"{self}: {_said(error)}. Check the table's name and the user's rights.") from error
 
 
-def _is_wall(kind: str) -> bool:
-    """Whether moments of a type have no offset."""
-    return kind.startswith("timestamp") and kind.endswith("without time zone")
+def cell(name: str, kind: str) -> str:
+    """SQL for a column's text. Nothing is written as NULL is, and a moment without an offset has New York's.
+
+    As with Python's own ``fold=0``, in the hour that autumn repeats it is the first, and one that spring leaves out
+    has winter's. New York has been five or four hours behind UTC since 1883, whatever its laws were.
+    """
+    column = quoted(name)
+    if kind.startswith("timestamp") and kind.endswith("without time zone"):
+        summer = f"({column} + interval '4 hours') AT TIME ZONE 'UTC' AT TIME ZONE '{TIME_ZONE.key}' = {column}"
+        known = f"{column} >= '1900-01-01' AND {column} < '10000-01-01'"
+        return f"{column}::text || CASE WHEN NOT ({known}) THEN '' WHEN {summer} THEN '-04:00' ELSE '-05:00' END"
+    if kind.endswith("[]"):
+        return f"to_jsonb({column})"
+    if kind == "boolean":
+        return f"{column}::text"
+    if kind == "json":  # the one type that may hold a character of zero, written so
+        return rf"regexp_replace({column}::text, '((?<!\\)(?:\\\\)*)\\u0000', '\1', 'g')"
+    return f"NULLIF({column}::text, '')" if _type_of(kind) == "text" else column
 
 
-def _placed(row: Sequence[Any], walls: Sequence[int]) -> list[str | None]:
-    """The row with an offset at the moments that have none."""
-    cells = list(row)
-    for at in walls:
-        cells[at] = localised_text(cells[at])
-    return cells
+def _ewkt(connection: psycopg.Connection) -> str:
+    """SQL for a geometry's text: by PostGIS, with all digits where its version can; else the column is text."""
+    found = connection.execute("SELECT max(pronargs) FROM pg_proc WHERE proname = 'st_asewkt'").fetchone()
+    return {None: "{}::text", 1: "ST_AsEWKT({})"}.get(found[0] if found else None, f"ST_AsEWKT({{}}, {DIGITS})")
+
+
+def _type_of(kind: str) -> str:
+    """What a schema calls a type of PostgreSQL's."""
+    return _TYPES.get(re.sub(r"\([0-9, ]+\)", "", kind).strip(), "text")
 
 
 def _said(error: psycopg.Error) -> str:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from core.errors import InvalidAnswer
 from resources.clients.databridge.geometry import LONGEST, GeometryFacts
+from resources.clients.databridge.geometry_lines import normal_lines
 from resources.clients.databridge.schema import Column, TableSchema
 
 # Real districts have 33,092 characters of WKT; csv's own limit is 131,072.
@@ -23,8 +23,6 @@ csv.field_size_limit(LONGEST)
 PIECE = 1 << 20
 # A character of zero as JSON writes it, after an even number of backslashes.
 _ESCAPED_NUL = re.compile(r"((?<!\\)(?:\\\\)*+)\\u0000")
-# A moment of the years in which time zones are what they are now.
-_HOUR = re.compile(r"(?:19|[2-9][0-9])[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?\Z")
 # Types whose cells are JSON; a text among their values is JSON already.
 JSON = ("object", "array", "json", "jsonb")
 TIME_ZONE = ZoneInfo("America/New_York")
@@ -59,6 +57,17 @@ class RecordWriter:
         self._csv.writerow([cell(value) for cell, value in zip(self._cells, row, strict=True)])
         if self._text.tell() > PIECE:
             self.finish()
+
+    def write_lines(self, lines: Sequence[Any]) -> None:
+        """Rows that are CSV already, each without its end, in the schema's order; only geometries are looked at.
+
+        Raises:
+            WrongGeometry, WrongSrid: for a geometry that its column does not take.
+        """
+        data = normal_lines(b"\r\n".join((*lines, b"")), len(lines), self.schema, self.rows, self.geometry)
+        self.rows += len(lines)
+        self.finish()
+        self._file.write(data)
 
     def finish(self) -> None:
         """Everything so far is in the file, which stays open."""
@@ -111,17 +120,6 @@ class RecordWriter:
 def localised(moment: datetime, zone: ZoneInfo) -> datetime:
     """The moment with its offset; one without is the zone's. In the hour that autumn repeats it is the first."""
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-
-
-def localised_text(text: str | None) -> str | None:
-    """A moment as PostgreSQL writes it without an offset, with that of ``TIME_ZONE``; what is none stays as it is."""
-    return text if text is None or not _HOUR.match(text) else text + _offset(text[:13])
-
-
-@lru_cache(1 << 16)
-def _offset(hour: str) -> str:
-    """Of an hour like 2024-01-02 14: since 1883 New York has changed its clocks on the hour."""
-    return str(datetime.fromisoformat(f"{hour}:00").replace(tzinfo=TIME_ZONE))[19:]
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from core.errors import HeadwaterError, LoadRejected
+from core.errors import HeadwaterError, LoadRejected, TransientError
 from resources.clients.databridge.catalog import (
     Sql,
     answered,
@@ -28,6 +28,7 @@ from resources.clients.databridge.catalog import (
     indexes,
     may_read,
     named,
+    refuse_guarded,
 )
 from resources.clients.databridge.rolling_back import STAMP, old_of
 from resources.clients.databridge.schema import TableSchema, Target, casts, compound, literal, quoted
@@ -143,7 +144,8 @@ class Replacement:
     def statements(self) -> list[str]:
         """The SQL of a load, in order, for a dry run."""
         copy = f"{self.copy_statement()}  -- {self.wanted.rows:,} rows"
-        return [self.create_statement(), copy, *self.finish_statements(), ";\n".join(self.swap_statements([]))]
+        finish = [*self.finish_statements(), self.vacuum_statement()]
+        return [self.create_statement(), copy, *finish, ";\n".join(self.swap_statements([]))]
 
     def create_statement(self) -> str:
         wanted = self.wanted
@@ -168,7 +170,10 @@ class Replacement:
             statements.append(f"CREATE INDEX {index} ON {name} {using}({', '.join(map(quoted, columns))})")
         if wanted.users:
             statements.append(f"GRANT SELECT ON {name} TO {', '.join(map(quoted, wanted.users))}")
-        return [*statements, f"VACUUM ANALYZE {name}"]
+        return statements
+
+    def vacuum_statement(self) -> str:
+        return f"VACUUM ANALYZE {self._named(self.temporary)}"
 
     def swap_statements(self, views: list[str]) -> list[str]:
         """The transaction that makes the new table the live one. views: the statements that make views read it."""
@@ -221,11 +226,18 @@ class Replacement:
         statements = self.finish_statements()
         if self.wanted.target == "postgres":
             # Who may do what is PostgreSQL's to say: it stays as it is. On Carto the table's file says it.
-            statements += grants_of(self._sql, self._named(self.wanted.table), self._named(self.temporary))
+            live = self._named(self.wanted.table)
+            refuse_guarded(self._sql, live)
+            statements += grants_of(self._sql, live, self._named(self.temporary))
         for statement in statements:
             with proving({"GRANT": "grants", "CREATE": "indexes"}.get(statement.split(" ")[0], "rows")):
                 self._sql.run(statement)
         self._prove(self.temporary)
+        try:
+            self._sql.run(self.vacuum_statement())
+        except TransientError as error:
+            # Carto ends a statement after 25 s, for a large table each time: plans are worse then, rows are the same.
+            logger.warning("%s was not analyzed, and is loaded all the same: %s", self.temporary, error)
 
     def _prove_live(self) -> list[str]:
         try:

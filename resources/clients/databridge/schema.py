@@ -26,16 +26,15 @@ _SHARED = {
     "object": "jsonb",
     "array": "jsonb",
 }
-_MOMENTS = ("datetime", "timestamp", "timestamp without time zone", "timestamp without tz")
+MOMENTS = ("datetime", "timestamp", "timestamp without time zone", "timestamp without tz")
 TYPES: dict[Target, dict[str, str]] = {
-    "carto": _SHARED | dict.fromkeys(_MOMENTS, "timestamp with time zone"),
-    "postgres": _SHARED | dict.fromkeys(_MOMENTS, "timestamp without time zone"),
+    "carto": _SHARED | dict.fromkeys(MOMENTS, "timestamp with time zone"),
+    "postgres": _SHARED | dict.fromkeys(MOMENTS, "timestamp without time zone"),
 }
+WHOLE = ("smallint", "integer", "bigint")
 GEOMETRIES = ("geom", "geometry")
 # What is passed to the database as it is has to look like the name of a type.
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_ ]{0,40}(\([0-9]{1,4}(, ?[0-9]{1,4})?\))?")
-# A hand-kept schema calls a moment a date and says only in the format that it has a time.
-_HOURS = re.compile(r"%H|%I|HH")
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,6 @@ class Column:
     @property
     def is_geometry(self) -> bool:
         return self.type in GEOMETRIES
-
-    @property
-    def loses_time(self) -> bool:
-        """Whether the schema loads moments as dates."""
-        return self.type == "date" and (self.format == "any" or bool(_HOURS.search(self.format or "")))
 
     def geometry(self) -> GeometryColumn:
         """The geometry column that this is."""
@@ -180,19 +174,28 @@ def check_name(name: str, refuse: Callable[[str], Exception]) -> None:
         raise refuse(f"{name!r}: a name has printable characters only.")
 
 
-def differences(last: TableSchema, now: TableSchema, target: Target = "carto") -> list[str]:
-    """What changed between two schemas, a sentence each; types are compared as columns have them."""
+def differences(last: TableSchema, now: TableSchema, *, strict: bool = False) -> list[str]:
+    """What changed between two schemas, a sentence each; types are compared as Carto's columns have them.
+
+    Schemas that were kept by hand call Oracle's moments dates and its numbers whole. That is no change unless strict:
+    who loads by such a type gets what was always loaded, and a number that is not whole is refused by the target.
+    """
     before, after = ({column.name: column for column in schema.columns} for schema in (last, now))
     found = [f"column {name} is new" for name in after if name not in before]
     found += [f"column {name} is gone" for name in before if name not in after]
     for name, old in before.items():
         new = after.get(name)
-        if new is None or (old.loses_time and new.type in _MOMENTS):
+        if new is None or (not strict and _by_hand(old, new)):
             continue
-        types = old.sql_type(target), new.sql_type(target)
+        types = old.sql_type("carto"), new.sql_type("carto")
         if types[0] != types[1]:
             found.append(f"column {name} was {types[0]} and is {types[1]}")
     return found
+
+
+def _by_hand(old: Column, new: Column) -> bool:
+    dated = old.type == "date" and new.type in MOMENTS
+    return dated or (old.type in WHOLE and _SHARED.get(new.type, new.type) == "numeric")
 
 
 def settle_drift(table: str, last: TableSchema | None, now: TableSchema, drift: Drift) -> tuple[TableSchema, list[str]]:
@@ -205,9 +208,10 @@ def settle_drift(table: str, last: TableSchema | None, now: TableSchema, drift: 
     """
     if last is None:
         return now, []
-    changed = differences(last, now)
+    changed = differences(last, now, strict=drift == "evolve")
+    moments = [column.name for column in now.columns if column.type in MOMENTS]
     notes = [f"column {column.name} is a date by the schema and loses its time" for column in last.columns
-             if column.loses_time and column.name in now.names]  # fmt: skip
+             if column.name in moments and column.type == "date"]  # fmt: skip
     if not changed:
         return last, notes
     if drift == "fail":

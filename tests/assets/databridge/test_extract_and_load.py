@@ -129,13 +129,13 @@ def test_drift_can_be_let_through(bridge):
 
 
 def test_a_source_that_changes_while_it_is_read_is_not_staged(bridge, monkeypatch):
-    whole = PostgresSource.rows
+    whole = PostgresSource.lines
 
-    def rows(self, schema):
+    def lines(self, schema):
         yield from whole(self, schema)
         bridge.sql("DELETE FROM gis_ppr.bench_inventory WHERE objectid = 1")
 
-    monkeypatch.setattr(PostgresSource, "rows", rows)
+    monkeypatch.setattr(PostgresSource, "lines", lines)
     with pytest.raises(SourceMoved, match="it changed meanwhile"):
         bridge.extract(BENCHES)
     assert bridge.store.list("staging/") == []
@@ -207,6 +207,8 @@ def test_a_plan_names_everything_and_writes_nothing(bridge):
     assert 'GRANT SELECT ON "public"."<temporary>" TO "publicuser", "tileuser"' in text
     assert 'RENAME TO "bench_inventory"' in text
     assert "config: carto_users: ('publicuser', 'tileuser')" in text
+    assert "carto dataset: PUBLIC" in text
+    assert 'postgres SQL: CREATE SCHEMA IF NOT EXISTS "water"' in texts["databridge/water/inlets"]
     assert "carto SQL" not in texts["databridge/311/quarterly_audit"]
     assert bridge.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'water'", worlds.TARGET) == [(0,)]
     assert not [name for name, text in texts.items() if CARTO_KEY in text or "sandbox-app-key" in text]

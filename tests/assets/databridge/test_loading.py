@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 from dagster._utils.schedules import schedule_execution_time_iterator
@@ -15,7 +16,10 @@ from jsonschema import Draft202012Validator
 
 from assets.databridge import loading
 from assets.databridge.config import CONFIGS
+from assets.databridge.factory import assets_of
 from assets.databridge.loading import json_schema, load_tree
+from jobs.databridge import job_of
+from resources.databridge import DatabridgeResource
 
 SHIPPED = Path(loading.__file__).parent / "configs"
 GOOD = {"schedule_interval": "0 5 * * *", "upload_to_carto": True, "upload_to_ago": None, "carto_users": ["publicuser"]}
@@ -110,7 +114,9 @@ WRONG = [
     ("upload_to_carto", 1, "boolean"),
     ("upload_to_ago", True, "none"),
     ("carto_users", [], "at least 1"),
-    ("carto_users", "publicuser", "tuple"),
+    ("carto_users", "publicuser", "expected a list"),
+    ("carto_users", None, "expected a list"),
+    ("indexes", "a", "expected a list"),
     ("carto_users", ["a", "a"], "'a' occurs twice"),
     ("carto_users", ['x"; DROP'], "name of a role"),
     ("carto_users", [3], "string"),
@@ -157,6 +163,17 @@ def test_the_environment_is_the_account(tmp_path):
     assert "carto_conn_id: 'carto_phl' is not 'carto_gsg'" in faults(tmp_path)[0]
 
 
+def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path):
+    wrong = {"carto_users": "a", "knack_object_id": "4", "time_zone": "US/Nowhere", "indexs": ["a"]}
+    put(tmp_path, "knack/carto_gsg/ppr/t.yml", KNACK | wrong)
+    said = "\n".join(faults(tmp_path))
+    assert "carto_users: 'a': expected a list, such as [a, b].\n" in said
+    assert "knack_object_id: '4': input should be a valid integer, such as knack_object_id: 4.\n" in said
+    assert "time_zone: 'US/Nowhere': expected a time zone, such as America/New_York.\n" in said
+    assert "indexs: no such key; is it indexes? The keys are schedule_interval, " in said
+    assert "carto_conn_id: 'carto_phl' is not 'carto_gsg'" in said
+
+
 def test_two_files_with_one_target_or_one_key_are_named(tmp_path):
     put(tmp_path, "databridge/a/t.yml", GOOD)
     put(tmp_path, "databridge/b/t.yml", GOOD)
@@ -168,7 +185,76 @@ def test_two_files_with_one_target_or_one_key_are_named(tmp_path):
                                                        "databridge/ppr/classes.yml"]  # fmt: skip
     twin, key = map(str, loaded.faults)
     assert "databridge/b/t.yml: its table of Carto, carto_phl t, is that of databridge/a/t.yml" in twin
-    assert "its key of an object, staging/ppr/classes.csv, is that of databridge/ppr/classes.yml" in key
+    assert "its object staging/ppr/classes.csv is that of databridge/ppr/classes.yml" in key
+
+
+POSTGRES = {"upload_to_postgres": True, "upload_to_carto": False}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (("databridge/a/t.yml", GOOD), ("databridge/b/t_old.yml", GOOD), "table of Carto, carto_phl t_old,"),
+        (("databridge/a/t_old.yml", GOOD), ("databridge/b/t.yml", GOOD), "table before in Carto, carto_phl t_old,"),
+        (("databridge/a/T.yml", GOOD), ("databridge/b/t.yml", GOOD), "table of Carto, carto_phl t,"),
+        (("databridge/a/t.yml", GOOD), ("databridge/b/t.yml", GOOD | {"carto_conn_id": "carto-prod"}),
+         "table of Carto, carto-prod t,"),
+        (("databridge/311/t.yml", GOOD | POSTGRES), ("databridge/threeoneone/t.yml", GOOD | POSTGRES),
+         "table of PostgreSQL, databridge2 threeoneone.t,"),
+        (("databridge/311/t.yml", GOOD | POSTGRES), ("databridge/threeoneone/t_old.yml", GOOD | POSTGRES),
+         "table of PostgreSQL, databridge2 threeoneone.t_old,"),
+        (("databridge/a/b__c.yml", GOOD), ("databridge/a__b/c.yml", GOOD), "job a__b__c"),
+        (("databridge/ppr/classes__carto_phl.yml", GOOD), ("knack/carto_phl/ppr/classes.yml", KNACK),
+         "job ppr__classes__carto_phl"),
+        (("databridge/airtable/t.yml", GOOD), ("airtable/t.yml", GOOD | {"airtable_table": "x"}),
+         "object staging/airtable/t.csv"),
+        (("knack/a/b__c/t.yml", KNACK | {"carto_conn_id": "a"}),
+         ("knack/a__b/c/t.yml", KNACK | {"carto_conn_id": "a__b"}), "step lake__databridge__knack__a__b__c__t"),
+    ],
+)  # fmt: skip
+def test_two_tables_that_would_be_one_anywhere_are_named_and_the_rest_is_there(tmp_path, first, second, said):
+    """Also where Dagster would refuse both with all the others, and where one would drop the other's table."""
+    put(tmp_path, *first)
+    put(tmp_path, *second)
+    put(tmp_path, "databridge/z/good.yml", GOOD)
+    loaded = load_tree(tmp_path)
+    (fault,) = map(str, loaded.faults)
+    assert f"its {said} is that of " in fault
+    assert len(loaded.tables) == 2
+    assets = [asset for table in loaded.tables for asset in assets_of(table)]
+    jobs = [job_of(table) for table in loaded.tables]
+    dg.Definitions(assets, jobs=jobs, resources={"databridge": DatabridgeResource()}).resolve_all_job_defs()
+
+
+def test_an_empty_list_of_indexes_is_none(tmp_path):
+    put(tmp_path, "databridge/a/t.yml", "carto_users: [a]\nindexes:\n")
+    (table,) = load_tree(tmp_path).tables
+    assert table.config.indexes == ()
+    assert as_an_editor_sees_it("databridge", {"carto_users": ["a"], "indexes": None}) == []
+
+
+def test_what_lies_in_hidden_folders_is_not_ours(tmp_path):
+    put(tmp_path, ".github/workflows/lint.yml", "on: push")
+    put(tmp_path, "databridge/a/.idea/x.yml", "a: 1")
+    put(tmp_path, "databridge/a/t.yml", GOOD)
+    loaded = load_tree(tmp_path)
+    assert ([table.table for table in loaded.tables], loaded.faults) == (["t"], ())
+
+
+ODD_GOOD = [
+    "\ufeffcarto_users: [a]\n", "carto_users: [a]\r\nupload_to_carto: yes   \r\n", "---\ncarto_users: [a]\n...\n",
+    "%YAML 1.1\n---\ncarto_users: [a]", "{carto_users: [a], upload_to_carto: True}", "carto_users:\n- a\n- b-c\n\n\n",
+    "carto_users: [a]\nschedule_interval: off", "carto_users: [a]\nschedule_interval: '0 5 * * *' # five",
+    "carto_users: [a]\nschedule_interval: >\n  0 5 * * *\n", "'carto_users': ['a']\nupload_to_carto: ~",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ODD_GOOD, ids=range(len(ODD_GOOD)))
+def test_odd_yaml_that_says_the_same_is_taken(tmp_path, text):
+    put(tmp_path, "databridge/a/t.yml", text)
+    loaded = load_tree(tmp_path)
+    assert loaded.faults == ()
+    assert loaded.tables[0].config.carto_users[0] == "a"
 
 
 BOMB = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n"

@@ -18,6 +18,7 @@ from resources.clients.databridge.postgres_source import PostgresSource
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.records import RecordWriter
 from resources.clients.databridge.replacing import Replacement, Wanted
+from resources.clients.databridge.source import read_into
 from resources.clients.databridge.staging import digest_of
 url, table = sys.argv[1:]
 parameters = {"conninfo": url}
@@ -27,9 +28,7 @@ with tempfile.TemporaryDirectory() as scratch:
     path = Path(scratch, "t.csv")
     with path.open("wb") as file:
         writer = RecordWriter(file, schema)
-        for row in source.rows(schema):
-            writer.write(row)
-        writer.finish()
+        read_into(writer, source)
     wanted = Wanted("public", f"{table}_live", schema, digest_of(path)[1], writer.rows, "2024", ("id",))
     assert Replacement(PostgresSql(parameters), wanted, "run", datetime.now(UTC)).load(path).rows == source.count()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import sys
+import time
 
 import boto3
 import dagster as dg
@@ -18,6 +20,7 @@ from resources.batch import PipesBatchClient
 from resources.databridge import DatabridgeResource
 from tests.standins.batch import LOG_GROUP, BatchApi, BatchServer
 from tests.standins.batch_run import QuickClock
+from tests.standins.bridge_run import started
 
 
 @pytest.fixture
@@ -100,3 +103,65 @@ def test_what_may_not_go_live_fails_its_check_by_name_there_too(batch, tmp_path)
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert "What is live stays. bounds: " in str(failure.step_failure_data)
     assert len(batch.jobs) == 1
+
+
+@pytest.fixture
+def instance(batch, tmp_path, monkeypatch):
+    """Dagster's own state, which the processes of runs share; a job waits until its gate is there."""
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("BRIDGE_TABLE", "databridge/health/clinics")
+    monkeypatch.setenv("BRIDGE_GATE", str(tmp_path / "gate"))
+    with dg.DagsterInstance.get() as found:
+        yield found
+
+
+def awaited(happened, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def runs_on_batch(batch):
+    return [job.status for job in batch.jobs.values()][-1:] == ["RUNNING"]
+
+
+@pytest.mark.slow
+def test_a_cancelled_run_ends_its_job_and_the_next_run_has_one_of_its_own(batch, instance, tmp_path):
+    run, process = started(instance)
+    awaited(lambda: runs_on_batch(batch))
+    instance.report_run_canceling(instance.get_run_by_id(run))
+    process.send_signal(signal.SIGINT)  # as Dagster's launchers cancel a run
+    process.wait(60)
+    assert instance.get_run_by_id(run).status is dg.DagsterRunStatus.CANCELED
+    (job,) = batch.jobs.values()
+    assert (job.stopping, job.reason) == (True, "Dagster's run was interrupted")
+    assert job.process.wait(10) != 0
+    (tmp_path / "gate").touch()
+    again, process = started(instance, instance.get_run_by_id(run))
+    process.wait(90)
+    assert instance.get_run_by_id(again).status is dg.DagsterRunStatus.SUCCESS
+    assert len(batch.jobs) == 2
+
+
+@pytest.mark.slow
+def test_a_run_that_comes_back_goes_on_with_the_job_that_the_killed_one_left(batch, instance, tmp_path):
+    run, process = started(instance)
+    awaited(lambda: runs_on_batch(batch))
+    process.kill()
+    process.wait()
+    instance.report_run_failed(instance.get_run_by_id(run))  # as run monitoring says of a run whose process is gone
+    (job,) = batch.jobs.values()
+    assert job.process.poll() is None
+    again, process = started(instance, instance.get_run_by_id(run))
+    awaited(lambda: batch.calls.count("listjobs") == 2)
+    (tmp_path / "gate").touch()
+    process.wait(90)
+    assert instance.get_run_by_id(again).status is dg.DagsterRunStatus.SUCCESS
+    assert batch.calls.count("submitjob") == 1
+    (event,) = instance.fetch_materializations(
+        dg.AssetKey(["lake", "databridge", "databridge", "health", "clinics"]), limit=1
+    ).records
+    assert event.run_id == again
+    assert event.asset_materialization.metadata["rows"].value == 60

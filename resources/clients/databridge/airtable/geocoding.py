@@ -9,7 +9,7 @@ from core.clock import Clock
 from core.errors import InvalidAnswer, SourceRefused
 from core.plain import one_line
 from resources.clients.databridge.schema import Column, TableSchema, checked
-from resources.clients.databridge.source import Source
+from resources.clients.databridge.source import RowSource
 from resources.clients.http.api import Answer, HttpApi, Unusable
 
 ROOT = "https://api.phila.gov/ais/v1"
@@ -55,7 +55,7 @@ class GeocodedSource:
     """A source with what AIS adds. query_fields: joined by a blank, they are the address."""
 
     def __init__(
-        self, source: Source, geocoder: Geocoder, query: Sequence[str], added: Sequence[str], removed: Sequence[str]
+        self, source: RowSource, geocoder: Geocoder, query: Sequence[str], added: Sequence[str], removed: Sequence[str]
     ):
         self._source, self._geocoder = source, geocoder
         self._query, self._added, self._removed = query, added, removed

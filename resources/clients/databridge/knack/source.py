@@ -4,6 +4,7 @@ Knack says app-local time even where it writes a Z, so only the app's time zone 
 """
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,8 @@ ROOT = "https://api.knack.com/v1"
 PAGE = 1000
 # An object of twenty million records; more pages are a server that does not end.
 MOST_PAGES = 20_000
+# Pages whose records are remembered, so that an object of any size takes the same memory.
+REMEMBERED = 5
 OK, TOO_MANY, SERVER_ERROR = 200, 429, 500
 MOMENT, DAY = "%m/%d/%Y %I:%M %p", "%m/%d/%Y"
 TYPES = {
@@ -65,16 +68,18 @@ class KnackSource:
         """Rows as they are paged; a record that moves between pages is seen by its id."""
         by_name = dict(zip([ID, *self._names()], [None, *self._fields], strict=True))
         fields = [by_name.get(name) for name in schema.names]
-        seen: set[str] = set()
+        # An edit moves records by a few places: what comes twice comes on neighbouring pages.
+        seen: deque[set[str]] = deque(maxlen=REMEMBERED)
         for page in range(1, MOST_PAGES + 1):
             answer = self._page(page, PAGE)
+            seen.append(set())
             for record in answer["records"]:
                 identity = record.get(ID)
                 if not isinstance(identity, str) or not identity:
                     raise InvalidAnswer(f"{self}: a record of page {page:,} has no id. Check the API's address.")
-                if identity in seen:
+                if any(identity in page_before for page_before in seen):
                     raise SourceMoved(f"{self}: record {identity} came twice: records moved between pages. Run again.")
-                seen.add(identity)
+                seen[-1].add(identity)
                 yield [record.get(ID) if field is None else value_of(record, field, self._zone) for field in fields]
             if page >= answer["total_pages"]:
                 return

@@ -15,6 +15,8 @@ from resources.clients.databridge.geometry import srid_of_sde
 from resources.clients.databridge.schema import Column, TableSchema, checked
 
 BATCH = 1000
+# For the way there, and for a call that a server never answers; a call fetches a batch, or finds the first.
+CONNECT_SECONDS, CALL_SECONDS = 10, 3600
 # Points up to which a geometry is converted to text within 4,000 characters; beyond it comes as a LOB.
 SHORT = 150
 COLUMNS = (
@@ -26,8 +28,11 @@ SRID = (
     "WHERE l.owner = :owner AND l.table_name = :name"
 )
 READ_ONLY = "SET TRANSACTION READ ONLY"
-# Connection lost, not there, or refused for now.
-_UNAVAILABLE = ("03113", "03114", "12514", "12541", "12170", "01033", "01034", "DPY-4011", "DPY-6005")
+# Connection lost, not there, refused for now or not answered in time; a moment that is no longer kept.
+_UNAVAILABLE = (
+    *("03113", "03114", "12514", "12541", "12170", "01033", "01034", "DPY-4011", "DPY-4024", "DPY-6005"),
+    "01555",
+)
 _TYPES = {
     "VARCHAR2": "text", "NVARCHAR2": "text", "CHAR": "text", "NCHAR": "text", "CLOB": "text", "NCLOB": "text",
     "NUMBER": "numeric", "FLOAT": "numeric", "BINARY_FLOAT": "double precision", "BINARY_DOUBLE": "double precision",
@@ -161,6 +166,9 @@ def connector(host: str, port: int, sid: str, user: str, password: str) -> Calla
 
         oracledb.defaults.fetch_decimals = True
         oracledb.defaults.fetch_lobs = False
-        return oracledb.connect(host=host, port=port, sid=sid, user=user, password=password, tcp_connect_timeout=10)
+        place = {"host": host, "port": port, "sid": sid, "tcp_connect_timeout": CONNECT_SECONDS}
+        connection = oracledb.connect(user=user, password=password, **place)
+        connection.call_timeout = CALL_SECONDS * 1000
+        return connection
 
     return connect

@@ -27,6 +27,7 @@ def normal(text, kind="geometry", srid=2272):
         ("MULTIPOLYGON(((0 0,0 1,1 1,0 0)))", "polygon", "SRID=2272;MULTIPOLYGON(((0 0,0 1,1 1,0 0)))"),
         ("LINESTRING(0 0,1 1)", "line", "SRID=2272;LINESTRING(0 0,1 1)"),
         ("LINESTRING M (0 0 5,1 1 6)", "multilinestring", "SRID=2272;MULTILINESTRING((0 0,1 1))"),
+        ("MULTIPOLYGON(EMPTY,((0 0,0 1,1 1,0 0)), EMPTY)", "polygon", "SRID=2272;MULTIPOLYGON(((0 0,0 1,1 1,0 0)))"),
         ("MULTIPOINT((0 0),(1 1))", "geometry", "SRID=2272;MULTIPOINT((0 0),(1 1))"),
     ],
 )  # fmt: skip
@@ -38,7 +39,7 @@ def test_one_form(text, kind, expected):
 @pytest.mark.parametrize(
     "text",
     [None, "", "  ", "POINT EMPTY", "SRID=2272;MULTIPOINT EMPTY", "polygon empty", "POINT Z EMPTY",
-     "GEOMETRYCOLLECTION EMPTY"],
+     "GEOMETRYCOLLECTION EMPTY", "MULTIPOINT(EMPTY)", "MULTIPOLYGON( EMPTY , EMPTY)", "MULTIPOLYGON((EMPTY))"],
 )  # fmt: skip
 def test_empty_is_null_in_any_column(text):
     value, facts = normal(text, "point")

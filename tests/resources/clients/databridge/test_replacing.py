@@ -392,6 +392,82 @@ def test_who_may_read_a_table_of_postgres_may_after_each_load(database, tmp_path
     sql.close()
 
 
+def test_grants_on_columns_stay_and_rules_that_would_be_lost_stop_the_load(database, tmp_path):
+    sql = PostgresSql(database.address.parameters())
+    more = {"columns": PLAIN, "cartodbfy": None, "indexes": ("id",), "users": ()}
+    load(sql, tmp_path, 1, 4, **more)
+    sql.run('DROP ROLE IF EXISTS narrow; CREATE ROLE narrow; GRANT SELECT (id, "label") ON benches TO narrow')
+    sql.run("ALTER TABLE benches ADD COLUMN gone int; GRANT SELECT (gone) ON benches TO narrow")
+    for version in (2, 3):
+        load(sql, tmp_path, version, 5, **more)
+        seen = ("id", "label", "seen")
+        may = [
+            query(database, f"SELECT has_column_privilege('narrow', 'benches', '{name}', 'SELECT')") for name in seen
+        ]
+        assert may == [[(True,)], [(True,)], [(False,)]]
+    sql.run("CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    for rule, undone, said in (
+        ("ALTER TABLE benches ENABLE ROW LEVEL SECURITY", "ALTER TABLE benches DISABLE ROW LEVEL SECURITY", "policies"),
+        ("CREATE TRIGGER audited BEFORE INSERT ON benches FOR EACH ROW EXECUTE FUNCTION kept()",
+         "DROP TRIGGER audited ON benches", "the trigger audited"),
+    ):  # fmt: skip
+        sql.run(rule)
+        with pytest.raises(LoadRejected, match=said):
+            load(sql, tmp_path, 4, 6, **more)
+        assert query(database, "SELECT count(*) FROM benches") == [(5,)]
+        sql.run(undone)
+    load(sql, tmp_path, 4, 6, **more)
+    sql.run("DROP OWNED BY narrow; DROP ROLE narrow; DROP FUNCTION kept")
+    sql.close()
+
+
+def test_a_table_that_carto_has_no_time_to_vacuum_is_live_all_the_same(carto, database, tmp_path, caplog):
+    def slow(moment, sql):
+        if sql.startswith("VACUUM"):
+            raise Refused(429, "You are over platform's limits: SQL query timeout error.")
+
+    carto.fault = slow
+    assert load(api(carto), tmp_path, 1, 5).rows == 5
+    assert "was not analyzed, and is loaded all the same" in caplog.text
+    assert tables(database) == ["benches"]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_swap_that_carto_gives_up_or_whose_answer_is_lost_is_whole_and_the_next_run_goes_on(
+    carto, database, tmp_path, moment
+):
+    load(api(carto), tmp_path, 1, 4)
+
+    def timeout(when, sql):
+        if when == moment and "RENAME TO" in sql:
+            raise Refused(429, "SQL query timeout error.")
+
+    carto.fault = timeout
+    with pytest.raises(SourceUnavailable):
+        load(api(carto), tmp_path, 2, 7)
+    version = "1" if moment == "before" else "2"
+    assert query(database, "SELECT DISTINCT label FROM benches") == [(version,)]
+    carto.fault = lambda when, sql: None
+    assert load(api(carto), tmp_path, 2, 7).unchanged is (moment == "after")
+    assert query(database, "SELECT count(*), min(label) FROM benches") == [(7, "2")]
+    assert tables(database) == ["benches", "benches_old"]
+
+
+def test_a_reader_that_does_not_end_keeps_the_old_table_until_the_swap_is_given_up(
+    carto, database, tmp_path, monkeypatch
+):
+    """The swap waits for whoever reads; Carto ends it after its time, and nothing has changed."""
+    load(api(carto), tmp_path, 1, 4)
+    monkeypatch.setattr("sandbox.databridge.carto.STATEMENT_SECONDS", 1)
+    with psycopg.connect(**database.address.parameters()) as reading:
+        reading.execute("SELECT count(*) FROM benches")
+        with pytest.raises(SourceUnavailable, match="timeout"):
+            load(api(carto), tmp_path, 2, 7)
+        assert reading.execute("SELECT count(*), min(label) FROM benches").fetchone() == (4, "1")
+    assert load(api(carto), tmp_path, 2, 7).rows == 7
+    assert tables(database) == ["benches", "benches_old"]
+
+
 def test_names_are_names_whatever_they_hold(carto, database, tmp_path):
     """Knack makes columns of labels; none of them is SQL."""
     odd = ['say "hi"', "a'); DROP TABLE benches; --", "$guard$ %s", "é" * 31, "na\\me; %", "select"]

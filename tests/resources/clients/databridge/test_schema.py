@@ -30,7 +30,7 @@ def test_every_hand_kept_schema_is_read_or_named():
     assert len(read) >= 24
     assert len(refused) <= 1
     assert {schema.geometry.srid for schema in read if schema.geometry} == {2272}
-    assert any(column.loses_time for schema in read for column in schema.columns)
+    assert any(column.type == "date" for schema in read for column in schema.columns)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,20 @@ def test_drift():
         settle_drift("311/t", OLD, schema_of(Column("z", "text")), "warn")
 
 
-def test_a_hand_kept_date_of_moments_loads_as_date_and_says_so():
-    kept = schema_of(Column("seen", "date", format="fmt:%Y-%m-%d %H:%M:%S"))
-    schema, said = settle_drift("311/t", kept, schema_of(Column("seen", "datetime")), "fail")
-    assert schema == kept
-    assert "loses its time" in said[0]
+@pytest.mark.parametrize("form", ["fmt:%Y-%m-%d %H:%M:%S", "any", None])
+def test_a_hand_kept_date_of_moments_loads_as_date_and_says_so(form):
+    kept = schema_of(Column("seen", "date", format=form))
+    for drift in ("fail", "warn"):
+        schema, said = settle_drift("311/t", kept, schema_of(Column("seen", "datetime")), drift)
+        assert schema == kept
+        assert said == ["column seen is a date by the schema and loses its time"]
+    assert settle_drift("311/t", kept, schema_of(Column("seen", "date")), "fail") == (kept, [])
+    assert settle_drift("311/t", kept, schema_of(Column("seen", "datetime")), "evolve")[0].columns[0].type == "datetime"
+
+
+def test_a_hand_kept_whole_number_is_what_oracle_calls_a_number():
+    kept, now = schema_of(Column("n", "integer")), schema_of(Column("n", "numeric"))
+    assert settle_drift("311/t", kept, now, "fail") == (kept, [])
+    assert settle_drift("311/t", kept, now, "evolve") == (now, ["column n was integer and is numeric"])
+    with pytest.raises(LoadRejected, match="column n was numeric and is integer"):
+        settle_drift("311/t", now, kept, "fail")

@@ -1,14 +1,22 @@
 """PostgreSQL and SQLAlchemy as sources: typed, exact, of one moment, in bounded memory."""
 
+import csv
+import io
+import random
 import sqlite3
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import psycopg
 import pytest
 
-from core.errors import DatabaseUnavailable, SourceRefused
+from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
+from resources.clients.databridge import postgres_source
 from resources.clients.databridge.postgres_source import PostgresSource
+from resources.clients.databridge.records import TIME_ZONE, RecordWriter
 from resources.clients.databridge.schema import Column
+from resources.clients.databridge.source import read_into
 from resources.clients.databridge.sqlalchemy_source import SqlAlchemySource
 
 TABLE = """
@@ -24,6 +32,13 @@ INSERT INTO gis_311.calls VALUES ('SRID=2272;POINT(1 2)', 1, 9223372036854775807
     (NULL, 2, 0, NULL, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 CREATE VIEW gis_311.seen AS SELECT objectid FROM gis_311.calls;
 """
+
+
+def cells_of(source):
+    """The cells of each row, as who reads the file finds them."""
+    file = io.BytesIO()
+    read_into(RecordWriter(file, source.schema()), source)
+    return list(csv.reader(io.StringIO(file.getvalue().decode(), newline="")))[1:]
 
 
 @pytest.fixture
@@ -42,24 +57,113 @@ def test_columns_and_values_of_postgres(calls):
     ]  # fmt: skip
     assert schema.primary_key == ("objectid",)
     assert (schema.geometry.geometry_type, schema.geometry.srid) == ("point", 2272)
-    first, second = calls.rows(schema)
-    assert tuple(first) == (
+    first, second = cells_of(calls)
+    assert first == [
         "1", str(2**63 - 1), "12345678901234567890.0000000001", "é", "2020-01-02 03:04:05.678901-05:00",
         "2020-01-02 03:04:05+00", "2020-02-29", "true", '["a", "b"]', '{"k": 1}',
         "SRID=2272;POINT(1 2)",
-    )  # fmt: skip
-    assert list(second[:4]) == ["2", "0", None, ""]
+    ]  # fmt: skip
+    assert second == ["2", "0", *[""] * 9]
     assert calls.count() == 2
 
 
-def test_a_view_is_read_and_rows_are_of_one_moment(calls, database):
+def test_a_view_is_read_and_rows_are_of_one_moment(calls, database, monkeypatch):
+    monkeypatch.setattr(postgres_source, "PIECE", 0)
     view = PostgresSource(database.address.parameters(), "gis_311", "seen")
-    rows = view.rows(view.schema())
-    assert tuple(next(rows)) == ("1",)
+    lines = view.lines(view.schema())
+    assert [bytes(line) for line in next(lines)] == [b"1"]
     with psycopg.connect(**database.address.parameters(), autocommit=True) as connection:
         connection.execute("DELETE FROM gis_311.calls")
-    assert [tuple(row) for row in rows] == [("2",)]
+    assert [bytes(line) for held in lines for line in held] == [b"2"]
     assert view.count() == 0
+
+
+def table_of(database, columns, *rows):
+    """A table of these columns and rows, as a source."""
+    with psycopg.connect(**database.address.parameters(), autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE odd ({columns})".encode())
+        for row in rows:
+            connection.execute(f"INSERT INTO odd VALUES ({', '.join(['%s'] * len(row))})".encode(), row)
+    return PostgresSource(database.address.parameters(), "public", "odd")
+
+
+# Both edges of the time of summer in war and in peace, the years in which it is not localised, and what is no moment.
+WALLS = ["1850-01-01 00:00:00", "1899-12-31 23:59:59.999999", "1900-01-01 00:00:00", "1918-03-31 01:59:59",
+         "1918-03-31 02:00:00", "1918-10-27 01:30:00", "1942-02-09 01:59:59.5", "1942-02-09 02:30:00",
+         "1945-08-14 18:59:59", "1945-09-30 01:30:00", "1974-01-06 02:30:00", "2024-03-10 01:59:59.999999",
+         "2024-03-10 02:00:00", "2024-03-10 02:59:59", "2024-03-10 03:00:00", "2024-11-03 00:59:59",
+         "2024-11-03 01:00:00", "2024-11-03 01:59:59.999999", "2024-11-03 02:00:00", "2037-11-01 01:30:00",
+         "2038-03-14 02:30:00", "2500-07-04 12:00:00", "9999-12-31 23:59:59.999999"]  # fmt: skip
+
+
+def test_a_moment_without_offset_gets_new_yorks_as_python_knows_it(database):
+    chance = random.Random(5)
+    start = datetime(1900, 1, 1)
+    walls = WALLS + [
+        str(start + timedelta(seconds=chance.randrange(8000 * 365 * 86400), microseconds=chance.choice([0, 1, 500000])))
+        for _ in range(3000)
+    ]
+    source = table_of(database, "at timestamp, n int", *[(wall, n) for n, wall in enumerate(walls)])
+    for at, n in cells_of(source):
+        naive = datetime.fromisoformat(walls[int(n)])
+        early = naive < start
+        offset = "" if early else str(naive.replace(tzinfo=TIME_ZONE))[-6:]
+        wall, written = (at, "") if early else (at[:-6], at[-6:])
+        assert (datetime.fromisoformat(wall), written) == (naive, offset), walls[int(n)]
+
+
+def test_what_is_no_moment_of_the_calendar_stays_as_it_is(database):
+    source = table_of(
+        database, "at timestamp, n int", ("infinity", 1), ("-infinity", 2), ("0044-03-15 BC", 3), (None, 4)
+    )
+    assert [at for at, _ in cells_of(source)] == ["infinity", "-infinity", "0044-03-15 00:00:00 BC", ""]
+
+
+def test_cells_are_as_python_writes_them_whatever_they_hold(database):
+    texts = ["a,b", 'say "hi"', "l\nf", "c\rr", "c\r\nl", "", " ", "\\.", "\\N", "é 🏛", None, ",", '"', "a" * 3_000_000]
+    source = table_of(database, "n int, said text", *enumerate(texts))
+    file, expected = io.BytesIO(), io.BytesIO()
+    read_into(RecordWriter(file, source.schema()), source)
+    writer = RecordWriter(expected, source.schema())
+    for row in enumerate(texts):
+        writer.write(row)
+    writer.finish()
+    assert file.getvalue() == expected.getvalue()
+
+
+def test_a_table_of_one_column_has_a_line_for_each_row(database):
+    source = table_of(database, "n int", (1,), (None,), (3,))
+    file = io.BytesIO()
+    read_into(RecordWriter(file, source.schema()), source)
+    assert file.getvalue() == b'n\r\n1\r\n""\r\n3\r\n'
+
+
+def test_a_character_of_zero_in_json_is_left_out_and_a_backslash_before_one_is_not(database):
+    source = table_of(database, "n int, said json", (1, r'{"a": "x\u0000y"}'), (2, r'["\\u0000", "\\\u0000"]'))
+    assert [said for _, said in cells_of(source)] == ['{"a": "xy"}', r'["\\u0000", "\\"]']
+
+
+def test_settings_of_server_or_user_change_no_cell(database):
+    row = "2024-01-02 03:04:05+00", "2024-01-02", b"\x01", 0.1 + 0.2, timedelta(days=1, hours=2)
+    source = table_of(database, "at timestamptz, day date, raw bytea, f double precision, i interval", row)
+    options = "-c TimeZone=Asia/Tokyo -c DateStyle=German -c bytea_output=escape -c extra_float_digits=-5"
+    source._parameters |= {"options": f"{options} -c IntervalStyle=iso_8601"}
+    expected = ["2024-01-02 03:04:05+00", "2024-01-02", "\\x01", "0.30000000000000004", "1 day 02:00:00"]
+    assert cells_of(source) == [expected]
+
+
+def test_what_is_no_utf8_is_named(database, postgres_server):
+    name = f"{database.address.database}_ascii"
+    with psycopg.connect(**postgres_server.parameters(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0".encode())
+    parameters = replace(database.address, database=name).parameters()
+    with psycopg.connect(**parameters, autocommit=True) as connection:
+        connection.execute(rb"CREATE TABLE odd AS SELECT 1 AS n, E'caf\xe9' AS said")
+    source = PostgresSource(parameters, "public", "odd")
+    with pytest.raises(InvalidAnswer, match=r"public\.odd: invalid byte sequence .* 0xe9\. Mend it in the source"):
+        cells_of(source)
+    with psycopg.connect(**postgres_server.parameters(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def test_what_is_not_there_is_named(calls, database):

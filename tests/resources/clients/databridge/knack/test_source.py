@@ -1,6 +1,7 @@
 """Knack over HTTP: names, types, values and moments, pages of any number, answers that are wrong."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -69,6 +70,25 @@ def test_pages_of_any_number(apps, clock, records, as_text):
     rows = [row[0] for row in source.rows(source.schema())]
     assert rows == [f"{number:024x}" for number in range(records)]
     assert len(apps.requests) == 1 + max(1, -(-records // 1000))
+
+
+def test_an_object_of_any_size_takes_the_same_memory(apps, clock, monkeypatch):
+    """Records of a hundred pages, each of which is let go again."""
+    source = knack(apps, clock)
+    schema = source.schema()
+    record, peaks = {key: value for key, value in class_record(1).items() if key != "id"}, []
+
+    def page(number, size):
+        records = [record | {"id": f"{number * size + at:024x}"} for at in range(size)]
+        return {"records": records, "total_pages": pages}
+
+    monkeypatch.setattr(source, "_page", page)
+    for pages in (10, 100):
+        tracemalloc.start()
+        assert sum(1 for _ in source.rows(schema)) == 1000 * pages
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 def test_a_record_that_moves_between_pages_is_seen(apps, clock):

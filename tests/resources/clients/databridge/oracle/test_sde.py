@@ -139,3 +139,15 @@ def test_moments_keep_time_and_fraction_to_the_cell():
     writer.write([datetime(2020, 1, 2, 13, 14, 15), datetime(2020, 7, 2, 13, 14, 15, 123456)])
     writer.finish()
     assert file.getvalue().decode().splitlines()[1] == "2020-01-02 13:14:15-05:00,2020-07-02 13:14:15.123456-04:00"
+
+
+def test_a_call_that_oracle_never_answers_ends(monkeypatch):
+    asked = {}
+
+    class Connection:
+        call_timeout = 0
+
+    monkeypatch.setattr("oracledb.connect", lambda **given: asked.update(given) or Connection())
+    connection = sde.connector("db.example.com", 1521, "GISDBP", "user", "word")()
+    assert connection.call_timeout == 3600 * 1000
+    assert asked["tcp_connect_timeout"] == 10
