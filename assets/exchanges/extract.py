@@ -10,8 +10,9 @@ from typing import Any, Literal, Protocol
 from assets.exchanges.minutes import Neighbours, SymbolFacts, account
 from core.errors import HeadwaterError, SourceUnavailable
 from core.windows import start_of
-from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES, Bar
+from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES
 from resources.clients.exchanges.ccxt_source import CcxtSource
+from resources.clients.exchanges.columns import NONE, Bars
 from resources.clients.exchanges.dumps import BinanceDumps
 from resources.clients.exchanges.fetching import Fetched, fetch_day
 from resources.clients.exchanges.markets import Market
@@ -92,9 +93,10 @@ class DumpVendor:
     def day(self, pair: str, day: date) -> Found:
         before = self._dumps.requests
         bars = self._dumps.day(pair, day)
-        fetched = Fetched(bars or [], confirmed=bars is not None, requests=self._dumps.requests - before)
+        found = NONE if bars is None else bars
+        fetched = Fetched(found, confirmed=bars is not None, requests=self._dumps.requests - before)
         market = Market(pair, pair, pair.replace("_", ""), True, "dumped")
-        if sum(bar.on_grid for bar in fetched.bars) == MINUTES:
+        if found.on_grid.sum() == MINUTES:
             return Found(fetched, market)
         return Found(fetched, market if (markets := self._known()) is None else markets.get(pair))
 
@@ -246,15 +248,15 @@ def _outcome(start_ms: int, fetched: Fetched, market: Market | None) -> tuple[Ou
         return "delisted", f"its status is {market.status}"
     if market.listed_ms is not None and market.listed_ms >= start_ms + DAY_MS:
         return "complete", "it was not listed yet"
-    if not fetched.bars:
+    if not len(fetched.bars):
         return "empty", "no bar at all"
-    return ("complete" if sum(bar.on_grid for bar in fetched.bars) == MINUTES else "partial"), ""
+    return ("complete" if fetched.bars.on_grid.sum() == MINUTES else "partial"), ""
 
 
-def _delisted(start_ms: int, bars: Sequence[Bar], market: Market | None) -> int | None:
+def _delisted(start_ms: int, bars: Bars, market: Market | None) -> int | None:
     """When the symbol stopped trading: as the exchange says, or else after its last bar of the day."""
     if market and market.trading:
         return None
     if market and market.delisted_ms:
         return market.delisted_ms
-    return bars[-1].minute_ms + MINUTE_MS if bars else start_ms
+    return int(bars.minutes[-1]) + MINUTE_MS if len(bars) else start_ms
