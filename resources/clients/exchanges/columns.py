@@ -159,7 +159,7 @@ def bars_of_rows(rows: Sequence[Any], source: str) -> Bars:
     except (ValueError, TypeError, OverflowError, pa.ArrowException):
         found = None
     # What is not plain is read row by row: numbers in another notation are taken, and what is wrong is named.
-    return found or Bars.of([bar_of_row(row, source) for row in rows])
+    return Bars.of([bar_of_row(row, source) for row in rows]) if found is None else found
 
 
 def _of_plain(rows: Sequence[Any]) -> Bars | None:
@@ -226,16 +226,12 @@ def distinct(bars: Bars, source: str) -> tuple[Bars, int]:
     places = np.flatnonzero(repeated)
     first, second = ordered.at(places - 1), ordered.at(places)
     if (differs := first.differing(second)).any():
-        one, two = (next(iter(side.where(differs))) for side in (first, second))
+        one, two = (side.where(differs).rows.column("line")[0].as_py().strip().split(",") for side in (first, second))
         raise InvalidAnswer(
-            f"{source}: two different bars open at {one.open_ms}: {_shown(one)} and {_shown(two)}. Nothing of "
+            f"{source}: two different bars open at {one[0]}: {'/'.join(one[1:6])} and {'/'.join(two[1:6])}. Nothing of "
             "this symbol was stored; run again."
         )
     return ordered.where(~repeated), len(places)
-
-
-def _shown(bar: Bar) -> str:
-    return "/".join(str(value) for value in bar.values[:5])
 
 
 def _bars(columns: Sequence[pa.Array], lines: pa.Array | None = None) -> Bars:

@@ -143,7 +143,7 @@ def test_an_unfinished_day_has_only_what_is_over(server, fetch, objects):
     server.world.now_ms = SAMPLE_START_MS + 10 * MINUTE_MS + 30_000
     done = fetch()
 
-    assert [bar.open_ms for bar in objects.read("BTC_USDT").bars][-1] == SAMPLE_START_MS + 9 * MINUTE_MS
+    assert objects.read("BTC_USDT").bars.times[-1] == SAMPLE_START_MS + 9 * MINUTE_MS
     assert done.results[0].unfinished_dropped == 1
     with pytest.raises(SourceUnavailable, match=r"BTC_USDT partial\(10\)"):
         checked(done, Policy(), "job")
@@ -218,7 +218,7 @@ def test_an_exchanges_words_are_one_line_and_no_markdown(server, fetch):
 def test_a_second_fetch_of_an_unchanged_day_writes_nothing_and_days_come_in_any_order(server, objects, fetch):
     for day in (date(2024, 1, 2), FIRST):
         fetch(day=day)
-    hashes = {pair: objects.read(pair).sha256 for pair in PAIRS}
+    hashes = {pair: objects.read(pair).bars.sha256 for pair in PAIRS}
     done = fetch()
     assert not any(result.written.written for result in done.results)
-    assert hashes == {pair: objects.read(pair).sha256 for pair in PAIRS}
+    assert hashes == {pair: objects.read(pair).bars.sha256 for pair in PAIRS}
