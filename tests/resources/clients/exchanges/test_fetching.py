@@ -57,7 +57,7 @@ def test_no_habit_at_the_edges_loses_or_repeats_a_minute(habit):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(7, 1000), st.sets(st.integers(0, 1439), max_size=60), st.integers(0, 1300))
+@given(st.integers(1, 1000), st.sets(st.integers(0, 1439), max_size=60), st.integers(0, 1300))
 def test_any_page_size_and_any_gaps_give_the_same(page, missing, hole):
     missing |= set(range(hole, hole + 10))
 
@@ -91,6 +91,23 @@ def test_unfinished_bars_are_dropped_whether_the_exchange_sends_them_or_not():
     assert minutes(found) == list(range(10))
     assert found.unfinished_dropped == 1
     assert not found.confirmed
+
+
+def test_a_bar_that_changes_because_it_is_not_over_is_no_conflict():
+    now, asked = START + 10 * MINUTE_MS + 30_000, []
+
+    def ask(since, until, limit):
+        asked.append(since)
+        rows = server()(since, min(until, now), limit)
+        return Bars.of(
+            bar(one.open_ms, close="1.5") if one.open_ms > now - MINUTE_MS and asked[1:] else one for one in rows
+        )
+
+    found = fetch_day(ask, START, now, page=7)
+
+    assert minutes(found) == list(range(10))
+    assert len(asked) > 1
+    assert found.unfinished_dropped == 1
 
 
 def test_rows_out_of_order_or_twice_count_once_and_conflicting_ones_fail():
