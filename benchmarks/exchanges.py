@@ -16,7 +16,8 @@ from typing import Any
 
 import pandas as pd
 
-from assets.exchanges.extract import CcxtVendor, fetch_job_day
+from assets.exchanges.extract import fetch_job_day
+from assets.exchanges.vendors import CcxtVendor
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.objects import BarObjects
 from resources.clients.lake.local_store import LocalObjectStore

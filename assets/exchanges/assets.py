@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from assets.conventions import OWNERS, RANGES, group_of, lake_table, tags_of, warehouse_table
+from assets.conventions import OWNERS, group_of, lake_table, tags_of, warehouse_table
 from assets.exchanges import universe as universes
 from assets.exchanges.comparing import compared
 from assets.exchanges.crosscheck import Finding, Severity
@@ -64,8 +64,6 @@ RAW_DESCRIPTION = (
 FRESHNESS = dg.FreshnessPolicy.cron(deadline_cron="0 3 * * *", lower_bound_delta=timedelta(hours=2))
 # One caller at a time for each exchange: it counts requests by address.
 POOL = "exchanges"
-# A run holds the minutes of its partitions in memory: 400 symbols are some 150 MB a day.
-FEW_DAYS = dg.BackfillPolicy.multi_run(max_partitions_per_run=3)
 UNIVERSE_COLUMNS = dg.TableSchema(
     [
         dg.TableColumn("vendor", "string", description="CCXT, or BINANCE for its own dumps."),
@@ -119,7 +117,6 @@ def universe() -> dg.MaterializeResult:
     deps=[universe],
     freshness_policy=FRESHNESS,
     partitions_def=JOB_DAYS,
-    backfill_policy=FEW_DAYS,
     pool=POOL,
 )
 def ohlcv_1m_raw(
@@ -166,8 +163,7 @@ def _on_ecs(
 
 
 def _lake(table: Table, deps: list[Any]) -> Any:
-    more: dict[str, Any] = {"io_manager_key": "lake", "partitions_def": JOB_DAYS, "backfill_policy": FEW_DAYS}
-    return dg.asset(**lake_table(table, FRESHNESS), deps=deps, **more)
+    return dg.asset(**lake_table(table, FRESHNESS), deps=deps, io_manager_key="lake", partitions_def=JOB_DAYS)
 
 
 @_lake(OHLCV_1M, [ohlcv_1m_raw])
@@ -280,7 +276,6 @@ def _loaded(table: Table) -> dg.AssetsDefinition:
         ins={"days": dg.AssetIn(key=table.lake_key, input_manager_key="lake")},
         io_manager_key="warehouse",
         partitions_def=JOB_DAYS,
-        backfill_policy=RANGES,
         pool="warehouse",
     )
     def load(days: LakeObject) -> LakeObject:
@@ -290,6 +285,8 @@ def _loaded(table: Table) -> dg.AssetsDefinition:
     return load
 
 
+# None of them has a backfill policy, so that a backfill is one run for each job and day. Dagster tags such a run with
+# its job, by which the run queue lets one at a time go; a run of a range of partitions has no such tag.
 LAKE_ASSETS = (universe, ohlcv_1m_raw, ohlcv_1m, ohlcv_gaps, ohlcv_1h, ohlcv_1d, vendor_crosscheck)
 WAREHOUSE_ASSETS = tuple(map(_loaded, TABLES))
 EXCHANGES_ASSETS = (*LAKE_ASSETS, market_crosscheck, *WAREHOUSE_ASSETS)

@@ -10,7 +10,7 @@ from assets.exchanges.names import JobName
 from assets.exchanges.resample import DAY_MS, HOUR_MS, LongBar
 from assets.exchanges.stored import bars_of, other_contract, other_vendor
 from core.windows import start_of
-from resources.clients.exchanges.bars import Bar
+from resources.clients.exchanges.columns import Bars
 
 LongBars = Mapping[str, Sequence[LongBar]]
 
@@ -26,14 +26,14 @@ def compared(
     """
     found = _with_exchange(exchange, job, day, hours, days) if job.vendor == "ccxt" else []
     for pair in days:
-        theirs = [bar for bar in bars_of(exchange, other_vendor(job), pair, day) if bar.on_grid]
-        if theirs:
-            mine = [bar for bar in bars_of(exchange, job, pair, day) if bar.on_grid]
-            found += reconciled(pair, mine, theirs)
+        theirs = bars_of(exchange, other_vendor(job), pair, day)
+        if len(theirs):
+            mine = bars_of(exchange, job, pair, day)
+            found += reconciled(pair, mine.where(mine.on_grid), theirs.where(theirs.on_grid))
     contract = other_contract(job, jobs)
     if contract:
         last = {pair: bars_of(exchange, contract, pair, day) for pair in days}
-        others: dict[str, Decimal | None] = {pair: bars[-1].close for pair, bars in last.items() if bars}
+        others: dict[str, Decimal | None] = {pair: bars.last.close for pair, bars in last.items() if len(bars)}
         ours = {pair: bars[-1] for pair, bars in days.items() if pair in others}
         found += closes("spot_perpetual", ours, others, PERPETUAL)
     return found
@@ -55,5 +55,5 @@ def _with_exchange(exchange: Exchange, job: JobName, day: date, hours: LongBars,
         source.close()
 
 
-def _of_day(bars: Sequence[Bar], first: int) -> list[Bar]:
-    return [bar for bar in bars if first <= bar.open_ms < first + DAY_MS]
+def _of_day(bars: Bars, first: int) -> Bars:
+    return bars.where((bars.times >= first) & (bars.times < first + DAY_MS))

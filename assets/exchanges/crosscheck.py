@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+import numpy as np
+
 from assets.exchanges.resample import LongBar
 from resources.clients.exchanges.bars import Bar
+from resources.clients.exchanges.columns import VALUES, Bars
 
 Severity = Literal["ok", "info", "warn", "error"]
 Kind = Literal["exchange_1h", "exchange_1d", "second_vendor", "spot_perpetual", "market_close"]
@@ -80,22 +83,23 @@ def _compared(kind: Kind, pair: str, mine: LongBar, bar: Bar) -> list[Finding]:
     return found or [Finding(kind, pair, bar.open_ms, "all", "ok")]
 
 
-def reconciled(pair: str, ours: Iterable[Bar], theirs: Iterable[Bar]) -> list[Finding]:
+def reconciled(pair: str, ours: Bars, theirs: Bars) -> list[Finding]:
     """The same minutes of two vendors: what differs, and what only one of them has. Nothing is listed that agrees."""
-    mine, other = {bar.open_ms: bar for bar in ours}, {bar.open_ms: bar for bar in theirs}
-    found = []
-    for at in sorted(mine.keys() | other.keys()):
-        if at not in other:
-            found.append(Finding("second_vendor", pair, at, "bar", "warn", note="the second vendor has none"))
-        elif at not in mine:
-            found.append(Finding("second_vendor", pair, at, "bar", "warn", note="only the second vendor has it"))
-        else:
-            found += _differing(pair, mine[at], other[at])
-    return found
+    times, mine, other = np.intersect1d(ours.times, theirs.times, return_indices=True)
+    found = [
+        Finding("second_vendor", pair, at, "bar", "warn", note=note)
+        for side, note in ((ours, "the second vendor has none"), (theirs, "only the second vendor has it"))
+        for at in np.setdiff1d(side.times, times).tolist()
+    ]
+    mine_too, other_too = ours.at(mine), theirs.at(other)
+    differs = mine_too.differing(other_too)
+    for one, two in zip(mine_too.where(differs), other_too.where(differs), strict=True):
+        found += _differing(pair, one, two)
+    return sorted(found, key=lambda one: one.at_ms)
 
 
 def _differing(pair: str, mine: Bar, other: Bar) -> Iterable[Finding]:
-    for name in ("open", "high", "low", "close", "volume", "quote_volume", "trades"):
+    for name in VALUES:
         ours, theirs = getattr(mine, name), getattr(other, name)
         # What one of them does not tell is no difference.
         if ours is not None and theirs is not None and ours != theirs:

@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -17,10 +18,11 @@ from typing import Any, get_args
 
 from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR, open_dagster_pipes
 
-from assets.exchanges.extract import CcxtVendor, DumpVendor, JobDay, Outcome, Policy, Vendor, fetch_job_day
+from assets.exchanges.extract import JobDay, Outcome, Policy, fetch_job_day
 from assets.exchanges.names import JobName, check_username, dataset_path, parse_job
 from assets.exchanges.repair import EVERYTHING, Choice, unfetched
 from assets.exchanges.universe import load
+from assets.exchanges.vendors import CcxtVendor, DumpVendor, Vendor
 from core.errors import HeadwaterError, SettingError
 from core.settings.base import environment
 from core.settings.exchanges import Exchanges, words
@@ -29,7 +31,6 @@ from core.settings.stage import Stage
 from core.windows import parse_day
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.dumps import BinanceDumps
-from resources.clients.exchanges.markets import Market
 from resources.clients.exchanges.objects import BarObjects, SymbolDay, Written
 from resources.clients.exchanges.profiles import profile_of
 from resources.clients.lake.store_of_uri import store_for
@@ -99,18 +100,6 @@ class Exchange:
         root = sample_exchange() if self.is_sample else self.given.url
         return CcxtSource(job.exchange_id, job.contract, root=root)
 
-    def markets(self, job: JobName) -> dict[str, Market]:
-        """What the job's exchange lists, by pair.
-
-        Raises:
-            SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
-        """
-        source = self.ccxt(job)
-        try:
-            return source.markets()
-        finally:
-            source.close()
-
     def vendor(self, job: JobName) -> Vendor:
         """Where the job's bars come from.
 
@@ -121,7 +110,7 @@ class Exchange:
             return CcxtVendor(self.ccxt(job))
         if (job.vendor, job.exchange_id) == ("binance", "binance"):
             root = sample_exchange() if self.is_sample else self.given.dumps_url
-            return DumpVendor(BinanceDumps(job.contract, root=root), partial(self.markets, job))
+            return DumpVendor(BinanceDumps(job.contract, root=root), partial(self.ccxt, job))
         raise SettingError(
             f"job {job.key}: vendor {job.vendor} of {job.exchange_id} is not one of ccxt and binance's own dumps"
         )
@@ -148,7 +137,8 @@ def download(exchange: Exchange, job: JobName, day: date, choice: Choice = EVERY
     def store(one: SymbolDay) -> Written:
         return exchange.objects.put(prefix + dataset_path(job.signature(), one.pair, day), one, now())
 
-    done = fetch_job_day(exchange.vendor(job), job.exchange_id, pairs, day, facts=facts, store=store, now=now)
+    with closing(exchange.vendor(job)) as vendor:
+        done = fetch_job_day(vendor, job.exchange_id, pairs, day, facts=facts, store=store, now=now)
     done.unfetched_before = sum(map(lacks, left))
     return done
 

@@ -4,109 +4,24 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from assets.exchanges.minutes import Neighbours, SymbolFacts, account
+from assets.exchanges.vendors import Found, Vendor
 from core.errors import HeadwaterError, SourceUnavailable
 from core.plain import one_line
 from core.windows import start_of
-from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES, Bar
-from resources.clients.exchanges.ccxt_source import CcxtSource
-from resources.clients.exchanges.dumps import BinanceDumps
-from resources.clients.exchanges.fetching import Fetched, fetch_day
+from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES
+from resources.clients.exchanges.columns import Bars
+from resources.clients.exchanges.fetching import Fetched
 from resources.clients.exchanges.markets import Market
 from resources.clients.exchanges.objects import SymbolDay, Written
-from resources.clients.exchanges.profiles import EmptyMinute
 
 log = logging.getLogger("headwater.exchanges")
 Outcome = Literal["complete", "partial", "empty", "delisted", "failed"]
 BAD = {"empty", "failed"}
-# How many symbols an error names.
+# How many symbols an error tells the reason of; it names all.
 SHOWN = 30
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a vendor has of a symbol's day. market: None where the vendor does not know the symbol any more."""
-
-    fetched: Fetched
-    market: Market | None
-
-
-class Vendor(Protocol):
-    """Where a job's bars come from."""
-
-    name: str
-
-    @property
-    def empty_minute(self) -> EmptyMinute: ...
-
-    @property
-    def locked_out(self) -> bool:
-        """Whether nothing more may be asked of it in this run."""
-        ...
-
-    def day(self, pair: str, day: date) -> Found: ...
-
-
-class CcxtVendor:
-    """An exchange by ccxt. Its markets and its time are asked for once."""
-
-    def __init__(self, source: CcxtSource):
-        self._source, self.name = source, f"ccxt {source.name}"
-        self.empty_minute: EmptyMinute = source.profile.empty_minute
-        self.markets, self._now_ms = source.markets(), source.now_ms()
-
-    @property
-    def locked_out(self) -> bool:
-        return self._source.patience.banned
-
-    def day(self, pair: str, day: date) -> Found:
-        market = self.markets.get(pair)
-        if market is None:
-            return Found(Fetched(), None)
-        profile, start_ms = self._source.profile, start_of(day) * 1000
-        subject = f"{self.name} {pair}"
-        fetched = fetch_day(partial(self._source.bars, market), start_ms, self._now_ms, profile.page, subject)
-        if profile.recent and start_ms < self._now_ms - profile.recent * MINUTE_MS:
-            fetched.confirmed = False  # what it no longer serves may well have been there
-        return Found(fetched, market)
-
-
-class DumpVendor:
-    """Binance's public dumps. A file that matches its checksum needs no second look.
-
-    listed: asks the exchange what it lists, once and only when a file is missing or short: dumps do not tell why.
-    """
-
-    empty_minute: EmptyMinute = "zero_bar"
-
-    def __init__(self, dumps: BinanceDumps, listed: Callable[[], Mapping[str, Market]]):
-        self._dumps, self.name, self._listed = dumps, dumps.name, listed
-        self._markets: Mapping[str, Market] | None = None
-
-    @property
-    def locked_out(self) -> bool:
-        return self._dumps.patience.banned
-
-    def day(self, pair: str, day: date) -> Found:
-        before = self._dumps.requests
-        bars = self._dumps.day(pair, day)
-        fetched = Fetched(bars or [], confirmed=bars is not None, requests=self._dumps.requests - before)
-        market = Market(pair, pair, pair.replace("_", ""), True, "dumped")
-        if sum(bar.on_grid for bar in fetched.bars) == MINUTES:
-            return Found(fetched, market)
-        return Found(fetched, market if (markets := self._known()) is None else markets.get(pair))
-
-    def _known(self) -> Mapping[str, Market] | None:
-        """What the exchange lists; None when it does not tell, which is no fault of the dumps."""
-        if self._markets is None:
-            try:
-                self._markets = self._listed()
-            except HeadwaterError as error:
-                log.warning("%s: what trades is unknown, so that a missing file counts as one: %s", self.name, error)
-        return self._markets
 
 
 @dataclass(frozen=True)
@@ -173,7 +88,9 @@ class JobDay:
         bad = policy.bad(self.results)
         if not bad:
             return None
-        named = "; ".join(str(result) for result in bad[:SHOWN]) + (" and more" if len(bad) > SHOWN else "")
+        named = "; ".join(map(str, bad[:SHOWN]))
+        if more := [result.pair for result in bad[SHOWN:]]:
+            named += f"; and {', '.join(more)}"
         return (
             f"{subject}: {len(bad)} of {len(self.results)} symbols are not complete: {named}. What was good is stored; "
             "run again to try the others."
@@ -247,15 +164,15 @@ def _outcome(start_ms: int, fetched: Fetched, market: Market | None) -> tuple[Ou
         return "delisted", f"its status is {market.status}"
     if market.listed_ms is not None and market.listed_ms >= start_ms + DAY_MS:
         return "complete", "it was not listed yet"
-    if not fetched.bars:
+    if not len(fetched.bars):
         return "empty", "no bar at all"
-    return ("complete" if sum(bar.on_grid for bar in fetched.bars) == MINUTES else "partial"), ""
+    return ("complete" if fetched.bars.on_grid.sum() == MINUTES else "partial"), ""
 
 
-def _delisted(start_ms: int, bars: Sequence[Bar], market: Market | None) -> int | None:
+def _delisted(start_ms: int, bars: Bars, market: Market | None) -> int | None:
     """When the symbol stopped trading: as the exchange says, or else after its last bar of the day."""
     if market and market.trading:
         return None
     if market and market.delisted_ms:
         return market.delisted_ms
-    return bars[-1].minute_ms + MINUTE_MS if bars else start_ms
+    return int(bars.minutes[-1]) + MINUTE_MS if len(bars) else start_ms

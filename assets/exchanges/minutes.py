@@ -6,17 +6,23 @@ is left, looked for twice and found nowhere, was an outage.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal, get_args
 
-from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES, Bar
+import numpy as np
+import numpy.typing as npt
+
+from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES
+from resources.clients.exchanges.columns import NONE, Bars
 from resources.clients.exchanges.profiles import EmptyMinute
 
 Status = Literal["traded", "no_trade", "outage", "unavailable", "before_listing", "after_delisting", "revised"]
 GapClass = Literal["source_gap", "unfetched", "no_trade", "before_listing", "after_delisting", "off_grid"]
 Explanation = tuple[GapClass, Status, str]
 STATUSES, GAP_CLASSES = get_args(Status), get_args(GapClass)
+# As wide as the longest of them.
+_TRADED, _QUIET, _REVISED = np.array(["traded", "no_trade", "revised"])
 # Missing minutes of these are explained by the exchange itself, and complete a day.
 KNOWN: Set[str] = {"source_gap", "no_trade", "before_listing", "after_delisting", "off_grid"}
 # With fewer others than this, their silence says nothing about the exchange.
@@ -81,17 +87,12 @@ class Neighbours:
     symbols: int = 0
 
     @staticmethod
-    def of(days: Iterable[Iterable[Bar]]) -> "Neighbours":
+    def of(days: Iterable[Bars]) -> "Neighbours":
         """Of all symbols' bars. A symbol that lacks a minute itself does not count there, so one serves all; one
         without any bar that day says nothing of the exchange."""
-        counts: dict[int, int] = {}
-        symbols = 0
-        for bars in days:
-            minutes = {bar.minute_ms for bar in bars}
-            symbols += bool(minutes)
-            for minute in minutes:
-                counts[minute] = counts.get(minute, 0) + 1
-        return Neighbours(counts, symbols)
+        found = [np.unique(bars.minutes) for bars in days if len(bars)]
+        minutes, counts = np.unique(np.concatenate([NONE.minutes, *found]), return_counts=True)
+        return Neighbours(dict(zip(minutes.tolist(), counts.tolist(), strict=True)), len(found))
 
     def silent(self, minute: int) -> bool:
         """Whether nobody has the minute, where there are enough others to tell."""
@@ -99,31 +100,27 @@ class Neighbours:
 
 
 def account(
-    start_ms: int, bars: Iterable[Bar], facts: SymbolFacts, empty_minute: EmptyMinute, neighbours: Neighbours
+    start_ms: int, bars: Bars, facts: SymbolFacts, empty_minute: EmptyMinute, neighbours: Neighbours
 ) -> DayAccount:
     """The day from ``start_ms`` on. bars: those on the minute are there, the others explain the minute they lie in."""
-    grid = range(start_ms, start_ms + DAY_MS, MINUTE_MS)
-    rows = list(bars)
-    present = {bar.open_ms: bar for bar in rows if bar.on_grid and bar.open_ms in grid}
-    off_grid = {bar.minute_ms for bar in rows if not bar.on_grid}
-    missing = _explainer(facts, empty_minute, neighbours, off_grid)
-    counts: dict[Status, int] = dict.fromkeys(STATUSES, 0)
-    explained: list[tuple[int, Explanation]] = []
-    for minute in grid:
-        if bar := present.get(minute):
-            counts[status_of(bar, revised=minute in facts.revised)] += 1
-        else:
-            found = missing(minute)
-            counts[found[1]] += 1
-            explained.append((minute, found))
-    return DayAccount(counts, tuple(_gaps(explained)), sum(not bar.on_grid for bar in rows), len(present))
+    of_day = (bars.times >= start_ms) & (bars.times < start_ms + DAY_MS)
+    there = bars.where(bars.on_grid & of_day)
+    statuses = statuses_of(there, facts.revised)
+    counts: dict[Status, int] = {status: int((statuses == status).sum()) for status in STATUSES}
+    missing = np.ones(MINUTES, dtype=np.bool_)
+    missing[(there.times - start_ms) // MINUTE_MS] = False
+    off_grid = bars.minutes[~bars.on_grid]
+    explain = _explainer(facts, empty_minute, neighbours, set(off_grid.tolist()))
+    explained = [(minute, explain(minute)) for minute in (start_ms + np.flatnonzero(missing) * MINUTE_MS).tolist()]
+    for _, (_, status, _) in explained:
+        counts[status] += 1
+    return DayAccount(counts, tuple(_gaps(explained)), len(off_grid), MINUTES - len(explained))
 
 
-def status_of(bar: Bar, *, revised: bool) -> Status:
-    """What a minute with a bar counts as."""
-    if revised:
-        return "revised"
-    return "traded" if bar.volume or bar.trades else "no_trade"
+def statuses_of(bars: Bars, revised: Set[int]) -> npt.NDArray[np.str_]:
+    """What the minutes of bars count as."""
+    found = np.where(bars.traded, _TRADED, _QUIET)
+    return np.where(np.isin(bars.times, list(revised)), _REVISED, found) if revised else found
 
 
 def _explainer(
@@ -166,16 +163,14 @@ def _gaps(explained: list[tuple[int, Explanation]]) -> Iterable[Gap]:
         yield Gap(minutes[0], minutes[-1], *why)
 
 
-def floored(bars: Iterable[Bar]) -> tuple[list[Bar], int]:
+def floored(bars: Bars) -> tuple[Bars, int]:
     """Bars with those off the minute moved to it, and how many were. A minute that has a bar already keeps it, and
     the other one stays where it is."""
-    rows = sorted(bars, key=lambda bar: bar.open_ms)
-    taken, found, moved = {bar.open_ms for bar in rows if bar.on_grid}, [], 0
-    for bar in rows:
-        if not bar.on_grid and bar.minute_ms not in taken:
-            taken.add(bar.minute_ms)
-            moved += 1
-            found.append(replace(bar, open_ms=bar.minute_ms))
-        else:
-            found.append(bar)
-    return sorted(found, key=lambda bar: bar.open_ms), moved
+    rows = bars.in_order()
+    times, taken, moved = rows.times.copy(), set(rows.times[rows.on_grid].tolist()), 0
+    for place in np.flatnonzero(~rows.on_grid):
+        minute = int(rows.minutes[place])
+        if minute not in taken:
+            taken.add(minute)
+            times[place], moved = minute, moved + 1
+    return rows.opening(times).in_order() if moved else rows, moved

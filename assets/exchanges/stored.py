@@ -8,7 +8,7 @@ from assets.exchanges.download import Exchange
 from assets.exchanges.names import JobName
 from assets.exchanges.transform import Stored
 from assets.exchanges.universe import load
-from resources.clients.exchanges.bars import Bar
+from resources.clients.exchanges.columns import NONE, Bars
 
 # Which vendor's bars of the same symbols a job's are held against.
 OTHER_VENDOR = {"ccxt": "binance", "binance": "ccxt"}
@@ -26,7 +26,7 @@ def stored_days(exchange: Exchange, job: JobName, day: date) -> list[Stored]:
 def _stored(exchange: Exchange, job: JobName, pair: str, day: date) -> Stored:
     key = exchange.key(job, pair, day)
     found = exchange.objects.read(key)
-    other = frozenset(bar.open_ms for bar in bars_of(exchange, other_vendor(job), pair, day))
+    other = frozenset(bars_of(exchange, other_vendor(job), pair, day).times.tolist())
     return Stored(pair, found, frozenset(exchange.objects.revised(key, found)) if found else frozenset(), other)
 
 
@@ -41,7 +41,7 @@ def other_contract(job: JobName, jobs: Sequence[JobName]) -> JobName | None:
     return next((one for one in found if (one.vendor, one.exchange_id) == (job.vendor, job.exchange_id)), None)
 
 
-def bars_of(exchange: Exchange, job: JobName, pair: str, day: date) -> list[Bar]:
+def bars_of(exchange: Exchange, job: JobName, pair: str, day: date) -> Bars:
     """Bars that another job has stored of a pair's day; none where it has not."""
     found = exchange.objects.read(exchange.key(job, pair, day))
-    return found.bars if found else []
+    return found.bars if found else NONE

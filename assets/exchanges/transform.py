@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.exchanges.crosscheck import Finding
-from assets.exchanges.minutes import DayAccount, Neighbours, SymbolFacts, account, floored, status_of
+from assets.exchanges.minutes import DayAccount, Neighbours, SymbolFacts, account, floored, statuses_of
 from assets.exchanges.resample import LongBar, resampled
 from assets.exchanges.tables import OHLCV_1M, OHLCV_GAPS
 from core.tables import Table
 from core.windows import start_of
 from resources.clients.exchanges.bars import MINUTE_MS, Bar
+from resources.clients.exchanges.columns import NONE, VALUES, Bars
 from resources.clients.exchanges.objects import SymbolDay
 from resources.clients.exchanges.profiles import EmptyMinute
-
-_BAR = ("open", "high", "low", "close", "volume", "quote_volume", "trades")
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Stored:
     other_vendor: frozenset[int] = frozenset()
 
     @property
-    def bars(self) -> list[Bar]:
-        return self.day.bars if self.day else []
+    def bars(self) -> Bars:
+        return self.day.bars if self.day else NONE
 
     @property
     def facts(self) -> SymbolFacts:
@@ -52,8 +52,7 @@ class Explained:
     """A symbol's day with every minute explained. moved: bars that were moved to the minute."""
 
     pair: str
-    bars: Sequence[Bar]
-    known: Mapping[int, Any]
+    bars: Bars
     account: DayAccount
     revised: frozenset[int]
     moved: int = 0
@@ -65,11 +64,9 @@ def explained(
     """Every symbol of a job. off_grid: whether bars off the minute are left out, or moved to it."""
     start_ms, neighbours = start_of(day) * 1000, Neighbours.of(one.bars for one in stored)
     for one in stored:
-        known = dict(zip((bar.open_ms for bar in one.bars), one.day.known, strict=True)) if one.day else {}
         bars, moved = floored(one.bars) if off_grid == "floor" else (one.bars, 0)
-        known |= {bar.minute_ms: at for bar in one.bars if (at := known[bar.open_ms]) and bar.minute_ms not in known}
         counted = account(start_ms, bars, one.facts, empty_minute, neighbours)
-        yield Explained(one.pair, bars, known, counted, one.revised, moved)
+        yield Explained(one.pair, bars, counted, one.revised, moved)
 
 
 def minute_rows(job: str, day: date, days: Iterable[Explained]) -> pa.Table:
@@ -78,16 +75,14 @@ def minute_rows(job: str, day: date, days: Iterable[Explained]) -> pa.Table:
 
 
 def _minutes(job: str, day: date, one: Explained) -> pa.Table:
-    bars = [bar for bar in one.bars if bar.on_grid]
-    before = [bar.open_ms - MINUTE_MS for bar in bars]
-    there = {bar.open_ms for bar in bars} | {start_of(day) * 1000 - MINUTE_MS}
+    bars = one.bars.where(one.bars.on_grid).in_order()
+    # Nothing is before the day's first minute.
+    apart = np.diff(bars.times, prepend=start_of(day) * 1000 - MINUTE_MS) != MINUTE_MS
     columns = {
         **_of_day(job, day, one.pair, len(bars)),
-        "timestamp": [bar.open_ms for bar in bars],
-        **{name: [getattr(bar, name) for bar in bars] for name in _BAR},
-        "knowledge_timestamp": [one.known[bar.open_ms] for bar in bars],
-        "status": [status_of(bar, revised=bar.open_ms in one.revised) for bar in bars],
-        "after_gap": [minute not in there for minute in before],
+        **{name: bars.rows.column(name) for name in ("timestamp", *VALUES, "knowledge_timestamp")},
+        "status": statuses_of(bars, one.revised).tolist(),
+        "after_gap": apart,
     }
     return _table(OHLCV_1M, columns)
 
@@ -113,7 +108,7 @@ def long_rows(table: Table, job: str, day: date, minutes: pa.Table, step_ms: int
 
     def of(pair: str, bars: Sequence[Bar]) -> pa.Table:
         found = resampled(bars, step_ms)
-        names = (*_BAR, "n_minutes", "is_complete", "vwap")
+        names = (*VALUES, "n_minutes", "is_complete", "vwap")
         columns = {
             **_of_day(job, day, pair, len(found)),
             "timestamp": [bar.open_ms for bar in found],
@@ -139,7 +134,7 @@ def finding_rows(table: Table, job: str, day: date, findings: Sequence[Finding])
 def bars_by_pair(minutes: pa.Table) -> Iterator[tuple[str, list[Bar]]]:
     """The bars of rows of minutes, pair by pair, so that only one's are held as objects."""
     for pair in pc.unique(minutes.column("currency_pair")).to_pylist():
-        rows = minutes.filter(pc.equal(minutes.column("currency_pair"), pair)).select(["timestamp", *_BAR])
+        rows = minutes.filter(pc.equal(minutes.column("currency_pair"), pair)).select(["timestamp", *VALUES])
         yield pair, [Bar(*row) for row in zip(*rows.to_pydict().values(), strict=True)]
 
 
@@ -147,7 +142,7 @@ def long_bars(rows: pa.Table, step_ms: int) -> dict[str, list[LongBar]]:
     """The bars of rows of ``ohlcv_1h`` or ``ohlcv_1d``, by pair."""
     found: dict[str, list[LongBar]] = {}
     for row in rows.to_pylist():
-        bar = LongBar(step_ms=step_ms, open_ms=row["timestamp"], **{name: row[name] for name in (*_BAR, "n_minutes")})
+        bar = LongBar(step_ms=step_ms, open_ms=row["timestamp"], **{name: row[name] for name in (*VALUES, "n_minutes")})
         found.setdefault(row["currency_pair"], []).append(bar)
     return found
 
@@ -156,9 +151,13 @@ def _of_day(job: str, day: date, pair: str, rows: int) -> dict[str, list[Any]]:
     return {"job": [job] * rows, "day": [day] * rows, "currency_pair": [pair] * rows}
 
 
-def _table(table: Table, columns: Mapping[str, list[Any]]) -> pa.Table:
+def _table(table: Table, columns: Mapping[str, Any]) -> pa.Table:
     schema = table.arrow_schema
-    return pa.table([pa.array(columns[item.name], item.type) for item in schema], schema=schema)
+    return pa.table([_array(columns[item.name], item.type) for item in schema], schema=schema)
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
 def _stacked(table: Table, parts: Iterable[pa.Table]) -> pa.Table:

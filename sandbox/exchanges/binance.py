@@ -61,6 +61,7 @@ def _klines(world: World, parameters: Mapping[str, str], short: int) -> Reply:
     limit = min(int(parameters.get("limit", DEFAULT_ROWS)), MOST_ROWS)
     first, last = int(parameters.get("startTime", 0)), int(parameters.get("endTime", world.now_ms))
     step = STEPS[parameters["interval"]]
+    first = max(first, listing.listed_ms)
     # One row more than the limit is all that is looked at, as far as there are any.
     last = min(last, first + (limit + 3_000) * step)
     return 200, world.rows(listing, first, last, step=step)[: max(0, limit - short)]

@@ -56,7 +56,13 @@ def task_request(
         "command": list(command),
         "environment": [{"name": name, "value": value} for name, value in environment.items()],
     }
-    network = {"subnets": list(subnets), "securityGroups": list(security_groups), "assignPublicIp": "ENABLED"}
+    # AWS refuses both for tasks on EC2: their machines have disks, and addresses, of their own.
+    address, disk = (
+        ({"assignPublicIp": "ENABLED"}, {"ephemeralStorage": {"sizeInGiB": DISK_GIB}})
+        if launch_type == "FARGATE"
+        else ({}, {})
+    )
+    network = {"subnets": list(subnets), "securityGroups": list(security_groups), **address}
     return {
         "cluster": cluster,
         "taskDefinition": definition,
@@ -66,7 +72,7 @@ def task_request(
         "overrides": {
             "cpu": CPU,
             "memory": MEMORY,
-            "ephemeralStorage": {"sizeInGiB": DISK_GIB},
+            **disk,
             "containerOverrides": [container],
         },
         "tags": [{"key": key[:128], "value": value[:256]} for key, value in tags.items()],

@@ -1,7 +1,6 @@
 """One bar, read from what vendors send: exact decimals, times in milliseconds of Unix time, UTC."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
@@ -19,12 +18,9 @@ FIRST_MS, LAST_MS = 1_230_768_000_000, 4_102_444_800_000
 MOST_TRADES = 10**15
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?").fullmatch
 _DIGITS = re.compile(r"[0-9]{1,16}").fullmatch
-_NUMBER = r"([0-9]{1,20}(?:\.[0-9]{1,18})?)"
-# The first nine fields of a row as Binance sends them, at once: a time, five numbers, a time, a number, a count.
-_ROW = re.compile(",".join([r"([0-9]{13})", *[_NUMBER] * 5, r"([0-9]{13})", _NUMBER, r"([0-9]{1,15})"])).fullmatch
 
 
-@dataclass(slots=True)  # not frozen: a day makes 1,440 of each symbol, and freezing makes that twice as slow
+@dataclass(frozen=True, slots=True)
 class Bar:
     """A bar of one symbol.
 
@@ -89,22 +85,12 @@ def bar_of_row(row: object, source: str) -> Bar:
 def _bar(row: Any) -> Bar:
     if not isinstance(row, list | tuple) or not 6 <= len(row) <= 16:
         raise ValueError("it is no list of 6 to 16 fields")
-    if len(row) >= 9 and (plain := _ROW(",".join(map(str, row[:9])))):
-        return _sound(_of_binance(*plain.groups()))
     prices = number(row[1]), number(row[2]), number(row[3]), number(row[4]), number(row[5])
     if len(row) < 9:
         bar = Bar(moment(row[0]), *prices)
     else:
         bar = Bar(moment(row[0]), *prices, number(row[7]), _count(row[8]), moment(row[6]))
     return _sound(bar)
-
-
-def _of_binance(at: str, *more: str) -> Bar:
-    """The bar of nine fields that are known to be digits and points."""
-    *numbers, close, quote, trades = more
-    opened, high, low, closed, volume = map(Decimal, numbers)
-    at_close = _in_time(int(close))
-    return Bar(_in_time(int(at)), opened, high, low, closed, volume, Decimal(quote), int(trades), at_close)
 
 
 def _sound(bar: Bar) -> Bar:
@@ -119,10 +105,7 @@ def moment(value: object) -> int:
     Raises:
         ValueError: when it is no whole number of them, or far from the years exchanges exist in.
     """
-    return _in_time(_count(value, LAST_MS))
-
-
-def _in_time(found: int) -> int:
+    found = _count(value, LAST_MS)
     if not FIRST_MS <= found <= LAST_MS:
         raise ValueError(f"the time {found} lies before 2009 or after 2099; milliseconds were expected")
     return found
@@ -157,24 +140,3 @@ def _count(value: object, most: int = MOST_TRADES) -> int:
     if isinstance(value, bool) or not _DIGITS(text) or int(text) > most:
         raise ValueError(f"{text[:40]!r} is no whole number of at most {most:,}")
     return int(text)
-
-
-def distinct(bars: Sequence[Bar], source: str) -> tuple[list[Bar], int]:
-    """Bars by open time, each once, and how many were repeated.
-
-    Raises:
-        InvalidAnswer: when two of the same open time differ. Neither is chosen: which is right, nobody can tell.
-    """
-    found: dict[int, Bar] = {}
-    for bar in bars:
-        known = found.setdefault(bar.open_ms, bar)
-        if known is not bar and known.values != bar.values:
-            raise InvalidAnswer(
-                f"{source}: two different bars open at {bar.open_ms}: {_shown(known)} and {_shown(bar)}. Nothing of "
-                "this symbol was stored; run again."
-            )
-    return [found[at] for at in sorted(found)], len(bars) - len(found)
-
-
-def _shown(bar: Bar) -> str:
-    return "/".join(str(value) for value in bar.values[:5])

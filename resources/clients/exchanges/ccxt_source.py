@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from core.clock import Clock
 from core.errors import HeadwaterError, InvalidAnswer, SourceRefused
 from core.plain import plain
-from resources.clients.exchanges.bars import Bar, bar_of_row, moment
+from resources.clients.exchanges.bars import FIRST_MS, LAST_MS, moment
 from resources.clients.exchanges.bounded import MOST_BYTES, PAGE_BYTES, BoundedAdapter
+from resources.clients.exchanges.columns import Bars, bars_of_rows
 from resources.clients.exchanges.markets import Market, markets_of
 from resources.clients.exchanges.profiles import profile_of
 from resources.clients.exchanges.retrying import MayPass, Patience
@@ -72,7 +73,7 @@ class CcxtSource:
         told = self._asked("time", self._exchange.fetch_time)
         return self._decoded("time", lambda: moment(told))
 
-    def bars(self, market: Market, first_ms: int, last_ms: int, most: int, timeframe: str = "1m") -> list[Bar]:
+    def bars(self, market: Market, first_ms: int, last_ms: int, most: int, timeframe: str = "1m") -> Bars:
         """Bars that open from ``first_ms`` to ``last_ms``, both included, as far as one answer holds them.
 
         Raises:
@@ -91,7 +92,21 @@ class CcxtSource:
         rows = self._asked(f"{market.pair} bars", lambda: _listed(ask()))
         if len(rows) > most + 1:
             raise InvalidAnswer(f"{subject}: {len(rows):,} bars came, at most {most:,} were asked for. Run again.")
-        return [bar_of_row(row, subject) for row in rows]
+        return bars_of_rows(rows, subject)
+
+    @property
+    def tells_first_bar(self) -> bool:
+        """Whether it answers from the first bar on that there ever was, when it is asked from long before."""
+        return self.contract in self.profile.klines
+
+    def first_ms(self, market: Market) -> int | None:
+        """When the symbol's first bar opens; None when there is none yet.
+
+        Raises:
+            SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
+        """
+        first = self.bars(market, FIRST_MS, LAST_MS, 1)
+        return int(first.times.min()) if len(first) else None
 
     def _asked(self, what: str, ask: Callable[[], T], most_bytes: int = PAGE_BYTES) -> T:
         self._http.most_bytes = most_bytes

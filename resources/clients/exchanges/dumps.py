@@ -20,8 +20,9 @@ from core.clock import Clock
 from core.errors import InvalidAnswer, SourceRefused
 from core.plain import one_line
 from core.windows import end_of, start_of
-from resources.clients.exchanges.bars import LAST_MS, Bar, bar_of_row, distinct
+from resources.clients.exchanges.bars import LAST_MS
 from resources.clients.exchanges.bounded import BoundedAdapter
+from resources.clients.exchanges.columns import Bars, bars_of_rows, distinct
 from resources.clients.exchanges.retrying import MayPass, Patience
 from resources.clients.http.bounded import seconds_to_wait
 
@@ -49,7 +50,7 @@ class BinanceDumps:
             self._session.mount(scheme, self._http)
         self.requests = 0
 
-    def day(self, pair: str, day: date) -> list[Bar] | None:
+    def day(self, pair: str, day: date) -> Bars | None:
         """The symbol's bars of a day, by open time, from the day's dump or else the month's; None without either.
 
         Raises:
@@ -66,8 +67,8 @@ class BinanceDumps:
             if data is not None:
                 self._check(path, name, data)
                 start, end = start_of(day) * 1000, end_of(day) * 1000
-                bars = [bar for bar in self._bars(name, data) if start <= bar.open_ms < end]
-                return distinct(bars, f"{self.name} {name}")[0]
+                bars = bars_of_rows(list(self._rows(name, data)), f"{self.name} {name}")
+                return distinct(bars.where((bars.times >= start) & (bars.times < end)), f"{self.name} {name}")[0]
         return None
 
     def _check(self, path: str, name: str, data: bytes) -> None:
@@ -81,7 +82,7 @@ class BinanceDumps:
                 "taken; run again, the file may be being replaced."
             )
 
-    def _bars(self, name: str, data: bytes) -> Iterator[Bar]:
+    def _rows(self, name: str, data: bytes) -> Iterator[list[str | int]]:
         for at, row in enumerate(self._lines(name, data)):
             if at == 0 and row and row[0] == "open_time":
                 continue
@@ -89,7 +90,7 @@ class BinanceDumps:
                 raise InvalidAnswer(
                     f"{self.name}: line {at + 1} of {name} has {len(row)} fields; {COLUMNS} were expected"
                 )
-            yield bar_of_row([_milliseconds(row[0]), *row[1:6], _milliseconds(row[6]), *row[7:]], f"{self.name} {name}")
+            yield [_milliseconds(row[0]), *row[1:6], _milliseconds(row[6]), *row[7:]]
 
     def _lines(self, name: str, data: bytes) -> Iterator[list[str]]:
         lines = csv.reader(io.StringIO(_unzipped(name, data, self.name)))
@@ -130,8 +131,8 @@ class BinanceDumps:
 
 def _milliseconds(text: str) -> str | int:
     """Milliseconds of a time that may be in microseconds; what is no number stays, for the bar to refuse."""
-    if text.isascii() and text.isdigit() and len(text) <= 16 and int(text) > LAST_MS:
-        return int(text) // 1000
+    if text.isascii() and text.isdigit() and len(text) <= 16:
+        return int(text) // 1000 if int(text) > LAST_MS else int(text)
     return text
 
 

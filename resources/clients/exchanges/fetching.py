@@ -6,12 +6,15 @@ again until nothing new comes, and minutes missing after that are looked for onc
 """
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from core.errors import InvalidAnswer
-from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES, Bar, distinct
+from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES
+from resources.clients.exchanges.columns import NONE, Bars, distinct
 
 PAGE = 1000
 # An answer that grows the day by one row at a time would never end.
@@ -21,7 +24,7 @@ BEYOND = 30
 OffGrid = Literal["leave", "floor"]
 
 # first open time, last open time (both included), most rows -> rows
-Ask = Callable[[int, int, int], list[Bar]]
+Ask = Callable[[int, int, int], Bars]
 
 
 @dataclass
@@ -32,7 +35,7 @@ class Fetched:
     unfinished_dropped: bars whose minute was not over. outside: rows beyond what was asked, which were not taken.
     """
 
-    bars: list[Bar] = field(default_factory=list)
+    bars: Bars = NONE
     confirmed: bool = False
     repeated: int = 0
     outside: int = 0
@@ -56,21 +59,30 @@ def fetch_day(ask: Ask, start_ms: int, now_ms: int, page: int = PAGE, subject: s
     whole = end_ms == start_ms + DAY_MS
     for first in range(start_ms, start_ms + DAY_MS, page * MINUTE_MS):
         look.closed(first, min(first + page * MINUTE_MS, start_ms + DAY_MS) - 1)
-    if len(_minutes(look.bars, start_ms, end_ms)) < (end_ms - start_ms) // MINUTE_MS:
+    if _minutes(look.bars, start_ms, end_ms) < (end_ms - start_ms) // MINUTE_MS:
         look.again(start_ms, start_ms + DAY_MS)
-    bars, repeated = distinct([bar for bar in look.bars if 0 <= bar.open_ms - start_ms < DAY_MS], subject)
-    over = [bar for bar in bars if bar.open_ms + MINUTE_MS <= now_ms]
-    return Fetched(over, whole, repeated, look.outside, len(bars) - len(over), look.requests)
+    bars = Bars.joined(look.bars)
+    bars = bars.where((bars.times >= start_ms) & (bars.times < start_ms + DAY_MS))
+    # One that is not over changes from answer to answer: it goes before those of one minute are compared.
+    over = bars.times + MINUTE_MS <= now_ms
+    unfinished = len(np.unique(bars.times[~over]))
+    found, repeated = distinct(bars.where(over), subject)
+    return Fetched(found, whole, repeated, look.outside, unfinished, look.requests)
 
 
-def _minutes(bars: list[Bar], start_ms: int, end_ms: int) -> set[int]:
-    return {bar.open_ms for bar in bars if bar.on_grid and start_ms <= bar.open_ms < end_ms}
+def _minutes(parts: Iterable[Bars], start_ms: int, end_ms: int) -> int:
+    """How many minutes of the day are there, of those that are over."""
+    there = np.zeros(MINUTES, dtype=np.bool_)
+    for part in parts:
+        times = part.times[part.on_grid & (part.times >= start_ms) & (part.times < end_ms)]
+        there[(times - start_ms) // MINUTE_MS] = True
+    return int(there.sum())
 
 
 class _Look:
     def __init__(self, ask: Ask, page: int, subject: str):
         self._ask, self._page, self._subject = ask, page, subject
-        self.bars: list[Bar] = []
+        self.bars: list[Bars] = []
         self.requests = self.outside = 0
 
     def closed(self, first: int, last: int) -> None:
@@ -100,7 +112,7 @@ class _Look:
                 self.closed(left, min(right, end_ms + BEYOND * MINUTE_MS) - 1)
 
     def _rows(self, first: int, last: int) -> list[int]:
-        """Ask once; the open times of the rows that were taken."""
+        """Ask once; the first and last open time of the rows that were taken, nothing without any."""
         if self.requests >= MOST_REQUESTS + MINUTES * 4 // self._page:
             raise InvalidAnswer(
                 f"{self._subject}: {self.requests} answers did not make up one day. Its pages do not follow from each "
@@ -108,7 +120,7 @@ class _Look:
             )
         self.requests += 1
         rows = self._ask(first, last, self._page)
-        taken = [bar for bar in rows if first <= bar.open_ms <= last]
+        taken = rows.where((rows.times >= first) & (rows.times <= last))
         self.outside += len(rows) - len(taken)
-        self.bars += taken
-        return [bar.open_ms for bar in taken]
+        self.bars.append(taken)
+        return [int(taken.times.min()), int(taken.times.max())] if len(taken) else []

@@ -4,37 +4,32 @@ The object is replaced as a whole by one write, which the store makes atomic, an
 changed. A bar that was stored stays until another one of the same minute comes; then it moves to the revisions.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date, datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import LakeDamaged
 from core.plain import one_line
-from resources.clients.exchanges.bars import DECIMALS, MINUTES, Bar
+from resources.clients.exchanges.bars import MINUTES
+from resources.clients.exchanges.columns import FIELDS, KNOWN, NONE, Bars, Mask
 from resources.clients.lake.object_store import ObjectStore
 
 # A day with all its minutes takes some 60 KB; bars off the minute make it a little more.
 MOST_BYTES, MOST_ROWS = 16 << 20, 4 * MINUTES
 # Former rows come with every fetch that changes some: of a day that was rewritten whole 60 times, the newest are kept.
 MOST_FORMER = 60 * MINUTES
-PRICE = pa.decimal128(38, DECIMALS)
-KNOWN = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
     [
-        pa.field("timestamp", pa.int64(), nullable=False),
-        *(pa.field(name, PRICE, nullable=False) for name in ("open", "high", "low", "close", "volume")),
-        pa.field("quote_volume", PRICE),
-        pa.field("trades", pa.int64()),
-        pa.field("close_time", pa.int64()),
+        *list(FIELDS)[:-2],
         pa.field("currency_pair", pa.string(), nullable=False),
         pa.field("exchange_id", pa.string(), nullable=False),
         pa.field("knowledge_timestamp", KNOWN, nullable=False),
@@ -59,29 +54,25 @@ COLUMNS = {
     "day": "Day of the month of the UTC day.",
 }
 REVISIONS = "revisions/"
-_VALUES = [field.name for field in SCHEMA][:9]
+# What repeats from row to row; numbers that do not are smaller, and written faster, as they are.
+_REPEATED = ["currency_pair", "exchange_id", "knowledge_timestamp", "year", "month", "day"]
 _FACTS = b"headwater"
 log = logging.getLogger("headwater.exchanges")
 
 
 @dataclass
 class SymbolDay:
-    """One symbol's day as it is stored. known: when each bar's values were first known, in the order of the bars.
-
-    facts: what the fetch found, as JSON holds it: its outcome, source, times.
-    """
+    """One symbol's day as it is stored. facts: what the fetch found, as JSON holds it: its outcome, source, times."""
 
     exchange_id: str
     pair: str
     day: date
-    bars: list[Bar] = field(default_factory=list)
-    known: list[datetime] = field(default_factory=list)
+    bars: Bars = NONE
     facts: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def sha256(self) -> str:
-        """Of the rows in canonical form: it depends on no library, and on nothing but the bars."""
-        return hashlib.sha256("".join(map(canonical, self.bars)).encode()).hexdigest()
+    def holding(self, bars: Bars, facts: Mapping[str, Any] | None = None) -> "SymbolDay":
+        """The same day with other bars."""
+        return SymbolDay(self.exchange_id, self.pair, self.day, bars, dict(facts or {}))
 
 
 @dataclass(frozen=True)
@@ -98,38 +89,19 @@ class Written:
     withdrawn: int = 0
 
 
-def canonical(bar: Bar) -> str:
-    """A bar as a line of text, numbers without trailing zeros, nothing for what is not told."""
-    quote = "" if bar.quote_volume is None else _plain(bar.quote_volume)
-    trades = "" if bar.trades is None else bar.trades
-    prices = f"{_plain(bar.open)},{_plain(bar.high)},{_plain(bar.low)},{_plain(bar.close)}"
-    return f"{bar.open_ms},{prices},{_plain(bar.volume)},{quote},{trades}\n"
-
-
-def _plain(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def merged(old: SymbolDay | None, new: SymbolDay, now: datetime) -> tuple[SymbolDay, SymbolDay, Written]:
     """What to store, the rows it replaces, and the counts. Unchanged bars keep the time they were known at."""
-    before = {bar.open_ms: (bar, known) for bar, known in zip(old.bars, old.known, strict=True)} if old else {}
-    rows, former = dict(before), []
-    changed = added = 0
-    for bar in new.bars:
-        known = before.get(bar.open_ms)
-        if known and known[0].values == bar.values:
-            continue
-        rows[bar.open_ms] = (bar, now)
-        changed, added = changed + (known is not None), added + (known is None)
-        former += [known] if known else []
-    ordered = [rows[at] for at in sorted(rows)]
-    day = SymbolDay(
-        new.exchange_id, new.pair, new.day, [bar for bar, _ in ordered], [at for _, at in ordered], new.facts
+    before = old.bars if old else NONE
+    _, mine, theirs = np.intersect1d(before.times, new.bars.times, assume_unique=True, return_indices=True)
+    differs = before.at(mine).differing(new.bars.at(theirs))
+    stays, comes = np.ones(len(before), dtype=np.bool_), np.ones(len(new.bars), dtype=np.bool_)
+    stays[mine[differs]] = comes[theirs[~differs]] = False
+    bars = Bars.joined([before.where(stays), new.bars.where(comes).known_at(now)]).in_order()
+    changed, sent_again = int(differs.sum()), len(mine)
+    written = Written(
+        "", True, bars.sha256, len(bars), changed, int(comes.sum()) - changed, withdrawn=len(before) - sent_again
     )
-    replaced = SymbolDay(new.exchange_id, new.pair, new.day, [bar for bar, _ in former], [at for _, at in former])
-    withdrawn = len(before.keys() - {bar.open_ms for bar in new.bars})
-    return day, replaced, Written("", True, day.sha256, len(ordered), changed, added, withdrawn)
+    return new.holding(bars, new.facts), new.holding(before.where(~stays)), written
 
 
 def encode(day: SymbolDay, sha256: str | None = None) -> bytes:
@@ -137,22 +109,24 @@ def encode(day: SymbolDay, sha256: str | None = None) -> bytes:
 
     sha256: that hash, where it is known already.
     """
-    bars, rows = day.bars, len(day.bars)
-    columns: list[Any] = [[bar.open_ms for bar in bars]]
-    columns += [[getattr(bar, name) for bar in bars] for name in _VALUES[1:8]]
-    columns += [[bar.close_ms for bar in bars], [day.pair] * rows, [day.exchange_id] * rows, day.known]
-    columns += [[part] * rows for part in (day.day.year, day.day.month, day.day.day)]
+    rows, (*values, known, _) = len(day.bars), day.bars.rows.columns
+    constant = (day.pair, day.exchange_id, known, day.day.year, day.day.month, day.day.day)
+    kinds = [kind.type for kind in SCHEMA][len(values) :]
+    more = [
+        one if one is known else pa.repeat(pa.scalar(one, kind), rows)
+        for one, kind in zip(constant, kinds, strict=True)
+    ]
     facts = day.facts | {
         "rows": rows,
-        "sha256": sha256 or day.sha256,
+        "sha256": sha256 or day.bars.sha256,
         "pair": day.pair,
         "exchange_id": day.exchange_id,
         "day": f"{day.day}",
     }
     schema = SCHEMA.with_metadata({_FACTS: json.dumps(facts, sort_keys=True).encode()})
-    table = pa.table([pa.array(column, item.type) for column, item in zip(columns, schema, strict=True)], schema=schema)
+    table = pa.table([*values, *more], schema=schema)
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", row_group_size=MOST_ROWS)
+    pq.write_table(table, sink, compression="zstd", row_group_size=MOST_ROWS, use_dictionary=_REPEATED)
     return sink.getvalue().to_pybytes()
 
 
@@ -167,12 +141,10 @@ def decode(data: bytes, uri: str, most: int = MOST_ROWS) -> SymbolDay:
         if not file.schema_arrow.equals(SCHEMA) or not 0 <= file.metadata.num_rows <= most:
             raise ValueError("its columns or number of rows are others")
         facts = json.loads(file.schema_arrow.metadata[_FACTS])
-        columns = file.read().to_pydict()
-        values = zip(*(columns[name] for name in _VALUES), strict=True)
-        bars = [Bar(*row) for row in values]
+        bars = Bars.read(file.read())
         day = date.fromisoformat(facts["day"])
-        found = SymbolDay(facts["exchange_id"], facts["pair"], day, bars, columns["knowledge_timestamp"], facts)
-        if found.sha256 != facts["sha256"]:
+        found = SymbolDay(facts["exchange_id"], facts["pair"], day, bars, facts)
+        if bars.sha256 != facts["sha256"]:
             raise ValueError("its rows are not those that its hash is of")
     except (pa.ArrowException, ValueError, KeyError, TypeError, OSError, AttributeError, RecursionError) as error:
         raise LakeDamaged(
@@ -200,13 +172,13 @@ class BarObjects:
     def put(self, key: str, new: SymbolDay, now: datetime) -> Written:
         """Bring a day up to date. Replaced rows are kept first, so that a kill between the two writes loses none."""
         old, kept = self._whole(key), self._whole(revisions_key(key))
-        if old and old.bars and not new.bars and not new.facts.get("confirmed"):
+        if old and len(old.bars) and not len(new.bars) and not new.facts.get("confirmed"):
             # A fetch that found nothing, and did not make sure of it, takes nothing back of what an earlier one found.
-            return Written(key, False, old.sha256, len(old.bars), withdrawn=len(old.bars))
+            return Written(key, False, old.bars.sha256, len(old.bars), withdrawn=len(old.bars))
         day, replaced, written = merged(old, new, now)
         if old and not (written.changed or written.added) and _lasting(old.facts) == _lasting(new.facts):
             return Written(key, False, written.sha256, written.rows, withdrawn=written.withdrawn)
-        if replaced.bars:
+        if len(replaced.bars):
             self._keep(revisions_key(key), kept, replaced)
         self.store.write(key, encode(day, written.sha256))
         return Written(key, True, written.sha256, written.rows, written.changed, written.added, written.withdrawn)
@@ -223,13 +195,12 @@ class BarObjects:
             return None
 
     def _keep(self, key: str, earlier: SymbolDay | None, replaced: SymbolDay) -> None:
-        rows = {} if earlier is None else dict(_by_time(earlier))
-        rows |= dict(_by_time(replaced))
-        known = sorted(sorted(rows, key=lambda at: at[1])[-MOST_FORMER:])
-        whole = SymbolDay(
-            replaced.exchange_id, replaced.pair, replaced.day, [rows[at] for at in known], [at for _, at in known]
-        )
-        self.store.write(key, encode(whole))
+        kept = replaced.bars
+        if earlier:
+            kept = Bars.joined([earlier.bars.where(~_among(earlier.bars, kept)), kept])
+        kept = kept.at(np.argsort(_known(kept), kind="stable")[-MOST_FORMER:])
+        by_time = np.lexsort((_known(kept), kept.times))
+        self.store.write(key, encode(replaced.holding(kept.at(by_time))))
 
     def revised(self, key: str, day: SymbolDay) -> set[int]:
         """The open times of a day's bars that had other values once. day: what is stored of it now.
@@ -237,8 +208,18 @@ class BarObjects:
         A run that was killed kept rows which it then did not replace: those are still the day's own.
         """
         kept = self.read(revisions_key(key))
-        own = {at for at, _ in _by_time(day)}
-        return {bar.open_ms for at, bar in _by_time(kept) if at not in own} if kept else set()
+        return set(kept.bars.times[~_among(kept.bars, day.bars)].tolist()) if kept else set()
+
+
+def _known(bars: Bars) -> npt.NDArray[np.int64]:
+    return bars.known.cast(pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def _among(some: Bars, others: Bars) -> Mask:
+    """Which of some are among the others, by the time they open and the time they were known at."""
+    there = set(zip(others.times.tolist(), _known(others).tolist(), strict=True))
+    mine = zip(some.times.tolist(), _known(some).tolist(), strict=True)
+    return np.fromiter((one in there for one in mine), np.bool_, len(some))
 
 
 def revisions_key(key: str) -> str:
@@ -249,14 +230,6 @@ def revisions_key(key: str) -> str:
 def damaged_key(key: str) -> str:
     """Where an object is moved to that cannot be read."""
     return f"damaged/{key}"
-
-
-def utc(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
-
-
-def _by_time(day: SymbolDay) -> list[tuple[tuple[int, datetime], Bar]]:
-    return [((bar.open_ms, known), bar) for bar, known in zip(day.bars, day.known, strict=True)]
 
 
 def _lasting(facts: Mapping[str, Any]) -> dict[str, Any]:

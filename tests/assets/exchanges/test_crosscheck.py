@@ -6,6 +6,7 @@ from decimal import Decimal
 from assets.exchanges.crosscheck import MARKET_CLOSE, PERPETUAL, against_exchange, closes, reconciled, relative, worst
 from assets.exchanges.resample import HOUR_MS, resampled
 from resources.clients.exchanges.bars import MINUTE_MS, Bar, bar_of_row
+from resources.clients.exchanges.columns import Bars
 from tests.standins.exchanges import recorded
 
 START = 1_704_067_200_000
@@ -65,15 +66,15 @@ def test_recorded_irregular_bars_are_never_compared():
 
 
 def test_two_vendors_minutes_are_reconciled():
-    ours = [minute(0), minute(1), minute(2)]
-    theirs = [minute(0), minute(1, close=Decimal("11.5"), trades=8), minute(3)]
+    ours = Bars.of([minute(0), minute(1), minute(2)])
+    theirs = Bars.of([minute(0), minute(1, close=Decimal("11.5"), trades=8), minute(3)])
     assert severities(reconciled("A_B", ours, theirs)) == [
         ("close", "error"),
         ("trades", "error"),
         ("bar", "warn"),
         ("bar", "warn"),
     ]
-    assert reconciled("A_B", ours, [minute(at, quote_volume=None, trades=None) for at in range(3)]) == []
+    assert reconciled("A_B", ours, Bars.of([minute(at, quote_volume=None, trades=None) for at in range(3)])) == []
 
 
 def test_closes_warn_and_alarm_by_their_limits():

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from assets.exchanges.extract import CcxtVendor, DumpVendor, Policy, fetch_job_day
+from assets.exchanges.extract import SHOWN, JobDay, Policy, SymbolResult, fetch_job_day
+from assets.exchanges.vendors import CcxtVendor, DumpVendor
 from core.errors import InvalidAnswer, SourceUnavailable
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.dumps import BinanceDumps
@@ -35,7 +36,7 @@ def fetch(server, objects):
     def run(pairs=PAIRS, *, contract="spot", day=FIRST, dumps=False):
         api = CcxtSource("binance", contract, ManualClock(), server.root)
         vendor = (
-            DumpVendor(BinanceDumps(contract, ManualClock(), server.root), api.markets) if dumps else CcxtVendor(api)
+            DumpVendor(BinanceDumps(contract, ManualClock(), server.root), lambda: api) if dumps else CcxtVendor(api)
         )
         store = lambda one: objects.put(one.pair, one, NOW)  # noqa: E731
         return fetch_job_day(vendor, "binance", pairs, day, facts={}, store=store, now=lambda: NOW)
@@ -143,7 +144,7 @@ def test_an_unfinished_day_has_only_what_is_over(server, fetch, objects):
     server.world.now_ms = SAMPLE_START_MS + 10 * MINUTE_MS + 30_000
     done = fetch()
 
-    assert [bar.open_ms for bar in objects.read("BTC_USDT").bars][-1] == SAMPLE_START_MS + 9 * MINUTE_MS
+    assert objects.read("BTC_USDT").bars.times[-1] == SAMPLE_START_MS + 9 * MINUTE_MS
     assert done.results[0].unfinished_dropped == 1
     with pytest.raises(SourceUnavailable, match=r"BTC_USDT partial\(10\)"):
         checked(done, Policy(), "job")
@@ -155,6 +156,32 @@ def test_not_listed_yet_is_no_fault(server, fetch):
 
     assert outcomes(done)["ETH_USDT"] == "complete"
     assert done.verdict(Policy(), "job") is None
+
+
+@pytest.mark.parametrize("dumps", [False, True])
+def test_a_spot_pair_that_was_not_listed_yet_is_known_by_its_first_bar(server, fetch, objects, dumps):
+    noon = SAMPLE_START_MS + 720 * MINUTE_MS
+    server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, listed_ms=noon)
+    server.world.listings["BNB_USDT"] = Listing("BNB_USDT", 230_000, listed_ms=noon + 1440 * MINUTE_MS)
+    done = fetch(dumps=dumps)
+
+    assert outcomes(done) == {"BTC_USDT": "complete", "ETH_USDT": "partial", "BNB_USDT": "complete"}
+    assert done.verdict(Policy(), "job") is None
+    assert objects.read("ETH_USDT").facts["listed_ms"] == noon
+    assert [result.unfetched for result in done.results] == [0, 0, 0]
+
+    server.world.missing["BTC_USDT"] = {SAMPLE_START_MS}
+    fetch(dumps=dumps, day=FIRST)
+    first = fetch(["BTC_USDT"], dumps=dumps).results[0]
+    assert (first.outcome, first.unfetched) == ("partial", 0)  # an outage: it was listed long before
+
+
+def test_the_verdict_names_every_bad_symbol():
+    many = [SymbolResult(f"C{number}_USDT", "failed", reason="no") for number in range(SHOWN + 10)]
+    verdict = JobDay(many).verdict(Policy(), "job")
+
+    assert all(f"C{number}_USDT" in verdict for number in range(SHOWN + 10))
+    assert verdict.count("failed: no") == SHOWN
 
 
 def test_dumps_that_are_missing_or_wrong_fail_their_symbol_only(server, fetch, objects):
@@ -218,7 +245,7 @@ def test_an_exchanges_words_are_one_line_and_no_markdown(server, fetch):
 def test_a_second_fetch_of_an_unchanged_day_writes_nothing_and_days_come_in_any_order(server, objects, fetch):
     for day in (date(2024, 1, 2), FIRST):
         fetch(day=day)
-    hashes = {pair: objects.read(pair).sha256 for pair in PAIRS}
+    hashes = {pair: objects.read(pair).bars.sha256 for pair in PAIRS}
     done = fetch()
     assert not any(result.written.written for result in done.results)
-    assert hashes == {pair: objects.read(pair).sha256 for pair in PAIRS}
+    assert hashes == {pair: objects.read(pair).bars.sha256 for pair in PAIRS}

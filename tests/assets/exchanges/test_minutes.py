@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from assets.exchanges.minutes import GAP_CLASSES, STATUSES, Neighbours, SymbolFacts, account, floored
 from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, Bar
+from resources.clients.exchanges.columns import NONE, Bars
 from tests.standins.exchanges import recorded, series
 
 START = 1_704_067_200_000
@@ -22,7 +23,7 @@ def at(minute):
 
 
 def bars(minutes, volume=ONE, offset=0):
-    return [Bar(at(minute) + offset, ONE, ONE, ONE, ONE, volume) for minute in minutes]
+    return Bars.of(Bar(at(minute) + offset, ONE, ONE, ONE, ONE, volume) for minute in minutes)
 
 
 DAY = range(1440)
@@ -88,7 +89,7 @@ def test_each_explanation():
         720,
     )
     late = bars(range(600, 610), offset=20_799)
-    assert only(told([*bars(hole), *late], facts)) == ("off_grid", "unavailable", 10)
+    assert only(told(Bars.joined([bars(hole), late]), facts)) == ("off_grid", "unavailable", 10)
 
 
 def test_symbols_without_any_bar_say_nothing_of_the_exchange():
@@ -98,14 +99,15 @@ def test_symbols_without_any_bar_say_nothing_of_the_exchange():
         (gap,) = told(hole, SymbolFacts(confirmed=True), neighbours=Neighbours.of(neighbours)).gaps
         return gap.reason
 
-    assert "too few" in reason([hole, [], [], [], []])
+    assert "too few" in reason([hole, NONE, NONE, NONE, NONE])
     assert "no symbol" in reason([hole] * 4)
     assert "others of the exchange do not" in reason([hole, *[bars(DAY)] * 3])
 
 
 def test_present_minutes_are_traded_quiet_or_revised():
     found = told(
-        [*bars(range(1000)), *bars(range(1000, 1440), Decimal(0))], SymbolFacts(True, revised=frozenset({at(3)}))
+        Bars.joined([bars(range(1000)), bars(range(1000, 1440), Decimal(0))]),
+        SymbolFacts(True, revised=frozenset({at(3)})),
     )
 
     assert (found.minutes["traded"], found.minutes["no_trade"], found.minutes["revised"]) == (999, 440, 1)
@@ -121,7 +123,7 @@ def test_a_gap_counts_against_the_day_until_it_was_looked_for_twice():
 
 
 def test_bars_off_the_minute_are_moved_only_when_asked_and_never_onto_another():
-    rows = [*bars([5]), *bars([5, 6], offset=20_799)]
+    rows = Bars.joined([bars([5]), bars([5, 6], offset=20_799)])
 
     found, moved = floored(rows)
 
@@ -142,7 +144,7 @@ def test_known_gaps_are_one_interval_a_day_that_adjoin_at_midnight():
         found = []
         for start in range(first // DAY_MS * DAY_MS, last + 1, DAY_MS):
             there = [at for at in range(start, start + DAY_MS, MINUTE_MS) if not first <= at <= last]
-            rows = [Bar(at, ONE, ONE, ONE, ONE, ONE) for at in there]
+            rows = Bars.of(Bar(at, ONE, ONE, ONE, ONE, ONE) for at in there)
             done = account(start, rows, SymbolFacts(confirmed=True), "zero_bar", Neighbours())
             assert done.completeness == 1
             found += done.gaps
@@ -156,7 +158,7 @@ def test_known_gaps_are_one_interval_a_day_that_adjoin_at_midnight():
 def test_recorded_days_have_the_gaps_that_were_counted_by_hand(name):
     days, expected = series(name)
     for day, (start, found) in days.items():
-        done = account(start, found, SymbolFacts(confirmed=True), "absent", Neighbours())
+        done = account(start, Bars.of(found), SymbolFacts(confirmed=True), "absent", Neighbours())
         assert [(gap.first_ms, gap.last_ms, gap.minutes) for gap in done.gaps] == [
             (gap["first_missing"], gap["last_missing"], gap["minutes"]) for gap in expected[day]["gaps"]
         ]

@@ -10,6 +10,7 @@ import pytest
 from assets.exchanges import quality
 from assets.exchanges.transform import Stored, explained, gap_rows, minute_rows
 from resources.clients.exchanges.bars import MINUTE_MS, Bar
+from resources.clients.exchanges.columns import Bars
 from resources.clients.exchanges.objects import SymbolDay
 
 START, DAY, JOB = 1_704_067_200_000, date(2024, 1, 1), "ccxt.binance.spot.v7"
@@ -21,7 +22,7 @@ def minute(at, **more):
 
 
 def day_of(pair, bars, **facts):
-    return Stored(pair, SymbolDay("binance", pair, DAY, bars, [LATER] * len(bars), {"confirmed": True} | facts))
+    return Stored(pair, SymbolDay("binance", pair, DAY, Bars.of(bars).known_at(LATER), {"confirmed": True} | facts))
 
 
 def rows(*days):

@@ -59,6 +59,18 @@ def test_the_request_is_the_old_systems():
     }
 
 
+def test_on_ec2_nothing_is_asked_for_that_only_fargate_has():
+    more = {"cluster": "c", "subnets": ["subnet-1"], "security_groups": ["sg-1"], "tags": {}}
+    request = task_request("cmamp", ["true"], {}, launch_type="EC2", **more)
+
+    assert request["launchType"] == "EC2"
+    assert request["networkConfiguration"] == {
+        "awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}
+    }
+    container = {"name": "cmamp", "command": ["true"], "environment": []}
+    assert request["overrides"] == {"cpu": "256", "memory": "512", "containerOverrides": [container]}
+
+
 def test_no_room_is_asked_again_once_after_a_quarter_of_a_minute(ecs):
     tasks, of_ecs, _, clock = ecs
     told = []

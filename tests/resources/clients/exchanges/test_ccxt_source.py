@@ -240,4 +240,4 @@ def test_the_whole_universe_stays_inside_the_exchanges_own_limits():
     assert [len(day.bars) for day in days] == [1440] * 27
     assert len(server.asked("klines")) == 54
     assert server.heaviest_minute <= 1_200
-    assert datetime.fromtimestamp(days[0].bars[-1].open_ms / 1000, UTC).strftime("%H:%M") == "23:59"
+    assert datetime.fromtimestamp(days[0].bars.times[-1] / 1000, UTC).strftime("%H:%M") == "23:59"

@@ -49,8 +49,8 @@ def test_microseconds_since_2025_are_the_same_times(server, clock):
     bars = BinanceDumps("spot", clock, server.root).day("BTC_USDT", date(2025, 1, 2))
 
     assert len(bars) == 1440
-    assert bars[0].open_ms == 1_735_776_000_000
-    assert bars[0].close_ms == 1_735_776_059_999
+    assert bars.times[0] == 1_735_776_000_000
+    assert next(iter(bars)).close_ms == 1_735_776_059_999
 
 
 def test_a_missing_day_is_looked_for_in_its_month_and_else_is_none(server, dumps):
@@ -61,7 +61,7 @@ def test_a_missing_day_is_looked_for_in_its_month_and_else_is_none(server, dumps
     bars = dumps.day("BTC_USDT", date(2024, 1, 2))
 
     assert len(bars) == 1440
-    assert bars[0].open_ms == SAMPLE_START_MS + 1440 * MINUTE_MS
+    assert bars.times[0] == SAMPLE_START_MS + 1440 * MINUTE_MS
 
 
 @pytest.mark.parametrize("told", ["0" * 64 + "  BTCUSDT-1m-2024-01-01.zip", "nothing", "", "0" * 64 + "  other.zip"])
