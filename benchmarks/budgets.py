@@ -38,7 +38,6 @@ def budgets(found: Found) -> list[Budget]:
     plain, roots, full = (at_once.get((OURS, mode)) for mode in MODES)
     reference = at_once.get((ETL, None))
     ratio = reference.cpu / plain.cpu if plain and reference else None
-    senders = full.cpu - roots.cpu if full and roots else None
     ours = [line for line in (*found.lines, *found.days) if line.engine == OURS]
     whole = {line.proofs: line for line in found.days if line.blocks == BLOCKS_OF_A_DAY}
     year = [entry for entry in found.backfill if entry["days"] == DAYS_OF_A_YEAR]
@@ -48,18 +47,7 @@ def budgets(found: Found) -> list[Budget]:
         # The comparison's blocks bear the start and end of a process; a day's, which a run exports, hardly.
         Budget("the same of a day, per 1,000 blocks", " CPU-s", 3.5, 1.8, whole[OFF].cpu if whole else None),
         Budget("roots, extra per 1,000 blocks", " CPU-s", 5, 2.5, roots.cpu - plain.cpu if roots and plain else None),
-        Budget(
-            "senders and what else is recomputed, extra per 1,000 blocks",
-            *(" CPU-s", 6, 4),
-            senders,
-        ),
-        # Absolute figures are of a machine: on the one that these budgets were set on, ethereum-etl took 27.1 CPU-s.
-        Budget(
-            "the same, times less than ethereum-etl's export",
-            *("x", 4.5, 6.8),
-            reference.cpu / senders if reference and senders else None,
-            more=True,
-        ),
+        *_of_senders(full.cpu - roots.cpu if full and roots else None, reference),
         Budget(
             "a million transactions of a day, roots proved",
             *(" s", 32, 20),
@@ -74,6 +62,15 @@ def budgets(found: Found) -> list[Budget]:
         Budget("lake to DuckDB, of COPY's rows/s", "x", 0.8, 0.95, _or_none(found.load, load_ratio), more=True),
         Budget("increment with 10 times the history", "x", 1.2, 1.05, _or_none(found.increment, increment_ratio)),
         Budget("365-day backfill, runs for each asset group", "", 1, 1, _or_none(year, _most_runs)),
+    ]
+
+
+def _of_senders(cpu: float | None, reference: Measured | None) -> list[Budget]:
+    # Absolute figures are of a machine: on the one that these budgets were set on, ethereum-etl took 27.1 CPU-s.
+    times = reference.cpu / cpu if cpu and reference else None
+    return [
+        Budget("senders and what else is recomputed, extra per 1,000 blocks", " CPU-s", 6, 4, cpu),
+        Budget("the same, times less than ethereum-etl's export", "x", 4.5, 6.8, times, more=True),
     ]
 
 

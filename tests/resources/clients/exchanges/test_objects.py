@@ -106,6 +106,16 @@ def test_only_what_changed_gets_a_new_time_and_the_former_row_is_kept(objects):
     assert objects.revised(KEY, found) == {START + 3 * MINUTE_MS}
 
 
+def test_of_former_rows_the_newest_are_kept_when_there_are_too_many(objects, monkeypatch):
+    monkeypatch.setattr("resources.clients.exchanges.objects.MOST_FORMER", 3)
+    for at, changed in enumerate(("m1", "m2", "m3", "m4", "m5")):
+        objects.put(KEY, day(bars(**{changed: f"{2 + at}"})), EARLY + timedelta(hours=at))
+
+    kept = objects.read(revisions_key(KEY))
+    assert len(kept.bars) == 3
+    assert EARLY not in kept.bars.known.to_pylist()
+
+
 def test_a_bar_that_does_not_come_again_stays(objects):
     objects.put(KEY, day(bars()), EARLY)
     written = objects.put(KEY, day(bars(4)), LATE)
