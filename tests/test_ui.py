@@ -78,18 +78,6 @@ def test_an_asset_page_says_what_the_asset_is(ui, page):
         page.get_by_text(words).first.wait_for()
 
 
-@pytest.mark.browser
-def test_a_run_is_started_and_its_log_streams(ui, page):
-    """Through the guard, which asks of a WebSocket that it comes from the page itself."""
-    streamed = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: streamed.append(str(frame))))
-    page.goto(f"{ui.url}/assets/lake/exchanges/universe")
-    page.get_by_role("button", name="Materialize").first.click()
-    page.get_by_text("View", exact=True).first.click()
-    page.get_by_text("RUN_SUCCESS").first.wait_for()
-    assert any("pipelineRunLogs" in frame for frame in streamed)
-
-
 def test_a_30_day_backfill_of_loads_and_aggregates_starts_one_run_per_group(ui):
     backfills = [ui.launch(ui.assets(ROOM, layers), DAYS) for layers in GROUPS.values()]
     for backfill in backfills:
