@@ -4,6 +4,7 @@ The snapshots are what a person sees change in a review. ``pytest tests/test_roo
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,27 @@ def test_every_name_carries_the_rooms(room):
         assert thing.name.startswith(f"{room.name}_")
     for asset in room.assets:
         assert {key.path[1] for key in asset.keys} == {room.name}
+
+
+# Of every room's page, in this order; what is a room's own has headings of a lower level.
+HEADINGS = (
+    "Tables",
+    "Run it",
+    "Settings",
+    "Partitions, schedules and sensors",
+    "How a day goes",
+    "Checks",
+    "When something fails",
+    "From the old DAG",
+    "Known limits",
+)
+
+
+@each_room
+def test_every_page_has_the_same_headings(room):
+    page = (ROOT / f"docs/rooms/{room.name}.md").read_text()
+    found = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert [heading.replace("DAGs", "DAG") for heading in found] == list(HEADINGS)
 
 
 # Files here are a room's own where its name stands in their path. Benchmarks measure a room and are none of the house.
