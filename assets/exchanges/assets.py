@@ -12,7 +12,7 @@ from pydantic import Field
 from assets.conventions import OWNERS, group_of, lake_table, tags_of, warehouse_table
 from assets.exchanges import universe as universes
 from assets.exchanges.comparing import compared
-from assets.exchanges.crosscheck import Finding, Severity
+from assets.exchanges.crosscheck import Finding, Severity, market_limits
 from assets.exchanges.download import Exchange, command, download, figures
 from assets.exchanges.market_prices import COINS, PRICES, against_markets, prices_of
 from assets.exchanges.minutes import STATUSES
@@ -50,7 +50,6 @@ from resources.clients.lake.reading import LakeObject
 from resources.exchanges import ExchangesResource, environ_of_task, tags_of_task
 from resources.io_managers.postgres import PostgresIOManager
 from resources.plots import DAYS, MOST_PANELS, plot_by_day
-from resources.retries import failures_explained
 
 ROOM = "exchanges"
 UNIVERSE_KEY = dg.AssetKey(["lake", ROOM, "universe"])
@@ -231,14 +230,17 @@ def vendor_crosscheck(
 
 @_lake(MARKET_CROSSCHECK, [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in MARKET_KEYS])
 def market_crosscheck(
-    context: dg.AssetExecutionContext, postgres: dg.ResourceParam[PostgresIOManager], ohlcv_1d: pa.Table
+    context: dg.AssetExecutionContext,
+    exchanges: ExchangesResource,
+    postgres: dg.ResourceParam[PostgresIOManager],
+    ohlcv_1d: pa.Table,
 ) -> pa.Table:
     """Our closes beside what ``markets`` has of the same midnight; it gets its prices later than we our bars."""
-    rows = []
+    rows, limits = [], market_limits(exchanges.given())
     for key, (job, day) in _job_days(context).items():
-        with failures_explained():
+        with exchanges.failures_explained():
             prices = prices_of(postgres.postgres(), day)
-        found = against_markets(long_bars(_of(ohlcv_1d, job, day), DAY_MS), prices)
+        found = against_markets(long_bars(_of(ohlcv_1d, job, day), DAY_MS), prices, limits)
         context.add_asset_metadata(_by_severity(found), partition_key=key)
         rows.append(finding_rows(MARKET_CROSSCHECK, job.key, day, found))
     return pa.concat_tables(rows)

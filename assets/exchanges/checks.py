@@ -118,7 +118,7 @@ CHECKS = (
     _check(
         MARKET_CROSSCHECK,
         "markets_agree",
-        "No close is 1% or more away from the market's price of the same midnight.",
+        "No close is EXCHANGES_MARKET_WARN (1%) or more away from the market's price of the same midnight.",
         lambda rows, _: quality.disagreements(rows),
         blocking=False,
     ),

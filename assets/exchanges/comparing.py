@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from assets.exchanges.crosscheck import PERPETUAL, Finding, against_exchange, closes, reconciled
+from assets.exchanges.crosscheck import Finding, against_exchange, closes, perpetual_limits, reconciled
 from assets.exchanges.download import Exchange
 from assets.exchanges.names import JobName
 from assets.exchanges.resample import DAY_MS, HOUR_MS, LongBar
@@ -35,7 +35,7 @@ def compared(
         last = {pair: bars_of(exchange, contract, pair, day) for pair in days}
         others: dict[str, Decimal | None] = {pair: bars.last.close for pair, bars in last.items() if len(bars)}
         ours = {pair: bars[-1] for pair, bars in days.items() if pair in others}
-        found += closes("spot_perpetual", ours, others, PERPETUAL)
+        found += closes("spot_perpetual", ours, others, perpetual_limits(exchange.given))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from assets.exchanges.resample import LongBar
+from core.settings.exchanges import Exchanges
 from resources.clients.exchanges.bars import Bar
 from resources.clients.exchanges.columns import VALUES, Bars
 
@@ -29,8 +30,14 @@ class Limits:
         return "error" if difference >= self.error else "warn" if difference >= self.warn else "ok"
 
 
-PERPETUAL = Limits(Decimal("0.02"), Decimal("0.10"))
-MARKET_CLOSE = Limits(Decimal("0.01"), Decimal("0.05"))
+def perpetual_limits(given: Exchanges) -> Limits:
+    """Of spot and perpetual."""
+    return Limits(Decimal(str(given.perpetual_warn)), Decimal(str(given.perpetual_error)))
+
+
+def market_limits(given: Exchanges) -> Limits:
+    """Of a close and the price of the room markets."""
+    return Limits(Decimal(str(given.market_warn)), Decimal(str(given.market_error)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
-from assets.exchanges.crosscheck import MARKET_CLOSE, Finding, closes
+from assets.exchanges.crosscheck import Finding, Limits, closes
 from assets.exchanges.resample import LongBar
 
 # Both are the marts' addresses and the last words of their asset keys.
@@ -35,9 +35,11 @@ def prices_of(database: Queried, day: date) -> dict[str, Decimal | None]:
     return {row["symbol"]: None if row["price_usd"] is None else Decimal(str(row["price_usd"])) for row in rows}
 
 
-def against_markets(days: Mapping[str, Iterable[LongBar]], prices: Mapping[str, Decimal | None]) -> list[Finding]:
+def against_markets(
+    days: Mapping[str, Iterable[LongBar]], prices: Mapping[str, Decimal | None], limits: Limits
+) -> list[Finding]:
     """Closes of pairs in dollars beside the market's. Coins that ``markets`` does not follow are no findings."""
     bases = {pair: pair.split("_") for pair in days}
     known = {pair: base for pair, (base, quote) in bases.items() if base in prices and quote in DOLLARS}
     ours = {pair: bar for pair in known for bar in days[pair]}
-    return closes("market_close", ours, {pair: prices[known[pair]] for pair in ours}, MARKET_CLOSE)
+    return closes("market_close", ours, {pair: prices[known[pair]] for pair in ours}, limits)

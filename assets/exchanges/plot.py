@@ -16,12 +16,11 @@ from resources.clients.lake.lake import Lake
 def recent_closes(
     exchange: Exchange, job: JobName, day: date, rows: pa.Table, *, days: int, most_pairs: int
 ) -> dict[str, dict[date, Decimal]]:
-    """Closes of the first pairs by day: this one's of the rows, those before of the lake, without a gap."""
-    found = {
-        pair: {day: close}
-        for pair, close in zip(*rows.select(["currency_pair", "close"]).to_pydict().values(), strict=True)
-    }
-    pairs, lake = list(found)[:most_pairs], Lake(exchange.objects.store)
+    """Closes by day of the pairs most traded on this one: this one's of the rows, those before of the lake, without a
+    gap."""
+    traded = sorted(rows.to_pylist(), key=lambda row: row["close"] * row["volume"], reverse=True)
+    found = {row["currency_pair"]: {day: row["close"]} for row in traded[:most_pairs]}
+    pairs, lake = list(found), Lake(exchange.objects.store)
     for distance in range(1, days):
         at = PartitionAddress.of(day - distance * ONE_DAY, {"job": job.key})
         if lake.manifest(OHLCV_1D, at) is None:

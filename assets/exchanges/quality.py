@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.exchanges.minutes import KNOWN
+from assets.exchanges.tables import OHLCV_1M
 from core.windows import end_of, start_of
 from resources.clients.exchanges.bars import MINUTE_MS, MINUTES
 
@@ -16,7 +17,10 @@ HIGHEST, LOWEST = Decimal("1.2214"), Decimal("0.8187")
 
 
 def unsound(rows: pa.Table, day: date) -> Iterator[str]:
-    """Of minutes: repeated, off the minute or the day, impossible prices, known too early."""
+    """Of minutes: other columns, repeated, off the minute or the day, impossible prices, known too early."""
+    if not rows.schema.equals(OHLCV_1M.arrow_schema):
+        yield "its columns are others than the table's"
+        return
     times, start, end = rows.column("timestamp"), start_of(day) * 1000, end_of(day) * 1000
     pairs = rows.select(["currency_pair", "timestamp"])
     if (repeated := rows.num_rows - pairs.group_by(["currency_pair", "timestamp"]).aggregate([]).num_rows) > 0:

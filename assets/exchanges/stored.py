@@ -1,4 +1,7 @@
-"""A job's day out of the lake, with what its neighbours in the dataset and the other vendor know of it."""
+"""A job's day out of the lake, with what its neighbours in the dataset and the other vendor know of it.
+
+A symbol's day without an object of its own is read from the files that the old system left of its month, if any.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +11,9 @@ from assets.exchanges.download import Exchange
 from assets.exchanges.names import JobName
 from assets.exchanges.transform import Stored
 from assets.exchanges.universe import load
+from resources.clients.exchanges import old_layout
 from resources.clients.exchanges.columns import NONE, Bars
+from resources.clients.exchanges.objects import SymbolDay
 
 # Which vendor's bars of the same symbols a job's are held against.
 OTHER_VENDOR = {"ccxt": "binance", "binance": "ccxt"}
@@ -25,7 +30,7 @@ def stored_days(exchange: Exchange, job: JobName, day: date) -> list[Stored]:
 
 def _stored(exchange: Exchange, job: JobName, pair: str, day: date) -> Stored:
     key = exchange.key(job, pair, day)
-    found = exchange.objects.read(key)
+    found = day_of(exchange, job, pair, day)
     other = frozenset(bars_of(exchange, other_vendor(job), pair, day).times.tolist())
     return Stored(pair, found, frozenset(exchange.objects.revised(key, found)) if found else frozenset(), other)
 
@@ -43,5 +48,18 @@ def other_contract(job: JobName, jobs: Sequence[JobName]) -> JobName | None:
 
 def bars_of(exchange: Exchange, job: JobName, pair: str, day: date) -> Bars:
     """Bars that another job has stored of a pair's day; none where it has not."""
-    found = exchange.objects.read(exchange.key(job, pair, day))
+    found = day_of(exchange, job, pair, day)
     return found.bars if found else NONE
+
+
+def day_of(exchange: Exchange, job: JobName, pair: str, day: date) -> SymbolDay | None:
+    """What is stored of a pair's day, of either layout; None where nothing is.
+
+    Raises:
+        LakeDamaged: naming an object that is no day of bars, or an old file that is none.
+    """
+    if found := exchange.objects.read(exchange.key(job, pair, day)):
+        return found
+    dataset = exchange.prefix + job.signature().path
+    old = old_layout.read_day(exchange.objects.store, dataset, job.exchange_id, pair, day)
+    return old if len(old.bars) else None

@@ -61,6 +61,30 @@ class Exchanges(Settings):
         "floor",
         "leave",
     )
+    perpetual_warn: Annotated[float, Between(0, 1)] = setting(
+        "EXCHANGES_PERPETUAL_WARN",
+        "Difference between the daily closes of spot and perpetual, as a share, from which on it is a warning.",
+        "0.01",
+        0.02,
+    )
+    perpetual_error: Annotated[float, Between(0, 1)] = setting(
+        "EXCHANGES_PERPETUAL_ERROR",
+        "Difference between the daily closes of spot and perpetual, as a share, from which on it is an error.",
+        "0.05",
+        0.10,
+    )
+    market_warn: Annotated[float, Between(0, 1)] = setting(
+        "EXCHANGES_MARKET_WARN",
+        "Difference between a daily close and the price in markets, as a share, from which on it is a warning.",
+        "0.005",
+        0.01,
+    )
+    market_error: Annotated[float, Between(0, 1)] = setting(
+        "EXCHANGES_MARKET_ERROR",
+        "Difference between a daily close and the price in markets, as a share, from which on it is an error.",
+        "0.02",
+        0.05,
+    )
     lookback_days: Annotated[int, Between(1, 30)] = setting(
         "EXCHANGES_LOOKBACK_DAYS",
         "Days that are looked at again every day for bars that changed, yesterday among them.",

@@ -26,7 +26,8 @@ GAPS = """
     GROUP BY job, day, gap_class, status ORDER BY day, job, gap_class
 """
 HOURS = """
-    SELECT timestamp AS "open time, ms", open, high, low, close, volume, vwap, n_minutes AS minutes
+    SELECT cast((timestamp % 86400000) / 3600000 AS integer) AS hour,
+        open, high, low, close, volume, vwap, n_minutes AS minutes
     FROM exchanges.ohlcv_1h
     WHERE job = 'ccxt.binance.spot.v7' AND currency_pair = 'BTC_USDT' AND day = DATE '{window.last}'
     ORDER BY timestamp LIMIT 6
@@ -64,7 +65,10 @@ def _summaries(window: DayWindow) -> Iterator[tuple[str, Rows]]:
 
 
 def _closing() -> str:
-    return "The picture of the closes is in the metadata of lake/exchanges/ohlcv_1d: open the graph with `make dev`."
+    return (
+        "The warning is the sample's own: four minutes of BTC_USDT that only the API lost.\n"
+        "The picture of the closes is in the metadata of lake/exchanges/ohlcv_1d: open the graph with `make dev`."
+    )
 
 
 _FIRST = day_of(SAMPLE_START_MS // 1000)

@@ -1,1 +1,1 @@
-"""The sample exchanges: bars by a function of symbol and minute, and a server that speaks as Binance and OKX do."""
+"""The sample exchanges: bars by a function of symbol and minute, served as Binance, OKX, Kraken and Crypto.com do."""

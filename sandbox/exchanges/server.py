@@ -1,4 +1,5 @@
-"""One loopback server for the sample exchange: Binance's APIs at /api and /fapi, its dumps at /data, OKX at /api/v5.
+"""One loopback server for the sample exchange: Binance's APIs at /api and /fapi, its dumps at /data, OKX at /api/v5,
+Kraken at /0/public and Crypto.com at /exchange/v1/public.
 
 ``python -m sandbox.exchanges.server --port 8610`` serves the sample.
 """
@@ -14,10 +15,11 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.exchanges import binance, okx
+from sandbox.exchanges import binance, cryptocom, kraken, okx
 from sandbox.exchanges.world import MINUTE_MS, World, sample_world
 
 WEIGHT_A_MINUTE = 1_200
+OTHERS = {"api/v5/": okx.answer, "0/public/": kraken.answer, "exchange/v1/public/": cryptocom.answer}
 
 
 @dataclass
@@ -93,8 +95,9 @@ class ExchangeServer:
                     return fault.status, fault.body, fault.headers
             if path.startswith("data/"):
                 return *binance.dump(self.world, path), {}
-            if path.startswith("api/v5/"):
-                return *okx.answer(self.world, path.removeprefix("api/v5/"), parameters), {}
+            for place, others in OTHERS.items():
+                if path.startswith(place):
+                    return *others(self.world, path.removeprefix(place), parameters), {}
             if self._over_limit(path, parameters, moment):
                 return 429, {"code": -1003, "msg": "Too much request weight used."}, {"Retry-After": "30"}
             status, document = binance.answer(self.world, path, parameters, short=self.short)

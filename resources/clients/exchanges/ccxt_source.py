@@ -86,7 +86,7 @@ class CcxtSource:
             ask = lambda: getattr(self._exchange, method)(query)  # noqa: E731
         else:
             # An end that an exchange leaves out is asked for, too: rows beyond it are not taken.
-            until = {"until": last_ms + 1}
+            until = {"until": last_ms + 1} if self.profile.takes_end else {}
             ask = lambda: self._exchange.fetch_ohlcv(market.symbol, timeframe, first_ms, most, until)  # noqa: E731
         subject = f"{self.name} {market.pair}"
         rows = self._asked(f"{market.pair} bars", lambda: _listed(ask()))

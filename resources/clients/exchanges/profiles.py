@@ -15,7 +15,8 @@ class Profile:
 
     page: most rows of an answer. market_types: what ccxt calls the lists of markets to load, by contract.
     klines: ccxt's methods for Binance's own rows, which hold quote volume and trades, by contract; without one, the
-    rows are ccxt's own, as text. recent: how many of the newest minutes it serves at all.
+    rows are ccxt's own, as text. recent: how many of the newest minutes it serves at all. takes_end: whether an end
+    can be asked for.
     """
 
     exchange_id: str
@@ -24,6 +25,7 @@ class Profile:
     market_types: Mapping[str, str] = field(default_factory=dict)
     klines: Mapping[str, str] = field(default_factory=dict)
     recent: int | None = None
+    takes_end: bool = True
 
 
 _BINANCE_KLINES = {"spot": "publicGetKlines", "futures": "fapiPublicGetKlines"}
@@ -34,7 +36,7 @@ PROFILES = {
         Profile("binance", 1000, market_types={"spot": "spot", "futures": "linear"}, klines=_BINANCE_KLINES),
         Profile("binanceus", 1000, market_types={"spot": "spot"}, klines={"spot": "publicGetKlines"}),
         Profile("okx", 300, market_types={"spot": "spot", "futures": "swap"}),
-        Profile("kraken", 720, empty_minute="absent", recent=720),
+        Profile("kraken", 720, empty_minute="absent", recent=720, takes_end=False),
         Profile("cryptocom", 300, empty_minute="absent"),
     )
 }

@@ -2,9 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
+from uuid import uuid4
 
 import dagster as dg
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from assets.exchanges import download as program
@@ -13,6 +16,7 @@ from assets.exchanges.checks import CHECKS
 from assets.exchanges.download import Exchange
 from assets.exchanges.names import parse_job
 from assets.exchanges.partitions import JOBS, partition_of
+from assets.exchanges.stored import stored_days
 from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1D, OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
 from assets.exchanges.universe import load
 from core.partitions import PartitionAddress
@@ -181,6 +185,58 @@ def test_a_whole_day_of_an_exchange_with_other_paging_habits(server, home):
     assert {row["severity"] for row in findings} == {"ok"}
     paths = {request.path for request in server.requests}
     assert "api/v5/market/history-candles" in paths or "api/v5/market/candles" in paths
+
+
+def old_frame(pair, minutes, known, close=1.5):
+    """Rows as the old command stored them: floats, with an index that is called as the column is."""
+    at = [SAMPLE_START_MS + minute * MINUTE_MS for minute in minutes]
+    index = pd.DatetimeIndex(pd.to_datetime(at, unit="ms", utc=True), name="timestamp")
+    columns = {"timestamp": at, "open": 1.1, "high": 2.0, "low": 1.0, "close": close, "volume": 30.25}
+    more = {"currency_pair": pair, "exchange_id": "binance", "knowledge_timestamp": pd.Timestamp(known, tz="UTC")}
+    frame = pd.DataFrame(columns | more, index=index)
+    return frame.assign(year=index.year.astype("int32"), month=index.month.astype("int32"))
+
+
+def test_days_of_the_old_layout_are_explained_and_resampled_like_any_other(server, home):
+    dataset = home / "lake" / parse_job(SPOT).signature().path
+    frames = [
+        old_frame("BTC_USDT", range(1440), "2024-01-02"),
+        old_frame("BTC_USDT", range(60), "2024-01-03", close=1.7),  # a retry, which appended
+        old_frame("ETH_USDT", [*range(600), *range(610, 2880)], "2024-01-03"),
+    ]
+    for frame in frames:
+        table, parts = pa.Table.from_pandas(frame), ["currency_pair", "year", "month"]
+        assert "__index_level_0__" in table.column_names
+        pq.write_to_dataset(table, dataset, partition_cols=parts, basename_template=f"{uuid4()}-{{i}}.parquet")
+    done = dg.materialize(
+        [*LAKE_ASSETS[1:], *LAKE_CHECKS],
+        selection=dg.AssetSelection.assets(*LAKE_ASSETS[2:6]),
+        partition_key=partition_of(SPOT, "2024-01-01"),
+        resources={"exchanges": ExchangesResource(), "lake": LakeIOManager()},
+        raise_on_error=False,
+    )
+
+    assert not server.requests
+    checks = {check.check_name: check.passed for check in done.get_asset_check_evaluations()}
+    assert checks == {
+        "sound_minutes": True,
+        "no_jump": True,
+        "every_minute_explained": True,
+        "complete": False,  # whoever looked then did not look twice
+    }
+    days = {row["currency_pair"]: row for row in rows(home, OHLCV_1D).to_pylist()}
+    assert {pair: (row["n_minutes"], row["volume"]) for pair, row in days.items()} == {
+        "BTC_USDT": (1440, 1440 * Decimal("30.25")),
+        "ETH_USDT": (1430, 1430 * Decimal("30.25")),
+    }
+    closes = [row["close"] for row in rows(home, OHLCV_1M).to_pylist() if row["currency_pair"] == "BTC_USDT"]
+    assert closes == [Decimal("1.7")] * 60 + [Decimal("1.5")] * 1380
+    gaps = {(row["currency_pair"], row["gap_class"], row["minutes"]) for row in rows(home, OHLCV_GAPS).to_pylist()}
+    whole = {(pair, "unfetched", 1440) for pair in PAIRS[2:]}
+    assert gaps == {("ETH_USDT", "unfetched", 10), *whole}
+
+    assert run(assets=[ohlcv_1m_raw]).success
+    assert len(stored_days(Exchange.of({"HEADWATER_HOME": str(home)}), parse_job(SPOT), FIRST)[1].bars) == 1440
 
 
 def test_the_policy_may_be_to_warn(server, monkeypatch):

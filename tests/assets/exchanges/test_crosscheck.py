@@ -3,8 +3,17 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from assets.exchanges.crosscheck import MARKET_CLOSE, PERPETUAL, against_exchange, closes, reconciled, relative, worst
+from assets.exchanges.crosscheck import (
+    against_exchange,
+    closes,
+    market_limits,
+    perpetual_limits,
+    reconciled,
+    relative,
+    worst,
+)
 from assets.exchanges.resample import HOUR_MS, resampled
+from core.settings.exchanges import Exchanges
 from resources.clients.exchanges.bars import MINUTE_MS, Bar, bar_of_row
 from resources.clients.exchanges.columns import Bars
 from tests.standins.exchanges import recorded
@@ -82,14 +91,20 @@ def test_closes_warn_and_alarm_by_their_limits():
         (finding,) = closes("spot_perpetual", {"A_B": HOURS[0]}, {"A_B": theirs and Decimal(theirs)}, limits)
         return finding.severity
 
-    assert [one(theirs, PERPETUAL) for theirs in ("11", "11.3", "12.3", None, "0")] == [
+    assert [one(theirs, perpetual_limits(Exchanges.read({}))) for theirs in ("11", "11.3", "12.3", None, "0")] == [
         "ok",
         "warn",
         "error",
         "info",
         "info",
     ]
-    assert [one(theirs, MARKET_CLOSE) for theirs in ("11.05", "11.2", "12")] == ["ok", "warn", "error"]
+    assert [one(theirs, market_limits(Exchanges.read({}))) for theirs in ("11.05", "11.2", "12")] == [
+        "ok",
+        "warn",
+        "error",
+    ]
+    narrow = Exchanges.read({"EXCHANGES_PERPETUAL_WARN": "0.001", "EXCHANGES_PERPETUAL_ERROR": "0.02"})
+    assert [one(theirs, perpetual_limits(narrow)) for theirs in ("11.005", "11.02", "11.3")] == ["ok", "warn", "error"]
 
 
 def test_the_worst_of_nothing_is_well():

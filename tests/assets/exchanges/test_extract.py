@@ -176,6 +176,17 @@ def test_a_spot_pair_that_was_not_listed_yet_is_known_by_its_first_bar(server, f
     assert (first.outcome, first.unfetched) == ("partial", 0)  # an outage: it was listed long before
 
 
+def test_what_kraken_no_longer_serves_is_unfetched_and_never_quiet(server, objects):
+    vendor = CcxtVendor(CcxtSource("kraken", "spot", ManualClock(), server.root))
+    store = lambda one: objects.put(one.pair, one, NOW)  # noqa: E731
+    third = date(2024, 1, 3)
+    (result,) = fetch_job_day(vendor, "kraken", ["BTC_USDT"], third, facts={}, store=store, now=lambda: NOW).results
+
+    assert result.outcome == "partial"
+    assert 800 <= result.unfetched == 1440 - result.bars
+    assert not objects.read("BTC_USDT").facts["confirmed"]
+
+
 def test_the_verdict_names_every_bad_symbol():
     many = [SymbolResult(f"C{number}_USDT", "failed", reason="no") for number in range(SHOWN + 10)]
     verdict = JobDay(many).verdict(Policy(), "job")

@@ -1,6 +1,6 @@
-"""Our closes beside those of the room markets, read from its mart."""
+"""Our closes beside those of the room markets, read from the mart that its own models build."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import dagster as dg
@@ -9,45 +9,50 @@ import pytest
 
 from assets.exchanges.assets import LAKE_ASSETS, market_crosscheck
 from assets.exchanges.checks import CHECKS
+from assets.exchanges.crosscheck import market_limits
 from assets.exchanges.market_prices import against_markets, prices_of
 from assets.exchanges.partitions import partition_of
 from assets.exchanges.resample import DAY_MS, LongBar
 from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1D
+from assets.markets.models import markets_dimensions, markets_prices
 from core.errors import DayMissing
 from core.frames import spooled
 from core.partitions import PartitionAddress
+from core.settings.exchanges import Exchanges
 from core.windows import start_of
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.store_of_uri import store_for
 from resources.exchanges import ExchangesResource
 from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.postgres import PostgresIOManager
+from sandbox.markets.world import Figures
+from tests.assets.markets.conftest import market_world, markets
 from tests.standins.runs import failures
 
-FIRST, JOB = date(2024, 1, 1), "ccxt.binance.spot.v7"
+__all__ = ["market_world", "markets"]
+FIRST, JOB = date(2024, 1, 2), "ccxt.binance.spot.v7"
 ADDRESS = PartitionAddress.of(FIRST, {"job": JOB})
 CLOSES = {"BTC_USDT": "100.5", "ETH_BUSD": "98", "DOGE_USDT": "10", "SOL_USDT": "7", "ETH_BTC": "0.05"}
 
 
 @pytest.fixture
-def markets(database):
-    """The mart as markets builds it, by its columns: Bitcoin at 100, Ethereum at 100, Dogecoin without a price."""
-    with database.transaction() as session:
-        session.run("CREATE SCHEMA IF NOT EXISTS markets")
-        session.run("CREATE TABLE markets.dim_asset (coin_id text, symbol text)")
-        session.run("CREATE TABLE markets.fct_prices_daily (coin_id text, day date, price_usd numeric)")
-        session.run(
-            "INSERT INTO markets.dim_asset VALUES ('bitcoin', 'BTC'), ('ethereum', 'eth'), ('dogecoin', 'DOGE')"
-        )
-        session.run(
-            "INSERT INTO markets.fct_prices_daily VALUES ('bitcoin', '2024-01-01', 100), "
-            "('ethereum', '2024-01-01', 100), ('bitcoin', '2024-01-02', 999)"
-        )
-    return database
+def mart(markets):
+    """Built by the models of markets: Bitcoin and Ethereum at 100 at the midnight that ends the day, and far from it
+    at the others; Dogecoin without a price there."""
+    ends = FIRST + timedelta(days=1)
+    for name, coin in markets.server.world.coins.items():
+        coin.points = {day: figures(999) for day in (FIRST, ends + timedelta(days=1))}
+        if name != "dogecoin":
+            coin.points[ends] = figures(100)
+    # It fails for Dogecoin, and what it has of the others is written.
+    markets.run("key:raw/markets/market_daily or key:raw/markets/global_daily", FIRST, expect_success=False)
+    markets.build(markets_dimensions)
+    markets.build(markets_prices, FIRST)
+    return markets.database
 
 
-def test_each_coins_price_of_the_day_or_none(markets):
-    assert prices_of(markets, FIRST) == {"BTC": Decimal(100), "ETH": Decimal(100), "DOGE": None}
+def figures(price):
+    return Figures(Decimal(price), Decimal(7), Decimal(price) * 1000)
 
 
 def test_without_the_mart_it_is_told(database):
@@ -61,7 +66,9 @@ def test_pairs_in_dollars_of_coins_that_are_followed_are_compared():
         pair: [LongBar(0, DAY_MS, *four, Decimal(close), Decimal(1), None, None, 1440)]
         for pair, close in CLOSES.items()
     }
-    found = against_markets(bars, {"BTC": Decimal(100), "ETH": Decimal(100), "DOGE": None})
+    found = against_markets(
+        bars, {"BTC": Decimal(100), "ETH": Decimal(100), "DOGE": None}, market_limits(Exchanges.read({}))
+    )
 
     assert [(one.kind, one.pair, one.severity) for one in found] == [
         ("market_close", "BTC_USDT", "ok"),
@@ -70,7 +77,9 @@ def test_pairs_in_dollars_of_coins_that_are_followed_are_compared():
     ]
 
 
-def test_the_asset_reads_the_lake_and_the_mart_and_warns(markets, home):
+@pytest.mark.slow
+def test_the_asset_reads_the_lake_and_the_marts_of_markets_and_warns(mart, home):
+    assert prices_of(mart, FIRST) == {"BTC": Decimal(100), "ETH": Decimal(100), "DOGE": None}
     lake = Lake(store_for(str(home / "lake")))
     one, at = Decimal(1), start_of(FIRST) * 1000
     fixed = {"job": JOB, "day": FIRST, "timestamp": at, "open": one, "high": one, "low": one, "volume": one}

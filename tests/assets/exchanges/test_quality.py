@@ -69,6 +69,12 @@ def test_each_fault_is_found(column, values, said):
     assert said in problem
 
 
+def test_other_columns_are_found_before_anything_else():
+    minutes, _ = rows(day_of("A_B", SOUND[:2]))
+
+    assert list(quality.unsound(minutes.drop_columns(["trades"]), DAY)) == ["its columns are others than the table's"]
+
+
 def test_a_jump_between_neighbours_is_one_and_across_a_gap_is_none():
     high = minute(1, open=Decimal(14), high=Decimal(14), low=Decimal(13), close=Decimal("13.5"))
     assert len(list(quality.jumps(rows(day_of("A_B", [minute(0), high]))[0]))) == 1

@@ -62,6 +62,43 @@ def test_a_day_is_whole_and_exact_on_exchanges_with_other_habits(server, exchang
     assert day.requests == -(-1440 // source.profile.page)
 
 
+def traded(world, pair):
+    rows = world.rows(world.listings[pair], SAMPLE_START_MS, SAMPLE_START_MS + 1440 * MINUTE_MS - 1)
+    return {row[0]: (Decimal(row[4]), Decimal(row[5])) for row in rows if row[8]}
+
+
+def test_crypto_com_sends_the_newest_rows_of_a_page_and_no_minute_is_lost_by_that(server):
+    source = CcxtSource("cryptocom", "spot", ManualClock(datetime(2024, 1, 4, tzinfo=UTC)), root=server.root)
+    market = source.markets()["BTC_USDT"]
+
+    day = fetch_day(partial(source.bars, market), SAMPLE_START_MS, source.now_ms(), source.profile.page)
+
+    assert {bar.open_ms: (bar.close, bar.volume) for bar in day.bars} == traded(server.world, "BTC_USDT")
+    assert 1400 < len(day.bars) < 1440
+    assert day.confirmed
+    assert source.profile.empty_minute == "absent"
+
+
+def test_kraken_serves_its_newest_minutes_only_and_the_unfinished_one_is_dropped(server):
+    server.world.now_ms = SAMPLE_START_MS + 700 * MINUTE_MS + 30_000
+    source = CcxtSource("kraken", "spot", root=server.root)
+    market = source.markets()["ETH_USDT"]
+    assert source.now_ms() == server.world.now_ms
+
+    day = fetch_day(partial(source.bars, market), SAMPLE_START_MS, source.now_ms(), source.profile.page)
+    whole = traded(server.world, "ETH_USDT")
+    unfinished = {SAMPLE_START_MS + 700 * MINUTE_MS} & set(whole)
+    assert {bar.open_ms: (bar.close, bar.volume) for bar in day.bars} == {
+        at: values for at, values in whole.items() if at not in unfinished
+    }
+    assert day.unfinished_dropped == len(unfinished) == 1
+
+    server.world.now_ms = SAMPLE_START_MS + 1520 * MINUTE_MS
+    later = fetch_day(partial(source.bars, market), SAMPLE_START_MS, source.now_ms(), source.profile.page)
+    assert min(later.bars.times) > SAMPLE_START_MS + 799 * MINUTE_MS
+    assert set(later.bars.times) == {at for at in traded(server.world, "ETH_USDT") if at >= min(later.bars.times)}
+
+
 def test_one_list_of_markets_and_two_pages_closed_at_both_ends(server, source):
     fetch_day(partial(source.bars, source.markets()["BTC_USDT"]), SAMPLE_START_MS, source.now_ms())
 

@@ -269,6 +269,15 @@ def test_the_old_layout_is_read_by_latest_knowledge_then_greatest_volume():
     assert next(iter(found.bars)).open == Decimal("1.1")
 
 
+def test_rows_without_a_number_are_no_bars_and_are_told(caplog):
+    store, nan = MemoryObjectStore(), float("nan")
+    rows = [old_row(0, nan, 1.0, EARLY), old_row(1, 1.5, None, EARLY), old_row(2, 1.5, 1.0, EARLY)]
+    store.write("v3/a/currency_pair=BTC_USDT/year=2024/month=1/x.parquet", old_file(rows))
+
+    assert read_day(store, "v3/a", "binance", "BTC_USDT", DAY).bars.times.tolist() == [START + 2 * MINUTE_MS]
+    assert "2 rows" in caplog.text
+
+
 def test_an_old_file_that_is_none_is_named():
     store = MemoryObjectStore()
     store.write("v3/a/currency_pair=BTC_USDT/year=2024/month=1/x.parquet", b"no parquet")
