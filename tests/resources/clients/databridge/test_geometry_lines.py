@@ -64,6 +64,43 @@ def test_a_wrong_geometry_is_named_with_its_record(shape):
         writer.write_lines([b"6,b,", f'7,c,"{shape}"'.encode()])
 
 
+HEAD = "SRID=2272;POINT("
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [f"{HEAD}1 2)3 4)", HEAD], [f"{HEAD}1 2", f"{HEAD})"], [f"1 2){HEAD}"], [f"{HEAD}{HEAD}1 2)", "3 4)"],
+        [f"{HEAD}1 2){HEAD}3 4)", ")"], [f"{HEAD}1 2 3)", f"{HEAD}1)"], [f"{HEAD}1 -)"], [f"{HEAD}--1 2)"],
+        [f"{HEAD}1-2 3)"], [f"{HEAD})"], [f"{HEAD}1 2)\n"], [f"{HEAD}1 2\n3 4)"], [f"{HEAD} 1 2)"],
+        [f"{HEAD}1 2 )"], [f"{HEAD}0123 .5)"], [f"{HEAD}1. 2)"], [f"{HEAD}1.2.3 4)"], [f"{HEAD}1 2) "],
+        [f"{HEAD}1 2)", f"{HEAD}1 2)", f"{HEAD}nan 2)"], [f"{HEAD}1_0 2)"], [f"{HEAD}١ 2)"],
+    ],
+    ids=range(21),
+)  # fmt: skip
+def test_what_is_nearly_a_point_is_judged_as_row_by_row(shapes):
+    def outcome(at_once):
+        schema, file = schema_of("point"), io.BytesIO()
+        writer, other = RecordWriter(file, schema), io.StringIO(newline="")
+        try:
+            for number, shape in enumerate(shapes):
+                if at_once:
+                    other = io.StringIO(newline="")
+                    csv.writer(other, lineterminator="\r\n").writerow((number, "", shape))
+                    lines.append(other.getvalue()[:-2].encode())
+                else:
+                    writer.write((number, "", shape))
+            if at_once:
+                writer.write_lines(lines)
+        except InvalidAnswer as error:
+            return str(error)
+        writer.finish()
+        return file.getvalue(), writer.geometry
+
+    lines = []
+    assert outcome(at_once=True) == outcome(at_once=False)
+
+
 def test_rows_that_are_not_as_many_as_were_sent_are_refused():
     writer = RecordWriter(io.BytesIO(), schema_of("point"))
     with pytest.raises(InvalidAnswer, match="2 were read where 1 were sent"):
