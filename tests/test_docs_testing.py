@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/testing.md"
-LONGEST = 45
+# Lines of a test, imports left out.
+LONGEST = 15
 
 
 @pytest.mark.slow
@@ -18,7 +19,7 @@ def test_the_pages_tests_pass(tmp_path):
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert len(examples) == 3
     for number, example in enumerate(examples):
-        assert len(example.splitlines()) <= LONGEST
+        assert len(example[example.index("\ndef test_") :].strip().splitlines()) <= LONGEST
         (tmp_path / f"test_example_{number}.py").write_text(example)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)],
