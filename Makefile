@@ -61,7 +61,7 @@ test: .venv/.ready-dev ## Run the tests, or those of ROOM=
 test-quick: .venv/.ready-dev ## Run the rules of the tree and the pure tests, which start no server
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not anvil and not browser" $(QUICK) $(ARGS)
 
-fuzz: .venv/.ready-dev ## Try what sources might send, 10,000 examples for each boundary (or EXAMPLES=)
+fuzz: .venv/.ready-dev ## Try what sources might send, 10,000 examples for each boundary (or EXAMPLES=), and 50 kills in each way of writing
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest -n $(WORKERS) -m fuzz tests $(ARGS)
 
 bench: setup ## Measure the budgets beside ethereum-etl and cryo (BENCH="--blocks 300" for a short run)

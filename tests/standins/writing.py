@@ -29,6 +29,7 @@ from resources.clients.databridge.schema import Column, TableSchema
 from resources.clients.databridge.staging import Manifest, StagedKeys, Staging, digest_of
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.exchanges.bars import MINUTE_MS, Bar
+from resources.clients.exchanges.columns import Bars
 from resources.clients.exchanges.objects import BarObjects, SymbolDay
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.objects import PublishedObjects
@@ -218,7 +219,7 @@ class BarsPath(Writing):
         for minute in range(self.rows):
             prices = [Decimal(draw.randrange(10**17)).scaleb(-8) for _ in range(5)]
             bars.append(Bar(start + minute * MINUTE_MS, *prices, Decimal(4), minute))
-        day = SymbolDay("binance", "BTC_USDT", DAY, bars, facts={"outcome": "complete", "source": "test"})
+        day = SymbolDay("binance", "BTC_USDT", DAY, Bars.of(bars), facts={"outcome": "complete", "source": "test"})
         BarObjects(store_for(self.place)).put(self.KEY, day, datetime.now(UTC))
 
     def found(self) -> dict[str, Any]:
@@ -227,7 +228,7 @@ class BarsPath(Writing):
         if day is None:
             return {"bars": None}
         objects.revised(self.KEY, day)
-        return {"bars": day.bars}
+        return {"bars": [bar.values for bar in day.bars]}
 
 
 @dataclass

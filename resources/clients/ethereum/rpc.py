@@ -180,7 +180,7 @@ class RpcClient:
         if refusal.kind not in (Kind.TOO_LARGE, Kind.UNBATCHED) or of == 1:
             item.attempts += 1
         hopeless = refusal.kind in FINAL and not self._untried(item)
-        if hopeless or item.attempts >= self._most_attempts(item):
+        if hopeless or (item.attempts >= self._most_attempts(item) and not self._untried(item)):
             raise given_up(refusal.kind, self._story(item))
 
     def _most_attempts(self, item: _Pending) -> int:
@@ -208,6 +208,9 @@ class RpcClient:
             # Who has refused for good is not asked again: one that rests for a moment is worth waiting for.
             done = {endpoint for endpoint, refusal in group[0].refusals if refusal.kind in FINAL}
             hopeful = [endpoint for endpoint in usable if endpoint not in done] or usable
+            # No call is given up before everybody was asked, also who rests because of other calls.
+            if group[0].attempts + 1 >= self._most_attempts(group[0]):
+                hopeful = self._untried(group[0]) or hopeful
             ready = [endpoint for endpoint in hopeful if not endpoint.resumes_in]
             if ready:
                 failed = [endpoint for endpoint, _ in group[0].refusals]

@@ -29,7 +29,7 @@ from tests.standins.writing import (
     StagedPath,
 )
 
-STEPS, PAGE = 8, 4
+STEPS, PAGE = 5, 4
 ROWS = 1_000
 # Kilobytes of an embedded server's data, to begin with, and what loads may find free beside them.
 SERVER, FREE = 160 << 10, (0, 64, 256, 1024)

@@ -30,7 +30,7 @@ from tests.standins.writing import (
 )
 
 # In every way of writing: `make fuzz` kills as often as it takes to meet each moment, `make test` some times.
-KILLS = 50 if FUZZ_EXAMPLES else 10
+KILLS = 50 if FUZZ_EXAMPLES else 5
 # Imported before a process starts its work, so that a kill falls into the writing.
 MODULES = ["tests.standins.writing", "resources.clients.lake.s3_store"]
 # Where a process finds the stand-ins of S3 and of Redshift.

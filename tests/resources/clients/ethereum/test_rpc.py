@@ -115,6 +115,18 @@ def test_one_request_not_the_task_moves_to_the_next_endpoint(fault, clock):
         assert len(bad.requests) < len(good.requests) + 20
 
 
+def test_no_call_is_given_up_before_every_endpoint_was_asked(clock):
+    """The good one rests, because of calls of before, for longer than all attempts at the other take."""
+    with FaultyNode(CHAIN.answer, lambda calls, honest: Reply(b"[")) as bad, FaultyNode(CHAIN.answer) as good:
+        node = _node(clock, bad, good)
+        node._rpc.endpoints[1].failed(Refusal(Kind.RATE_LIMITED, "too many requests", retry_after=299), 1)
+        assert node.header(7)["number"] == "0x7"
+        assert len(bad.requests) == 9  # the last attempt is the other's
+        node._rpc.endpoints[1].failed(Refusal(Kind.RATE_LIMITED, "too many requests", retry_after=3600), 1)
+        with pytest.raises(NodeUnavailable, match=r"asks to wait 3\d{3} s"):
+            node.header(8)
+
+
 def test_a_failed_endpoint_is_asked_again_later(clock):
     failing_once = first(1, status(500))
 
