@@ -1,9 +1,14 @@
 """The old DAG as jobs: a job's day of bars with what follows from it in the lake and the warehouse; the universe."""
 
+import warnings
+
 import dagster as dg
 
 from assets.exchanges.assets import LAKE_ASSETS, WAREHOUSE_ASSETS, market_crosscheck, universe
 from assets.exchanges.models import exchanges_views
+
+# A backfill of the lake is a run for each day, of the loads one for all of them; the job goes by the days.
+warnings.filterwarnings("ignore", message="Asset job exchanges_daily_job materializes assets with varying")
 
 exchanges_daily_job = dg.define_asset_job(
     "exchanges_daily_job",

@@ -111,6 +111,8 @@ MOMENTS |= {
 }
 MOMENTS |= {"marts/markets/dim_asset", "marts/markets/dim_date", "marts/markets/price_breaks"}
 MOMENTS |= {"lake/exchanges/universe", "marts/exchanges/fct_ohlcv_daily", "marts/exchanges/fct_gaps_daily"}
+# Only a run of one partition carries the tag by which the run queue lets one of a job go at a time.
+ONE_RUN_A_DAY = ["lake", "exchanges"]
 ON_DEMAND = {"transactions", "universe", "lunar", "lunar_spot", "lunar_history"}
 
 
@@ -130,7 +132,7 @@ def test_every_asset_says_what_it_is(key):
         schema = node.metadata.get("dagster/column_schema")
         assert whole or all(column.description for column in schema.columns)
         assert node.freshness_policy or key.path[-1] in ON_DEMAND
-        assert node.backfill_policy or node.partitions_def is None
+        assert node.backfill_policy or node.partitions_def is None or key.path[:2] == ONE_RUN_A_DAY
 
 
 def test_tables_are_named_by_schema_and_name_in_every_layer():
@@ -149,6 +151,8 @@ def test_loads_and_aggregates_take_a_range_in_one_run_and_exports_a_few_days():
             assert policy == dg.BackfillPolicy.single_run()
         elif "object_key" in GRAPH.get(key).metadata:
             assert policy == dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+        elif key.path[:2] == ONE_RUN_A_DAY:
+            assert policy is None
         elif key.path[0] == "lake":
             assert policy.max_partitions_per_run > 1
 

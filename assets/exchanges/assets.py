@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from assets.conventions import OWNERS, group_of, lake_table, tags_of, warehouse_table
+from assets.conventions import OWNERS, RANGES, group_of, lake_table, tags_of, warehouse_table
 from assets.exchanges import universe as universes
 from assets.exchanges.comparing import compared
 from assets.exchanges.crosscheck import Finding, Severity, market_limits
@@ -278,6 +278,7 @@ def _loaded(table: Table) -> dg.AssetsDefinition:
         ins={"days": dg.AssetIn(key=table.lake_key, input_manager_key="lake")},
         io_manager_key="warehouse",
         partitions_def=JOB_DAYS,
+        backfill_policy=RANGES,
         pool="warehouse",
     )
     def load(days: LakeObject) -> LakeObject:
@@ -287,8 +288,8 @@ def _loaded(table: Table) -> dg.AssetsDefinition:
     return load
 
 
-# None of them has a backfill policy, so that a backfill is one run for each job and day. Dagster tags such a run with
-# its job, by which the run queue lets one at a time go; a run of a range of partitions has no such tag.
+# None of these has a backfill policy, so that a backfill fetches by one run for each job and day. Dagster tags such a
+# run with its job, by which the run queue lets one at a time go; a run of a range of partitions has no such tag.
 LAKE_ASSETS = (universe, ohlcv_1m_raw, ohlcv_1m, ohlcv_gaps, ohlcv_1h, ohlcv_1d, vendor_crosscheck)
 WAREHOUSE_ASSETS = tuple(map(_loaded, TABLES))
 EXCHANGES_ASSETS = (*LAKE_ASSETS, market_crosscheck, *WAREHOUSE_ASSETS)

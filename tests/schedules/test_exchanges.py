@@ -6,12 +6,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.definitions.automation_tick_evaluation_context import build_run_requests_with_backfill_policies
+from dagster._core.definitions.events import AssetKeyPartitionKey
 
-from assets.exchanges.assets import RAW_KEY, ohlcv_1m_raw
+from assets.exchanges.assets import EXCHANGES_ASSETS, LAKE_ASSETS, RAW_KEY, ohlcv_1m_raw
 from assets.exchanges.download import UNFETCHED
 from assets.exchanges.partitions import partition_of
 from core.errors import SettingError
 from core.settings.exchanges import Exchanges
+from resources.stages import resources_for
 from schedules.exchanges import (
     RepairedDay,
     daily_jobs,
@@ -119,6 +122,19 @@ def test_one_run_of_a_job_goes_at_a_time_in_every_deployment(raw, path):
         dg.materialize([raw], partition_key=partition_of(SPOT, "2024-01-03"), instance=instance)
         (run,) = instance.get_runs()
     assert run.tags[limit["key"]] == SPOT
+
+
+def test_a_backfill_is_one_run_for_each_day_and_carries_the_tag_that_the_queue_limits():
+    graph = dg.Definitions(assets=EXCHANGES_ASSETS, resources=resources_for("local")).resolve_asset_graph()
+    keys = [str(partition_of(SPOT, f"2024-01-0{day}")) for day in (1, 2, 3)]
+    days = [asset for asset in LAKE_ASSETS if asset.partitions_def]
+    wanted = {AssetKeyPartitionKey(asset.key, key) for asset in days for key in keys}
+    with dg.DagsterInstance.ephemeral() as instance:
+        requests = build_run_requests_with_backfill_policies(wanted, graph, instance)
+
+    assert [str(request.partition_key) for request in requests] == keys
+    assert [request.tags["dagster/partition/job"] for request in requests] == [SPOT] * 3
+    assert all(set(request.asset_selection) == {asset.key for asset in days} for request in requests)
 
 
 def test_the_sensor_asks_for_what_was_missed_of_every_job(monkeypatch):
