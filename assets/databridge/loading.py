@@ -183,9 +183,8 @@ def _fault(path: str, fields: Iterable[str], error: ErrorDetails) -> Fault:
         return Fault(path, key, f"it is missing; add it, such as {EXAMPLES.get(top, top)}.")
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, fields, 1)
-        return Fault(
-            path, key, f"no such key{f'; is it {near[0]}?' if near else ''}; the keys are {', '.join(fields)}."
-        )
+        question = f"is it {near[0]}? The" if near else "the"
+        return Fault(path, key, f"no such key; {question} keys are {', '.join(fields)}.")
     given = error["input"]
     shown = repr(list(given) if isinstance(given, tuple) else given)
     value = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."

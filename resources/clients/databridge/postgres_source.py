@@ -14,14 +14,14 @@ from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
 from core.plain import one_line
 from core.secrecy import hidden
 from resources.clients.databridge.geometry import COLUMN_TYPES
+from resources.clients.databridge.postgres_sql import ALIVE
 from resources.clients.databridge.records import TIME_ZONE
 from resources.clients.databridge.schema import Column, TableSchema, checked, quoted
 
 CONNECT_SECONDS = 5
-# A server that is gone is noticed within two minutes, a statement that does not end is given up.
-ALIVE = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
 # Also of a database that does not know its encoding, whose texts would be bytes.
 ENCODING = {"client_encoding": "UTF8"}
+# A statement that does not end is given up.
 STATEMENT_SECONDS = 6 * 3600
 # Bytes of rows that are held at a time.
 PIECE = 1 << 20

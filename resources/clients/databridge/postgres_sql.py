@@ -13,6 +13,8 @@ from core.secrecy import hidden
 
 PIECE = 1 << 18
 CONNECT_SECONDS = 10
+# A server that is gone is noticed within two minutes.
+ALIVE = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
 # A statement that takes longer is given up, and so is waiting for a lock that a reader holds.
 STATEMENT_SECONDS, LOCK_SECONDS = 3600, 60
 
@@ -72,7 +74,7 @@ class PostgresSql:
 
     def _connected(self) -> psycopg.Connection[dict[str, Any]]:
         connection = psycopg.Connection[dict[str, Any]].connect(
-            **{"connect_timeout": CONNECT_SECONDS, **self._parameters},
+            **{"connect_timeout": CONNECT_SECONDS, **ALIVE, **self._parameters},
             autocommit=True,
             row_factory=dict_row,
             prepare_threshold=None,

@@ -152,6 +152,20 @@ def test_settings_of_server_or_user_change_no_cell(database):
     assert cells_of(source) == [expected]
 
 
+def test_a_server_that_breaks_off_in_the_middle_is_told_as_such(database, monkeypatch):
+    monkeypatch.setattr(postgres_source, "PIECE", 0)
+    with psycopg.connect(**database.address.parameters(), autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE odd AS SELECT n, repeat('x', 1000) AS said FROM generate_series(1, 30000) AS n"
+        )
+        source = PostgresSource(database.address.parameters(), "public", "odd")
+        lines = source.lines(source.schema())
+        assert len(next(lines)) == 1
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%'")
+        with pytest.raises(DatabaseUnavailable, match=r"public\.odd: .*Check that it runs, then run again"):
+            list(lines)
+
+
 def test_what_is_no_utf8_is_named(database, postgres_server):
     name = f"{database.address.database}_ascii"
     with psycopg.connect(**postgres_server.parameters(), autocommit=True) as connection:
