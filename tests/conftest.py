@@ -15,6 +15,7 @@ from resources.clients.ethereum_etl.environment import etl_command
 from resources.ethereum_etl import EthereumEtlResource
 from sandbox.ethereum.node import RecordedChain, SandboxNode
 from tests.standins.clock import ManualClock
+from tests.standins.dbt.warm import WarmDbt
 from tests.standins.postgres import database, postgres_server
 from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
 from tests.standins.s3 import s3_client, s3_server
@@ -55,6 +56,14 @@ def pytest_collection_modifyitems(config, items):
         return
     seconds = {unit: int(spent) for spent, unit in (line.split() for line in SLOWEST.read_text().splitlines())}
     items.sort(key=lambda item: -seconds.get(_unit(item), 0))
+
+
+def pytest_collection_finish(session):
+    """dbt's commands come from a process that has imported it, where any test uses dbt; other processes' do not."""
+    if dbt := sys.modules.get("resources.dbt"):
+        warm = WarmDbt(Path(dbt.COMMAND[-1]), dbt.PROJECT_DIR)
+        session.config.add_cleanup(warm.stop)
+        dbt.COMMAND = warm
 
 
 def _unit(item):

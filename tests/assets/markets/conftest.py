@@ -12,7 +12,7 @@ import pytest
 from assets.markets.tracked import SEED, chains
 from definitions import defs
 from resources.clients.postgres.database import Postgres
-from resources.dbt import COMMAND, PROJECT_DIR, Dbt
+from resources.dbt import PROJECT_DIR, Dbt, dbt_resource
 from resources.markets import BlockchairResource, CoinGeckoResource
 from resources.stages import resources_for
 from sandbox.markets.server import MarketServer
@@ -128,17 +128,18 @@ def counts(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, int]]:
 
 
 @pytest.fixture
-def seed(markets, tmp_path):
+def seed(markets, tmp_path, monkeypatch):
     """The seed's file in a copy of the project that the runs use."""
     project = tmp_path / "project"
     shutil.copytree(PROJECT_DIR, project, ignore=shutil.ignore_patterns("target", "logs"))
     # The assets name their project, so that the command itself has to go to the copy; what dbt remembers of parsing
-    # is of the project's own place.
+    # the project is kept apart from what it remembers of parsing the copy.
+    monkeypatch.setattr("resources.dbt.KEPT", tmp_path / "parsed")
     command = tmp_path / "dbt"
     command.write_text(
-        f'#!/bin/sh\ncd "{project}" || exit\nexport DBT_PARTIAL_PARSE=0\n'
+        f'#!/bin/sh\ncd "{project}" || exit\n'
         f'export DBT_PROJECT_DIR="{project}" DBT_PROFILES_DIR="{project}"\n'
-        f'exec {shlex.join(COMMAND)} "$@"\n'
+        f'exec {shlex.join(dbt_resource().command)} "$@"\n'
     )
     command.chmod(0o755)
     resources, dbt = markets.resources, Dbt(command=[str(command)])
