@@ -59,8 +59,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish(session):
-    """dbt's commands come from a process that has imported it, where any test uses dbt; other processes' do not."""
-    if dbt := sys.modules.get("resources.dbt"):
+    """dbt's commands come from a process that has imported it, where any test uses dbt; other processes' do not.
+
+    Such a process is forked and followed as only Linux can.
+    """
+    if sys.platform == "linux" and (dbt := sys.modules.get("resources.dbt")):
         warm = WarmDbt(Path(dbt.COMMAND[-1]), dbt.PROJECT_DIR)
         session.config.add_cleanup(warm.stop)
         dbt.COMMAND = warm
