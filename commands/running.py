@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 
 from commands.missing import by_series, gaps, starts, told
+from core.errors import SettingError
 from core.private import make_private
 from core.settings.base import environment
 from core.settings.stage import Stage
@@ -32,7 +33,11 @@ DAGSTER_YAML = Path(__file__).parents[1] / "deploy/local/dagster.yaml"
 
 
 def _instance() -> dg.DagsterInstance:
-    """Dagster's record of DAGSTER_HOME; without one, of the home directory, as make lays it out."""
+    """Dagster's record of DAGSTER_HOME; without one, of the home directory, as make lays it out.
+
+    Raises:
+        SettingError: when DAGSTER_HOME is no directory that Dagster takes.
+    """
     home = environment().get("DAGSTER_HOME")
     if not home:
         directory = Stage.read().directory
@@ -40,6 +45,11 @@ def _instance() -> dg.DagsterInstance:
         if not (directory / DAGSTER_YAML.name).exists():
             shutil.copyfile(DAGSTER_YAML, directory / DAGSTER_YAML.name)
         home = str(directory)
+    elif not (Path(home).is_absolute() and Path(home).is_dir()):
+        raise SettingError(
+            f"DAGSTER_HOME: {home} is not the absolute path of a directory. Make it, or unset DAGSTER_HOME: then "
+            "HEADWATER_HOME serves."
+        )
     os.environ["DAGSTER_HOME"] = home
     return dg.DagsterInstance.get()
 

@@ -108,6 +108,14 @@ def test_a_wrong_stage_is_a_sentence(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_record_that_is_not_there_is_a_sentence(tmp_path):
+    home = {"HEADWATER_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path / "none")}
+    done = _backfill("2024-01-03", "2024-01-03", "--sandbox", **home)
+    assert done.returncode == 1
+    assert f"DAGSTER_HOME: {tmp_path / 'none'} is not the absolute path of a directory." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_failure_names_the_step_and_the_reason(tmp_path):
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     home = {"HEADWATER_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)}
