@@ -38,7 +38,7 @@ def test_keys_are_addresses():
     assert BLOCKS.address == "ethereum.blocks"
 
 
-# specs/ethereum.md, section 3: column order is part of the contract for CSV.
+# Column order is part of the contract for CSV: ethereum-etl's.
 CONTRACT = {
     "blocks": "number,hash,parent_hash,nonce,sha3_uncles,logs_bloom,transactions_root,state_root,receipts_root,miner,"
     "difficulty,total_difficulty,size,extra_data,gas_limit,gas_used,timestamp,transaction_count,base_fee_per_gas,"
