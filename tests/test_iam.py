@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 from botocore.stub import Stubber
 
+from assets.exchanges.listed import list_key
+from assets.exchanges.names import parse_job
 from core.errors import JobFailed
 from resources.clients.aws.ecs import EcsTasks, task_request
 from resources.clients.exchanges.objects import damaged_key, revisions_key
@@ -165,7 +167,12 @@ def test_folders_that_each_may_list(name):
 BARS = "v3/periodic_daily/airflow/downloaded_1min/x/currency_pair=BTC_USDT/year=2024/month=1/day=2/data.parquet"
 
 
-@pytest.mark.parametrize("key", [BARS, revisions_key(BARS), damaged_key(BARS), "exchanges/ohlcv_1m/job=x/day=y/z"])
+LIST = list_key("", parse_job("ccxt.binance.spot.all"), date(2024, 1, 2))
+
+
+@pytest.mark.parametrize(
+    "key", [BARS, revisions_key(BARS), damaged_key(BARS), LIST, "exchanges/ohlcv_1m/job=x/day=y/z"]
+)
 def test_the_room_exchanges_may_replace_its_bars_and_nothing_else(key):
     for action in ACTIONS:
         assert allows("exchanges", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{key}")

@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from assets.evaluations import evaluations
 from assets.exchanges import quality
-from assets.exchanges.names import JobName, parse_job
+from assets.exchanges.download import Exchange
+from assets.exchanges.names import parse_job
 from assets.exchanges.partitions import JOB_DAYS
 from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
-from assets.exchanges.universe import load
 from core.partitions import PartitionAddress
 from core.tables import Table
 from core.windows import parse_day
@@ -49,10 +49,6 @@ def _addresses(context: dg.AssetCheckExecutionContext) -> dict[str, PartitionAdd
     return found
 
 
-def _job(address: PartitionAddress) -> JobName:
-    return parse_job(address.dimensions["job"])
-
-
 @dg.asset_check(
     asset=OHLCV_GAPS.lake_key,
     name="every_minute_explained",
@@ -67,8 +63,8 @@ def every_minute_explained(context: dg.AssetCheckExecutionContext, exchanges: Ex
         for key, address in _addresses(context).items():
             minutes = lake.lake().open(OHLCV_1M, [address]).table(["currency_pair", "timestamp"])
             gaps = lake.lake().open(OHLCV_GAPS, [address]).table()
-            job = _job(address)
-            pairs = load(job.universe).of(job)
+            exchange = Exchange.of(exchanges.environ(), exchanges.stage)
+            pairs = exchange.pairs(parse_job(address.dimensions["job"]), address.day).pairs
             problems = quality.unexplained(minutes, gaps, pairs, address.day)
             found[key] = [f"{address}: {problem}" for problem in problems]
     yield from evaluations(context, found)

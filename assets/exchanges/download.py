@@ -10,18 +10,18 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, get_args
 
 from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR, open_dagster_pipes
 
 from assets.exchanges.extract import JobDay, Outcome, Policy, fetch_job_day
+from assets.exchanges.listed import Ask, DayPairs, pairs_of
 from assets.exchanges.names import JobName, check_username, dataset_path, parse_job
 from assets.exchanges.repair import EVERYTHING, Choice, unfetched
-from assets.exchanges.universe import load
 from assets.exchanges.vendors import CcxtVendor, DumpVendor, Vendor
 from core.errors import HeadwaterError, SettingError
 from core.settings.base import environment
@@ -95,6 +95,10 @@ class Exchange:
         """The key of a symbol's object."""
         return self.prefix + dataset_path(job.signature(), pair, day)
 
+    def pairs(self, job: JobName, day: date, ask: Ask | None = None) -> DayPairs:
+        """The pairs of a job's day; see ``pairs_of``."""
+        return pairs_of(self.objects.store, self.prefix, job, day, ask)
+
     def ccxt(self, job: JobName) -> CcxtSource:
         """The job's exchange by ccxt."""
         root = sample_exchange() if self.is_sample else self.given.url
@@ -122,24 +126,24 @@ def download(exchange: Exchange, job: JobName, day: date, choice: Choice = EVERY
     Raises:
         HeadwaterError: when the exchange tells nothing at all, or a setting is wrong. What a symbol met is its result.
     """
-    universe, now = load(job.universe), lambda: datetime.now(UTC)
-    facts = {"signature": str(job.signature()), "universe_sha256": universe.sha256, "code_version": CODE_VERSION}
-    prefix, empty_minute = exchange.prefix, profile_of(job.exchange_id).empty_minute
+    now, empty_minute = lambda: datetime.now(UTC), profile_of(job.exchange_id).empty_minute
 
     def lacks(pair: str) -> int:
         return unfetched(lambda pair: exchange.objects.read(exchange.key(job, pair, day)), pair, day, empty_minute)
 
-    pairs = choice.of(universe.of(job), lacks)
-    left = [] if choice == EVERYTHING else [pair for pair in universe.of(job) if pair not in pairs]
-    if not pairs:
-        return JobDay(unfetched_before=sum(map(lacks, left)))
-
     def store(one: SymbolDay) -> Written:
-        return exchange.objects.put(prefix + dataset_path(job.signature(), one.pair, day), one, now())
+        return exchange.objects.put(exchange.key(job, one.pair, day), one, now())
 
-    with closing(exchange.vendor(job)) as vendor:
-        done = fetch_job_day(vendor, job.exchange_id, pairs, day, facts=facts, store=store, now=now)
-    done.unfetched_before = sum(map(lacks, left))
+    with ExitStack() as opened:
+        # Where nothing is to be fetched, nobody is asked.
+        vendor = cache(lambda: opened.enter_context(closing(exchange.vendor(job))))
+        universe = exchange.pairs(job, day, lambda: vendor().listed())
+        facts = {"signature": str(job.signature()), "universe_sha256": universe.sha256, "code_version": CODE_VERSION}
+        pairs, done = choice.of(universe.pairs, lacks), JobDay()
+        if pairs:
+            done = fetch_job_day(vendor(), job.exchange_id, pairs, day, facts=facts, store=store, now=now)
+    left = () if choice == EVERYTHING else set(universe.pairs).difference(pairs)
+    done.unfetched_before, done.universe = sum(map(lacks, left)), universe.told
     return done
 
 
@@ -158,6 +162,7 @@ def figures(done: JobDay) -> dict[str, Any]:
         "off_grid": sum(result.off_grid for result in done.results),
         "unfinished_dropped": sum(result.unfinished_dropped for result in done.results),
         "run_requests": sum(result.requests for result in done.results),
+        **done.universe,
     }
 
 

@@ -78,10 +78,12 @@ class Policy:
 
 @dataclass
 class JobDay:
-    """A job's day. results: of every symbol that was asked for. unfetched_before: minutes that the others lack."""
+    """A job's day. results: of every symbol that was asked for. unfetched_before: minutes that the others lack.
+    universe: what is told of the list of its symbols."""
 
     results: list[SymbolResult] = field(default_factory=list)
     unfetched_before: int = 0
+    universe: Mapping[str, Any] = field(default_factory=dict)
 
     def verdict(self, policy: Policy, subject: str) -> str | None:
         """A sentence that lists what is bad; None when nothing is. What was good is stored by then."""

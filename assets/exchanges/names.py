@@ -25,7 +25,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
 }
 _UNIVERSE = re.compile(r"v[1-9][0-9]{0,2}(\.[1-9][0-9]{0,2})?|all")
 _USERNAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_PAIR = re.compile(r"[A-Z0-9]{1,20}_[A-Z0-9]{1,20}")
+PAIR = re.compile(r"[A-Z0-9]{1,20}_[A-Z0-9]{1,20}")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ class Signature:
             if getattr(self, name) not in known:
                 raise ValueError(f"dataset signature: {name} {getattr(self, name)!r} is none of {', '.join(known)}")
         if not _UNIVERSE.fullmatch(self.universe):
-            raise ValueError(f"dataset signature: universe {self.universe!r} is no version such as v7 or v7.3")
+            raise ValueError(
+                f"dataset signature: universe {self.universe!r} is no version such as v7 or v7.3, and not all"
+            )
 
     def __str__(self) -> str:
         return ".".join(word.replace(".", "_") for word in astuple(self))
@@ -124,7 +126,7 @@ def dataset_path(signature: Signature, pair: str, day: date, name: str = "data.p
     Raises:
         ValueError: when the pair is not written as in a universe.
     """
-    if not _PAIR.fullmatch(pair):
+    if not PAIR.fullmatch(pair):
         raise ValueError(f"currency pair {pair[:60]!r}: expected capitals and digits around one _, such as BTC_USDT")
     return f"{signature.path}/currency_pair={pair}/year={day.year}/month={day.month}/day={day.day}/{name}"
 

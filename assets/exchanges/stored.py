@@ -10,7 +10,6 @@ from datetime import date
 from assets.exchanges.download import Exchange
 from assets.exchanges.names import JobName
 from assets.exchanges.transform import Stored
-from assets.exchanges.universe import load
 from resources.clients.exchanges import old_layout
 from resources.clients.exchanges.columns import NONE, Bars
 from resources.clients.exchanges.objects import SymbolDay
@@ -24,8 +23,9 @@ def stored_days(exchange: Exchange, job: JobName, day: date) -> list[Stored]:
 
     Raises:
         LakeDamaged: naming an object that is no day of bars.
+        DayMissing: when the universe is ``all``, and no list of the day is stored.
     """
-    return [_stored(exchange, job, pair, day) for pair in load(job.universe).of(job)]
+    return [_stored(exchange, job, pair, day) for pair in exchange.pairs(job, day).pairs]
 
 
 def _stored(exchange: Exchange, job: JobName, pair: str, day: date) -> Stored:
@@ -41,9 +41,11 @@ def other_vendor(job: JobName) -> JobName:
 
 
 def other_contract(job: JobName, jobs: Sequence[JobName]) -> JobName | None:
-    """The job of the same vendor and exchange that fetches perpetuals instead of spot, or the other way round."""
-    found = (one for one in jobs if one.contract != job.contract)
-    return next((one for one in found if (one.vendor, one.exchange_id) == (job.vendor, job.exchange_id)), None)
+    """The job of the same vendor and exchange that fetches perpetuals instead of spot, or the other way round: the one
+    of the same universe, where there is one."""
+    found = [one for one in jobs if one.contract != job.contract]
+    same = [one for one in found if (one.vendor, one.exchange_id) == (job.vendor, job.exchange_id)]
+    return min(same, key=lambda one: one.universe != job.universe, default=None)
 
 
 def bars_of(exchange: Exchange, job: JobName, pair: str, day: date) -> Bars:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assets.exchanges.names import ALLOWED, JobName
+from assets.exchanges.names import ALLOWED, PAIR, JobName
 from core.errors import SettingError
 from core.plain import one_line
 
@@ -16,7 +16,6 @@ FOLDER = Path(__file__).parent / "universes"
 # The largest exchange lists some 3,000 markets.
 MOST_PAIRS, MOST_BYTES = 5_000, 1 << 20
 _VERSION = re.compile(r"v[1-9][0-9]{0,2}(\.[1-9][0-9]{0,2})?")
-_PAIR = re.compile(r"[A-Z0-9]{1,20}_[A-Z0-9]{1,20}")
 _VENDORS = {vendor.upper(): vendor for vendor in ALLOWED["vendor"]}
 
 
@@ -117,7 +116,7 @@ def _object(value: Any, where: str) -> dict[str, Any]:
 def _checked(pairs: Any, where: str) -> tuple[str, ...]:
     if not isinstance(pairs, list) or not 1 <= len(pairs) <= MOST_PAIRS:
         raise ValueError(f"{where} is no list of 1 to {MOST_PAIRS:,} pairs")
-    wrong = [pair for pair in pairs if not isinstance(pair, str) or not _PAIR.fullmatch(pair)]
+    wrong = [pair for pair in pairs if not isinstance(pair, str) or not PAIR.fullmatch(pair)]
     if wrong:
         raise ValueError(f"{where}: {str(wrong[0])[:60]!r} is no pair such as BTC_USDT")
     repeated = sorted({pair for pair in pairs if pairs.count(pair) > 1})

@@ -1,7 +1,7 @@
 """Where a job's bars come from: any exchange by ccxt, or Binance's public dumps."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -41,6 +41,14 @@ class Vendor(Protocol):
         """Whether nothing more may be asked of it in this run."""
         ...
 
+    def listed(self) -> tuple[Mapping[str, Market], int]:
+        """What the exchange lists, by pair, and its own time in milliseconds.
+
+        Raises:
+            SourceUnavailable, SourceRefused, InvalidAnswer: when no usable answer came.
+        """
+        ...
+
     def day(self, pair: str, day: date) -> Found: ...
 
     def close(self) -> None: ...
@@ -57,6 +65,9 @@ class CcxtVendor:
     @property
     def locked_out(self) -> bool:
         return self._source.patience.banned
+
+    def listed(self) -> tuple[Mapping[str, Market], int]:
+        return self.markets, self._now_ms
 
     def day(self, pair: str, day: date) -> Found:
         market = self.markets.get(pair)
@@ -76,7 +87,8 @@ class CcxtVendor:
 class DumpVendor:
     """Binance's public dumps. A file that matches its checksum needs no second look.
 
-    exchange: opens the exchange itself, once and only when a file is missing or short: dumps do not tell why.
+    exchange: opens the exchange itself, once and only when it is asked what it lists, or a file is missing or short:
+    dumps do not tell why.
     """
 
     empty_minute: EmptyMinute = "zero_bar"
@@ -91,6 +103,10 @@ class DumpVendor:
     def locked_out(self) -> bool:
         return self._dumps.patience.banned
 
+    def listed(self) -> tuple[Mapping[str, Market], int]:
+        exchange, markets = self._asked()
+        return markets, exchange.now_ms()
+
     def day(self, pair: str, day: date) -> Found:
         before = self._dumps.requests
         bars = self._dumps.day(pair, day)
@@ -102,18 +118,24 @@ class DumpVendor:
 
     def _told(self, pair: str, fetched: Fetched, start_ms: int) -> Market | None:
         """What the exchange says of a pair. When it does not answer, which is no fault of the dumps, it trades."""
+        if self._silent and self._markets is None:
+            return _dumped(pair)
         try:
-            if self._markets is None and not self._silent:
-                self._exchange = self._opened()
-                self._markets = self._exchange.markets()
-            if self._markets is None or self._exchange is None:
-                return _dumped(pair)
-            market = self._markets.get(pair)
-            return dated(self._exchange, market, fetched, start_ms) if market else None
+            exchange, markets = self._asked()
+            market = markets.get(pair)
+            return dated(exchange, market, fetched, start_ms) if market else None
         except HeadwaterError as error:
             self._silent = True
             log.warning("%s: what trades is unknown, so that a missing file counts as one: %s", self.name, error)
             return _dumped(pair)
+
+    def _asked(self) -> tuple[CcxtSource, Mapping[str, Market]]:
+        """The exchange itself, and what it lists."""
+        if self._exchange is None:
+            self._exchange = self._opened()
+        if self._markets is None:
+            self._markets = self._exchange.markets()
+        return self._exchange, self._markets
 
     def close(self) -> None:
         self._dumps.close()

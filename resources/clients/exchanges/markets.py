@@ -31,12 +31,16 @@ def symbol_of(pair: str, contract: str) -> str:
 
 
 def markets_of(documents: Iterable[Mapping[str, Any]], contract: str) -> dict[str, Market]:
-    """Markets by pair, of ccxt's: spot, or perpetuals settled in their quote; no dated futures and the like."""
+    """Markets by pair, of ccxt's: spot, or perpetuals settled in their quote; no dated futures and the like.
+
+    ccxt takes any contract that ends in 2100 for a perpetual; Binance has others of that kind, such as on shares.
+    """
     found = {}
     for document in documents:
         kind = "swap" if contract == "futures" else "spot"
         pair = f"{document['base']}_{document['quote']}"
-        if document.get("type") == kind and document["symbol"] == symbol_of(pair, contract):
+        perpetual = (document.get("info") or {}).get("contractType") in (None, "", "PERPETUAL")
+        if document.get("type") == kind and perpetual and document["symbol"] == symbol_of(pair, contract):
             found[pair] = _market(document, pair)
     return found
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,22 +15,25 @@ from assets.exchanges import download as program
 from assets.exchanges.assets import LAKE_ASSETS, ohlcv_1m_raw, universe
 from assets.exchanges.checks import CHECKS
 from assets.exchanges.download import Exchange
+from assets.exchanges.filled import read_filled
 from assets.exchanges.names import parse_job
 from assets.exchanges.partitions import JOBS, partition_of
 from assets.exchanges.stored import stored_days
 from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1D, OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
 from assets.exchanges.universe import load
+from core.errors import DayMissing
 from core.partitions import PartitionAddress
 from resources.clients.lake.lake import Lake
 from resources.ecs import PipesEcsTasks
 from resources.exchanges import ExchangesResource
 from resources.io_managers.lake import LakeIOManager
 from sandbox.exchanges.server import ExchangeServer, Fault
-from sandbox.exchanges.world import MINUTE_MS, SAMPLE_PAIRS, SAMPLE_START_MS, World, listings
+from sandbox.exchanges.world import MINUTE_MS, SAMPLE_PAIRS, SAMPLE_START_MS, Listing, World, listings
 from tests.standins.clock import ManualClock
 from tests.standins.ecs import Ecs
 
 SPOT, DUMPS, OKX = "ccxt.binance.spot.v7", "binance.binance.spot.v7", "ccxt.okx.spot.v7.3"
+ALL = "ccxt.binance.spot.all"
 FIRST = date(2024, 1, 1)
 LAKE_CHECKS = [check for check in CHECKS if MARKET_CROSSCHECK.name not in str(check.check_key)]
 PAIRS = ("BTC_USDT", "ETH_USDT", "BNB_USDT", "SOL_USDT")
@@ -40,8 +44,7 @@ def server(monkeypatch, home):
     """An exchange with four pairs, which are all that the universe has."""
     small = load("v7")
     small = type(small)("v7", dict.fromkeys([*small.pairs, ("ccxt", "okx")], PAIRS), small.sha256)
-    for module in ("download", "stored", "checks"):
-        monkeypatch.setattr(f"assets.exchanges.{module}.load", lambda _: small)
+    monkeypatch.setattr("assets.exchanges.listed.load", lambda _: small)
     with ExchangeServer(World(listings(PAIRS))) as server:
         monkeypatch.setenv("EXCHANGES_SOURCE", "live")
         monkeypatch.setenv("EXCHANGES_URL", server.root)
@@ -185,6 +188,52 @@ def test_a_whole_day_of_an_exchange_with_other_paging_habits(server, home):
     assert {row["severity"] for row in findings} == {"ok"}
     paths = {request.path for request in server.requests}
     assert "api/v5/market/history-candles" in paths or "api/v5/market/candles" in paths
+
+
+def test_a_day_with_quiet_minutes_can_be_read_whole_and_stays_as_it_is(server, home):
+    server.world.absent = True
+    result = run(OKX, assets=LAKE_ASSETS[1:4])
+    assert result.success, reasons(result)
+    exchange = Exchange.of({"HEADWATER_HOME": str(home)})
+    before = {found.key: exchange.objects.store.read(found.key) for found in exchange.objects.store.list("")}
+    found = read_filled(exchange, parse_job(OKX), FIRST)
+
+    assert before == {found.key: exchange.objects.store.read(found.key) for found in exchange.objects.store.list("")}
+    assert len(found) == 1440 * len(PAIRS)
+    stored = rows(home, OHLCV_1M, OKX)
+    by_bar = [("currency_pair", "ascending"), ("timestamp", "ascending")]
+    bars = found.filter(pc.is_null(found.column("gap_class"))).select(stored.column_names)
+    assert bars.to_pylist() == stored.sort_by(by_bar).to_pylist()
+    quiet = found.filter(pc.equal(found.column("gap_class"), "no_trade"))
+    assert len(quiet) > 10
+    assert all(quiet.slice(len(PAIRS)).column("filled").to_pylist())
+    with pytest.raises(DayMissing):
+        read_filled(exchange, parse_job(OKX), date(2024, 1, 2))
+
+
+def test_a_whole_day_of_all_that_the_exchange_lists(server, home):
+    server.world.listings |= {"XRP_USDT": Listing("XRP_USDT", 6_000, "BREAK"), **listings(["LTC_USDT"])}
+    result = run(ALL)
+
+    assert result.success, reasons(result)
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    days = rows(home, OHLCV_1D, ALL).to_pylist()
+    assert {row["currency_pair"]: row["n_minutes"] for row in days} == dict.fromkeys([*PAIRS, "LTC_USDT"], 1440)
+    raw = next(event for event in result.get_asset_materialization_events() if event.asset_key == ohlcv_1m_raw.key)
+    assert raw.materialization.metadata["universe_pairs"].value == 5
+    assert raw.materialization.metadata["universe_is_of_a_later_day"].value is True
+
+
+def test_a_day_of_all_without_a_list_says_what_to_materialize(server, home):
+    result = dg.materialize(
+        [*LAKE_ASSETS[1:]],
+        selection=dg.AssetSelection.assets(LAKE_ASSETS[2]),
+        partition_key=partition_of(ALL, "2024-01-01"),
+        resources={"exchanges": ExchangesResource(), "lake": LakeIOManager()},
+        raise_on_error=False,
+    )
+    assert "list of active symbols of ccxt.binance.spot.all on 2024-01-01, is not there" in reasons(result)[0]
+    assert not server.requests
 
 
 def old_frame(pair, minutes, known, close=1.5):
