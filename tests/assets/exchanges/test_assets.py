@@ -1,5 +1,6 @@
 """The graph of a job's day in Dagster, from the sample exchange to rows: what a rerun, a revision and a failure do."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from uuid import uuid4
@@ -23,6 +24,7 @@ from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1D, OHLCV_1M, OHLCV
 from assets.exchanges.universe import load
 from core.errors import DayMissing
 from core.partitions import PartitionAddress
+from resources.clients.exchanges.profiles import profile_of
 from resources.clients.lake.lake import Lake
 from resources.ecs import PipesEcsTasks
 from resources.exchanges import ExchangesResource
@@ -190,8 +192,10 @@ def test_a_whole_day_of_an_exchange_with_other_paging_habits(server, home):
     assert "api/v5/market/history-candles" in paths or "api/v5/market/candles" in paths
 
 
-def test_a_day_with_quiet_minutes_can_be_read_whole_and_stays_as_it_is(server, home):
-    server.world.absent = True
+def test_a_day_with_quiet_minutes_can_be_read_whole_and_stays_as_it_is(server, home, monkeypatch):
+    server.world.absent = True  # as Kraken and Crypto.com are, which no partition is of
+    silent = replace(profile_of("okx"), empty_minute="absent")
+    monkeypatch.setattr("assets.exchanges.assets.profile_of", lambda _: silent)
     result = run(OKX, assets=LAKE_ASSETS[1:4])
     assert result.success, reasons(result)
     exchange = Exchange.of({"HEADWATER_HOME": str(home)})
