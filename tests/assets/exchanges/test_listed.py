@@ -92,7 +92,7 @@ def test_a_day_long_past_takes_the_list_of_today_and_says_so(server, exchange, c
 
 
 def test_the_list_stands_before_the_first_symbol_is_asked_for(server, exchange):
-    server.faults.append(Fault("klines", 418, "banned", times=9))
+    server.faults.append(Fault("klines", 451, "not from here", times=9))
     done = download(exchange, SPOT, FIRST)
 
     assert {result.outcome for result in done.results} == {"failed"}
