@@ -111,21 +111,22 @@ def roll_back(table: str, target: str, tree: Path | None) -> None:
 @click.argument("table")
 @click.argument("step", type=click.Choice(["staged", "carto", "postgres"]))
 @click.argument("run")
-def step(table: str, step: str, run: str) -> None:
+@click.option("--full", is_flag=True)
+def step(table: str, step: str, run: str, full: bool) -> None:
     """One step of a table as a job on AWS Batch, reporting through Pipes."""
     with open_dagster_pipes() as pipes, _explained(pipes.log.error):
         found, resource = _table(table, None), DatabridgeResource()
         with ScratchDirectory(ROOM) as scratch:
             working = Run(run, resource.connections(), resource.store(), Path(scratch), Clock())
             if step == "staged":
-                _stage(pipes, found, working)
+                _stage(pipes, found, working, full=full)
             else:
                 _load(pipes, found, step, working)
 
 
-def _stage(pipes: PipesContext, table: BridgeTable, run: Run) -> None:
+def _stage(pipes: PipesContext, table: BridgeTable, run: Run, *, full: bool) -> None:
     """Extract. Where a verdict is bad, the checks are all that is reported, and the step fails by their names."""
-    done = extract(table, run)
+    done = extract(table, run, full=full)
     for verdict in done.verdicts:
         _report_check(pipes, verdict.name, passed=verdict.passed, said=verdict.said)
     if done.manifest is None:

@@ -119,11 +119,31 @@ class TableConfig(BaseModel):
     )
 
 
+class Incremental(BaseModel):
+    """How a table is read in part: the rows that changed since the run before, merged by key into those it staged."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: Annotated[
+        tuple[Name, ...], Field(min_length=1, max_length=8), BeforeValidator(_listed), AfterValidator(_each_once)
+    ] = Field(description="Columns that tell rows apart; none of them is ever NULL.")
+    watermark: Name = Field(
+        description="A column of moments, days or whole numbers that rises with every insert and update."
+    )
+    overlap: Annotated[StrictInt, Field(ge=0, le=100_000_000)] = Field(
+        300, description="How far below the highest watermark is read again: seconds, or units of a number."
+    )
+    full_every_days: Annotated[StrictInt, Field(ge=1, le=366)] = Field(
+        7, description="Days after which all rows are read, which is when a deletion is certain to be seen."
+    )
+
+
 class DatabridgeConfig(TableConfig):
     """``databridge/<department>/<table>.yml``: a table of a database."""
 
     source_conn_id: Connection = Field("databridge", description="The database that it is read from.")
     source_schema: Name | None = Field(None, description="Its schema, where it is not the department's own.")
+    incremental: Incremental | None = None
 
 
 class KnackConfig(TableConfig):
@@ -165,3 +185,5 @@ CONFIGS: dict[str, type[TableConfig]] = {
     "knack": KnackConfig,
     "airtable": AirtableConfig,
 }
+# Keys whose values are mappings of keys.
+NESTED: dict[str, type[BaseModel]] = {"incremental": Incremental, "geocode": Geocoding}

@@ -3,19 +3,20 @@
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from assets.databridge.config import AirtableConfig, DatabridgeConfig, KnackConfig
+from assets.databridge.config import AirtableConfig, DatabridgeConfig, Incremental, KnackConfig
+from assets.databridge.incremental import Part, Read, Reading
 from assets.databridge.tables import BridgeTable
 from core.clock import Clock
-from core.errors import LoadRejected, SourceMoved
+from core.errors import LoadRejected
 from resources.clients.databridge.airtable.geocoding import GeocodedSource
 from resources.clients.databridge.connections import DATABASES, Connections
 from resources.clients.databridge.csv_source import CsvSource
 from resources.clients.databridge.geometry import WrongGeometry
+from resources.clients.databridge.merging import WrongKey
 from resources.clients.databridge.records import RecordWriter, utc_text
 from resources.clients.databridge.schema import TableSchema, missing_columns, settle_drift
-from resources.clients.databridge.source import Source, read_into
+from resources.clients.databridge.source import Source
 from resources.clients.databridge.staging import GeometrySummary, Manifest, Staging, digest_of
 from resources.clients.lake.object_store import ObjectStore
 
@@ -29,6 +30,8 @@ VERDICTS = {
     "shrink": "The table did not shrink by more than max_shrink_percent since the run before.",
     "bounds": "Every geometry lies within bounding_box, where one is set.",
 }
+# Of an incremental table besides.
+KEY_VERDICT = {"key": "No two rows have the same incremental.key, and none lacks a part of it."}
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,10 @@ def source_of(table: BridgeTable, connections: Connections, last: TableSchema | 
     return connections.database(config.source_conn_id, config.source_schema or own, table.table, geometry)
 
 
-def extract(table: BridgeTable, run: Run, file: Path | None = None) -> Extracted:
+def extract(table: BridgeTable, run: Run, file: Path | None = None, *, full: bool = False) -> Extracted:
     """Read the table and publish it, unless a verdict is bad: then what was staged before stays.
 
-    file: of CSV by others, instead of the table's own source.
+    file: of CSV by others, instead of the table's own source. full: read all rows of an incremental table.
 
     Raises:
         SourceMoved: when the source changed while it was read; and the errors of source and store.
@@ -94,29 +97,38 @@ def extract(table: BridgeTable, run: Run, file: Path | None = None) -> Extracted
     staging, done, config = Staging(run.store, table.keys), Extracted(), table.config
     last, before = staging.schema(), staging.newest()
     source = CsvSource(file, last) if file else source_of(table, run.connections, last)
-    started = run.clock.now()
+    started, plan = run.clock.now(), None if file else incremental_of(table)
     path = run.scratch / f"{run.name}.csv"
     try:
-        schema, notes = settle_drift(table.name, last, source.schema(), config.schema_drift)
+        now = source.schema()
+        schema, notes = settle_drift(table.name, last, now, config.schema_drift)
         if missing := missing_columns(config.indexes, schema):
             raise LoadRejected(f"Table {table.name}: indexes names {missing[0]}, which is no column.")
+        part = Part.of(plan, source, now, schema) if plan else None
         done.verdicts.append(Verdict("schema", True, "; ".join(notes) or f"{len(schema.columns)} columns, as before."))
-        writer, counted = _read(path, source, schema)
-    except WrongGeometry as wrong:
+        read = Reading(source, schema, path, started, part).read(staging, before, full=full)
+    except (WrongGeometry, WrongKey) as wrong:
         done.verdicts.append(Verdict(wrong.check, False, str(wrong)))
         return done
     except LoadRejected as rejected:
         done.verdicts.append(Verdict("schema", False, str(rejected)))
         return done
-    previous = before.rows if before else None
-    done.verdicts += judged(table, writer, counted, previous)
+    done.verdicts += judged(table, read, before.rows if before else None)
     if not done.failed:
-        about = {"extracted_at": utc_text(started), "source": str(source), "notes": notes}
-        facts = {"source_rows": counted, "previous_rows": previous, "geometry": _summary(schema, writer)}
-        done.manifest = _manifest(table, run, path, writer, **about, **facts)
+        done.manifest = _manifest(table, run, path, read, before, source=str(source), notes=[*notes, *read.notes])
         done.schema = schema
         staging.publish(done.manifest, schema, path, run.clock.now())
     return done
+
+
+def incremental_of(table: BridgeTable) -> Incremental | None:
+    """How a table is read in part; None when it is always read whole."""
+    return table.config.incremental if isinstance(table.config, DatabridgeConfig) else None
+
+
+def verdicts_of(table: BridgeTable) -> dict[str, str]:
+    """What has to hold of a table before it is published."""
+    return VERDICTS | (KEY_VERDICT if incremental_of(table) else {})
 
 
 def run_name(run: str) -> str:
@@ -124,8 +136,9 @@ def run_name(run: str) -> str:
     return hashlib.sha256(run.encode()).hexdigest()[:20]
 
 
-def judged(table: BridgeTable, writer: RecordWriter, counted: int | None, previous: int | None) -> list[Verdict]:
-    """What is to be said of the rows that were written."""
+def judged(table: BridgeTable, read: Read, previous: int | None) -> list[Verdict]:
+    """What is to be said of the rows that were written. previous: how many the run before staged."""
+    writer, counted, plan = read.writer, read.counted, incremental_of(table)
     rows, most = writer.rows, table.config.max_shrink_percent
     facts, box = writer.geometry, table.config.bounding_box
     shrunk = 100 * (previous - rows) / previous if previous and rows < previous else 0.0
@@ -145,26 +158,14 @@ def judged(table: BridgeTable, writer: RecordWriter, counted: int | None, previo
             "shrink", shrunk <= most, f"{rows:,} rows after {previous or 0:,}: {shrunk:.1f} % less, allowed {most:g}."
         ),
         Verdict("bounds", within, f"{bounds or 'no geometry'} within {box or 'no box'}."),
+        *([Verdict("key", True, f"Each row has its own {', '.join(plan.key)}.")] if plan and read.reached else []),
     ]
 
 
-def _read(path: Path, source: Source, schema: TableSchema) -> tuple[RecordWriter, int | None]:
-    """What was written of the source's rows, and what it counted; the same before and after."""
-    counted = source.count()
-    with path.open("wb") as file:
-        writer = RecordWriter(file, schema)
-        read_into(writer, source)
-    after = source.count()
-    if counted is not None and not counted == writer.rows == after:
-        raise SourceMoved(
-            f"{source}: {counted:,} rows were counted, {writer.rows:,} read, and now there are {after:,}: it changed "
-            "meanwhile. Run again when it is quiet."
-        )
-    return writer, counted
-
-
-def _manifest(table: BridgeTable, run: Run, path: Path, writer: RecordWriter, **more: Any) -> Manifest:
-    size, digest = digest_of(path)
+def _manifest(
+    table: BridgeTable, run: Run, path: Path, read: Read, before: Manifest | None, *, source: str, notes: list[str]
+) -> Manifest:
+    (size, digest), writer = digest_of(path), read.writer
     return Manifest(
         run=run.name,
         key=table.keys.run(run.name),
@@ -172,8 +173,14 @@ def _manifest(table: BridgeTable, run: Run, path: Path, writer: RecordWriter, **
         bytes=size,
         sha256=digest,
         columns=writer.schema.names,
+        extracted_at=utc_text(read.started),
+        source=source,
+        source_rows=read.counted,
+        previous_rows=before.rows if before else None,
         nuls=writer.nuls,
-        **more,
+        notes=notes,
+        geometry=_summary(writer.schema, writer),
+        reached=read.reached,
     )
 
 

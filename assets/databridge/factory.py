@@ -10,7 +10,7 @@ from typing import Any, Literal
 import dagster as dg
 
 from assets.conventions import OWNERS, group_of, tags_of
-from assets.databridge.extract import VERDICTS, Extracted, Run, extract, run_name
+from assets.databridge.extract import Extracted, Run, extract, incremental_of, run_name, verdicts_of
 from assets.databridge.load import Live, load
 from assets.databridge.tables import ROOM, BridgeTable
 from assets.databridge.telling import CARTO_CHECKS, LIVE_CHECKS, live_facts, live_findings, staged_facts
@@ -37,6 +37,8 @@ SIGNATURE = inspect.Signature(
         for name, of in _PARAMETERS.items()
     ]
 )
+# A run of an incremental table may be told so.
+FULL = {"full": dg.Field(bool, default_value=False, description="Read all rows, not only those that changed.")}
 PROGRAM = ["python", "-m", "commands.databridge", "step"]
 
 
@@ -67,24 +69,25 @@ def _one_signature(step: Any) -> Any:
 def _staged(table: BridgeTable) -> dg.AssetsDefinition:
     specs = [
         dg.AssetCheckSpec(name, asset=key_of(table, "staged"), description=said, blocking=True)
-        for name, said in VERDICTS.items()
+        for name, said in verdicts_of(table).items()
     ]
     source = {"databridge": "the city's database", "knack": "Knack", "airtable": "Airtable"}[table.kind]
 
     @dg.asset(
         **_described(table, "staged", f"{table.table} of {table.department}, read from {source} and staged as CSV."),
         check_specs=specs,
+        config_schema=FULL if incremental_of(table) else None,
         # One run of a table at a time.
         pool=f"{ROOM}_{table.dag}".replace("-", "_"),
     )
     @_one_signature
     def staged(context: dg.AssetExecutionContext, databridge: DatabridgeResource) -> Iterator[Any]:
         if databridge.on_batch():
-            yield from _on_batch(context, databridge, table, "staged")
+            yield from _on_batch(context, databridge, table, "staged", full=_full(context))
             return
         with failures_explained(databridge.of_stage().stage, RETRIES), ScratchDirectory(ROOM) as scratch:
             try:
-                done = extract(table, _run(context, databridge, scratch))
+                done = extract(table, _run(context, databridge, scratch), full=_full(context))
             except SourceMoved as moved:
                 yield dg.AssetCheckResult(
                     passed=False, asset_key=context.asset_key, check_name="rows", description=plain(moved, SHOWN)
@@ -144,6 +147,12 @@ def _described(table: BridgeTable, step: Step, description: str) -> dict[str, An
     }
 
 
+def _full(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run asked for all rows; a table that is always read whole takes no such configuration."""
+    given = context.op_execution_context.op_config
+    return bool(given and given["full"])
+
+
 def _run(context: dg.AssetExecutionContext, databridge: DatabridgeResource, scratch: str) -> Run:
     name = run_name(f"{context.run.run_id}:{context.retry_number}")
     return Run(name, databridge.connections(), databridge.store(), Path(scratch), Clock())
@@ -197,19 +206,28 @@ def plotted(instance: dg.DagsterInstance, key: dg.AssetKey, rows: int) -> dict[s
     return {"plot": plot_by_day({"rows": {**by_day, Clock().now().date(): rows}})}
 
 
-def request_of(databridge: DatabridgeResource, table: BridgeTable, step: Step, run: str) -> dict[str, Any]:
+def request_of(
+    databridge: DatabridgeResource, table: BridgeTable, step: Step, run: str, *, full: bool = False
+) -> dict[str, Any]:
     """A step as it is submitted to Batch."""
-    return databridge.submission(table.job(step), table.definition(step), [*PROGRAM, table.name, step, run])
+    command = [*PROGRAM, table.name, step, run, *(["--full"] if full else [])]
+    return databridge.submission(table.job(step), table.definition(step), command)
 
 
 def _on_batch(
-    context: dg.AssetExecutionContext, databridge: DatabridgeResource, table: BridgeTable, step: Step
+    context: dg.AssetExecutionContext,
+    databridge: DatabridgeResource,
+    table: BridgeTable,
+    step: Step,
+    *,
+    full: bool = False,
 ) -> Iterator[Any]:
     """The step as a job; what it reports through Pipes comes back as the step's own.
 
     A job that ends well and reports no table has judged what it found: its failed checks say what is wrong.
     """
-    request = request_of(databridge, table, step, run_name(f"{context.run.run_id}:{context.retry_number}"))
+    run = run_name(f"{context.run.run_id}:{context.retry_number}")
+    request = request_of(databridge, table, step, run, full=full)
     done = databridge.batch().run(context=context, submit_job_params=request)
     sys.stdout.flush()
     results = done.get_results(implicit_materializations=False)

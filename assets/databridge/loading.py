@@ -17,7 +17,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from assets.databridge.config import CONFIGS, NAME
+from assets.databridge.config import CONFIGS, NAME, NESTED
 from assets.databridge.tables import BridgeTable
 from core.plain import one_line
 from resources.clients.databridge.connections import secret_of
@@ -182,7 +182,8 @@ def _fault(path: str, fields: Iterable[str], error: ErrorDetails) -> Fault:
         top = key.split(".")[0]
         return Fault(path, key, f"it is missing; add it, such as {EXAMPLES.get(top, top)}.")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, fields, 1)
+        fields = NESTED[key.split(".")[0]].model_fields if "." in key else fields
+        near = difflib.get_close_matches(key.rsplit(".", 1)[-1], fields, 1)
         question = f"is it {near[0]}? The" if near else "the"
         return Fault(path, key, f"no such key; {question} keys are {', '.join(fields)}.")
     given = error["input"]
@@ -205,6 +206,7 @@ EXAMPLES = {
     "airtable_table": "airtable_table: services",
     "bounding_box": "bounding_box: [2660000, 204000, 2750000, 305000]",
     "schema_drift": "schema_drift: fail",
+    "incremental": "incremental: {key: [objectid], watermark: updated_at}",
 }
 
 

@@ -3,6 +3,7 @@
 The server writes the CSV: no digit and no fraction is lost on the way, and none is parsed for nothing.
 """
 
+import copy
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from core.secrecy import hidden
 from resources.clients.databridge.geometry import COLUMN_TYPES
 from resources.clients.databridge.postgres_sql import ALIVE
 from resources.clients.databridge.records import TIME_ZONE
-from resources.clients.databridge.schema import Column, TableSchema, checked, quoted
+from resources.clients.databridge.schema import Column, TableSchema, checked, literal, quoted
+from resources.clients.databridge.source import Since
 
 CONNECT_SECONDS = 5
 # Also of a database that does not know its encoding, whose texts would be bytes.
@@ -61,6 +63,7 @@ class PostgresSource:
     def __init__(self, parameters: dict[str, Any], schema: str, table: str):
         self._parameters = {"connect_timeout": CONNECT_SECONDS, **ALIVE, **parameters, **ENCODING}
         self._schema, self._table = schema, table
+        self._since: Since | None = None
 
     def __str__(self) -> str:
         return (
@@ -81,14 +84,19 @@ class PostgresSource:
             (rows,) = connection.execute(f"SELECT count(*) FROM {self._named}".encode()).fetchone() or (0,)
         return rows
 
+    def since(self, since: Since) -> "PostgresSource":
+        part = copy.copy(self)
+        part._since = since
+        return part
+
     def lines(self, schema: TableSchema) -> Iterator[list[Any]]:
         with self._connection() as connection, connection.transaction(), connection.cursor() as cursor:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.execute(_WRITTEN)
-            with cursor.copy(self._copy_statement(connection, schema).encode()) as copy:
+            with cursor.copy(self._copy_statement(connection, schema).encode()) as rows:
                 held: list[Any] = []
                 size = 0
-                for line in copy:  # one row each, by libpq's word, with its end
+                for line in rows:  # one row each, by libpq's word, with its end
                     held.append(line[:-1])
                     size += len(line)
                     if size > PIECE:
@@ -99,7 +107,8 @@ class PostgresSource:
     def _copy_statement(self, connection: psycopg.Connection, schema: TableSchema) -> str:
         found = connection.execute(_COLUMNS.encode(), [self._schema, self._table]).fetchall()
         kinds = {row[0].lower(): (row[0], row[1]) for row in found}
-        if gone := [name for name in schema.names if name not in kinds]:
+        wanted = [*schema.names, *([self._since.column] if self._since else [])]
+        if gone := [name for name in wanted if name not in kinds]:
             raise SourceRefused(f"{self}: column {gone[0]} is gone since the schema was read. Run again.")
         ewkt = _ewkt(connection)
         cells = [
@@ -108,7 +117,12 @@ class PostgresSource:
         ]
         if len(cells) == 1:
             cells = [f"COALESCE(({cells[0]})::text, '')"]  # an empty line would be no row
-        return f"COPY (SELECT {', '.join(cells)} FROM {self._named}) TO STDOUT WITH (FORMAT csv, ENCODING 'UTF8')"
+        where = ""
+        if self._since:
+            column = quoted(kinds[self._since.column][0])
+            where = f" WHERE {column} >= {literal(str(self._since.least))} OR {column} IS NULL"
+        rows = f"SELECT {', '.join(cells)} FROM {self._named}{where}"
+        return f"COPY ({rows}) TO STDOUT WITH (FORMAT csv, ENCODING 'UTF8')"
 
     @property
     def _named(self) -> str:

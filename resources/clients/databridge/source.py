@@ -1,8 +1,12 @@
 """What an extract needs of a source: its columns, its count, and its rows as of one moment."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from core.errors import SourceMoved
 from resources.clients.databridge.records import RecordWriter
 from resources.clients.databridge.schema import TableSchema
 
@@ -39,6 +43,30 @@ class LineSource(Counted, Protocol):
 Source = RowSource | LineSource
 
 
+@dataclass(frozen=True)
+class Since:
+    """From where on rows are wanted: whose column is at least this, and whose column is NULL.
+
+    least: a number; a day; a moment, without an offset where the column has none. It is whole to the second.
+    """
+
+    column: str
+    least: int | date | datetime
+
+
+@runtime_checkable
+class SinceSource(Counted, Protocol):
+    """One whose rows can be read in part."""
+
+    def since(self, since: Since) -> Source:
+        """The same table, of which only those rows are given; its count is still that of all.
+
+        Raises:
+            SourceRefused: for a column that it cannot compare.
+        """
+        ...
+
+
 def read_into(writer: RecordWriter, source: Source) -> None:
     """Write all rows of a source."""
     if isinstance(source, LineSource):
@@ -48,3 +76,22 @@ def read_into(writer: RecordWriter, source: Source) -> None:
         for row in source.rows(writer.schema):
             writer.write(row)
     writer.finish()
+
+
+def read_counted(path: Path, source: Source, schema: TableSchema) -> tuple[RecordWriter, int | None]:
+    """What was written of the source's rows, and what it counted; the same before and after.
+
+    Raises:
+        SourceMoved: when it is not.
+    """
+    counted = source.count()
+    with path.open("wb") as file:
+        writer = RecordWriter(file, schema)
+        read_into(writer, source)
+    after = source.count()
+    if counted is not None and not counted == writer.rows == after:
+        raise SourceMoved(
+            f"{source}: {counted:,} rows were counted, {writer.rows:,} read, and now there are {after:,}: it changed "
+            "meanwhile. Run again when it is quiet."
+        )
+    return writer, counted

@@ -1,5 +1,6 @@
 """A table of any database that SQLAlchemy reads, streamed within one transaction."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from core.errors import DatabaseUnavailable, SourceRefused
 from core.plain import one_line
 from core.secrecy import hidden
 from resources.clients.databridge.schema import Column, TableSchema, checked
+from resources.clients.databridge.source import Since
 
 BATCH = 2000
 _TYPES: tuple[tuple[type[Any], str], ...] = (
@@ -35,6 +37,7 @@ class SqlAlchemySource:
     def __init__(self, url: str, schema: str | None, table: str, geometry: Column | None = None):
         self._engine = sa.create_engine(url)
         self._schema, self._table, self._geometry = schema, table, geometry
+        self._since: Since | None = None
 
     def __str__(self) -> str:
         url = self._engine.url
@@ -53,11 +56,25 @@ class SqlAlchemySource:
         with self._explained(), self._engine.connect() as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(self._reflected())).scalar_one()
 
+    def since(self, since: Since) -> "SqlAlchemySource":
+        """Raises SourceRefused for moments with an offset, which databases give and take in zones of their own."""
+        with self._explained():
+            column = self._reflected().columns
+            kind = next((each.type for each in column if each.name.lower() == since.column), None)
+        if getattr(kind, "timezone", False):
+            raise SourceRefused(f"{self}: watermark {since.column} has a time zone; name a column without one.")
+        part = copy.copy(self)
+        part._since = since
+        return part
+
     def rows(self, schema: TableSchema) -> Iterator[Sequence[Any]]:
         with self._explained():
             table = self._reflected()
             by_name = {column.name.lower(): column for column in table.columns}
             statement = sa.select(*(by_name[name] for name in schema.names))
+            if self._since:
+                column = by_name[self._since.column]
+                statement = statement.where(sa.or_(column >= self._since.least, column.is_(None)))
             with self._engine.connect().execution_options(stream_results=True, yield_per=BATCH) as connection:
                 yield from connection.execute(statement)
 

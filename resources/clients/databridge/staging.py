@@ -49,11 +49,24 @@ class GeometrySummary(msgspec.Struct, frozen=True):
     bounds: tuple[float, float, float, float] | None = None
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """How far an incremental table was read.
+
+    watermark: its highest value, as text; None when no row has one. read_whole_at: when all rows were last read. basis:
+    a digest of what rows may be merged by; a run with another one reads all.
+    """
+
+    watermark: Annotated[str, msgspec.Meta(max_length=64)] | None
+    read_whole_at: Moment
+    basis: Digest
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """A run's data. Counts are rows; moments are UTC texts that sort as moments do.
 
     source_rows: what the source counted, before and after it was read; None where it cannot count.
-    previous_rows: of the run before, for the check of how much it shrank.
+    previous_rows: of the run before, for the check of how much it shrank. nuls: of the rows that this run read.
+    reached: of an incremental table.
     """
 
     run: RunName
@@ -69,6 +82,7 @@ class Manifest(msgspec.Struct, frozen=True):
     nuls: Count = 0
     notes: list[str] = []
     geometry: GeometrySummary | None = None
+    reached: Reached | None = None
 
 
 @dataclass(frozen=True)

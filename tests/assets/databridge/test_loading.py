@@ -130,6 +130,16 @@ WRONG = [
     ("fresh_within_hours", 0, "greater than 0"),
     ("source_schema", "a.b", "letters, digits"),
     ("uplaod_to_carto", True, "no such key"),
+    ("incremental", {"key": ["objectid"]}, "incremental.watermark: it is missing; add it, such as incremental: {key"),
+    ("incremental", {"key": [], "watermark": "seen"}, "at least 1"),
+    ("incremental", {"key": "objectid", "watermark": "seen"}, "incremental.key: 'objectid': expected a list"),
+    ("incremental", {"key": ["id", "id"], "watermark": "seen"}, "'id' occurs twice"),
+    ("incremental", {"key": ["id"], "watermark": 'x"; DROP'}, "letters, digits"),
+    ("incremental", {"key": ["id"], "watermark": "seen", "overlap": -1}, "greater than or equal to 0"),
+    ("incremental", {"key": ["id"], "watermark": "seen", "overlap": "1 h"}, "integer"),
+    ("incremental", {"key": ["id"], "watermark": "seen", "full_every_days": 0}, "greater than or equal to 1"),
+    ("incremental", {"key": ["id"], "watermark": "seen", "ovrlap": 1}, "is it overlap? The keys are key, watermark, "),
+    ("incremental", ["id"], "such as incremental: {key"),
 ]
 
 
@@ -150,6 +160,16 @@ def test_a_missing_key_is_named(tmp_path, key):
     put(tmp_path, "knack/carto_phl/ppr/t.yml", {name: value for name, value in KNACK.items() if name != key})
     (fault,) = faults(tmp_path)
     assert fault.startswith(f"knack/carto_phl/ppr/t.yml: {key}: it is missing; add it, such as {key}")
+
+
+def test_only_a_table_of_a_database_is_read_in_part(tmp_path):
+    part = {"incremental": {"key": ["id"], "watermark": "seen"}}
+    put(tmp_path, "knack/carto_phl/ppr/t.yml", KNACK | part)
+    put(tmp_path, "airtable/t.yml", GOOD | {"airtable_table": "t"} | part)
+    assert [fault.split(";")[0] for fault in faults(tmp_path)] == [
+        "airtable/t.yml: incremental: no such key",
+        "knack/carto_phl/ppr/t.yml: incremental: no such key",
+    ]
 
 
 @pytest.mark.parametrize("value", [0, -1, "4", 4.0, True, None])
@@ -371,6 +391,8 @@ def test_editors_find_the_shipped_files_good_and_wrong_ones_wrong():
     assert as_an_editor_sees_it("databridge", GOOD | {"schedule_interval": True}) == ["$.schedule_interval"]
     assert as_an_editor_sees_it("databridge", GOOD | {"uplaod_to_carto": True}) == ["$"]
     assert as_an_editor_sees_it("databridge", GOOD | {"carto_users": []}) == ["$.carto_users"]
+    part = {"key": ["id"], "watermark": "seen", "overlap": "1 h"}
+    assert as_an_editor_sees_it("databridge", GOOD | {"incremental": part}) == ["$.incremental"]
     assert as_an_editor_sees_it("knack", KNACK | {"knack_object_id": "4"}) == ["$.knack_object_id"]
     assert as_an_editor_sees_it("airtable", GOOD) == ["$"]
 

@@ -4,8 +4,10 @@ The SQL is compared with what is expected of it; it was never run on an Oracle, 
 has a time and keeps it; NUMBER comes as a decimal, whole.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import date, datetime
 from typing import Any
 
 from core.errors import DatabaseUnavailable, SourceRefused
@@ -13,6 +15,7 @@ from core.plain import one_line
 from core.secrecy import hidden
 from resources.clients.databridge.geometry import srid_of_sde
 from resources.clients.databridge.schema import Column, TableSchema, checked
+from resources.clients.databridge.source import Since
 
 BATCH = 1000
 # For the way there, and for a call that a server never answers; a call fetches a batch, or finds the first.
@@ -62,8 +65,18 @@ def points_query(owner: str, table: str, shape: str) -> str:
     return f"SELECT max(sde.st_numpoints({identifier(shape)})) FROM {table_name(owner, table)}"
 
 
-def select(owner: str, table: str, schema: TableSchema, longest: int) -> str:
-    """All rows, geometries as text. longest: the most points that one has."""
+def where(since: Since) -> str:
+    """A condition of SQL; a day and a moment are compared as DATE, which has a time, so that an index serves."""
+    column, least = identifier(since.column), str(since.least)
+    if type(since.least) is date:
+        least = f"DATE '{least}'"
+    if isinstance(since.least, datetime):
+        least = f"TO_DATE('{since.least:%Y-%m-%d %H:%M:%S}', 'YYYY-MM-DD HH24:MI:SS')"
+    return f" WHERE {column} >= {least} OR {column} IS NULL"
+
+
+def select(owner: str, table: str, schema: TableSchema, longest: int, since: Since | None = None) -> str:
+    """All rows, or those since; geometries as text. longest: the most points that one has."""
     cells = []
     for column in schema.columns:
         name = identifier(column.name)
@@ -72,7 +85,7 @@ def select(owner: str, table: str, schema: TableSchema, longest: int) -> str:
             text = f"to_char({text})" if longest <= SHORT else text
             name = f"CASE WHEN sde.st_isempty({name}) = 1 THEN NULL ELSE {text} END"
         cells.append(name)
-    return f"SELECT {', '.join(cells)} FROM {table_name(owner, table)}"
+    return f"SELECT {', '.join(cells)} FROM {table_name(owner, table)}{where(since) if since else ''}"
 
 
 class OracleSource:
@@ -81,6 +94,7 @@ class OracleSource:
     def __init__(self, connect: Callable[[], Any], where: str, owner: str, table: str):
         self._connect, self._where = connect, where
         self._owner, self._table = owner.upper(), table.upper()
+        self._since: Since | None = None
 
     def __str__(self) -> str:
         return f"Oracle {self._where} {self._owner}.{self._table}"
@@ -103,6 +117,14 @@ class OracleSource:
     def count(self) -> int:
         return int(self._all(f"SELECT count(*) FROM {table_name(self._owner, self._table)}", {})[0][0])
 
+    def since(self, since: Since) -> "OracleSource":
+        """Raises SourceRefused for moments with an offset, which python-oracledb gives without it."""
+        if isinstance(since.least, datetime) and since.least.tzinfo:
+            raise SourceRefused(f"{self}: watermark {since.column} has a time zone; name a column without one.")
+        part = copy.copy(self)
+        part._since = since
+        return part
+
     def rows(self, schema: TableSchema) -> Iterator[Sequence[Any]]:
         shape, longest = schema.geometry, 0
         if shape:
@@ -111,7 +133,7 @@ class OracleSource:
             with closing(self._connect()) as connection, closing(connection.cursor()) as cursor:
                 cursor.execute(READ_ONLY)
                 cursor.arraysize = BATCH
-                cursor.execute(select(self._owner, self._table, schema, longest))
+                cursor.execute(select(self._owner, self._table, schema, longest, self._since))
                 while batch := cursor.fetchmany(BATCH):
                     yield from batch
         except Exception as error:

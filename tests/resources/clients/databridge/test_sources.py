@@ -5,7 +5,7 @@ import io
 import random
 import sqlite3
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
@@ -16,7 +16,7 @@ from resources.clients.databridge import postgres_source
 from resources.clients.databridge.postgres_source import PostgresSource
 from resources.clients.databridge.records import TIME_ZONE, RecordWriter
 from resources.clients.databridge.schema import Column
-from resources.clients.databridge.source import read_into
+from resources.clients.databridge.source import Since, read_into
 from resources.clients.databridge.sqlalchemy_source import SqlAlchemySource
 
 TABLE = """
@@ -180,11 +180,45 @@ def test_what_is_no_utf8_is_named(database, postgres_server):
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+SINCE = [
+    ("wall", datetime(2024, 1, 2, 3, 4, 5), ["2024-01-02 03:04:04.9", "2024-01-02 03:04:05", "infinity", None]),
+    ("zoned", datetime(2024, 1, 2, 8, 4, 5, tzinfo=UTC),
+     ["2024-01-02 03:04:04-05", "2024-01-02 03:04:05-05", "2024-01-02 08:05+00", None]),
+    ("day", date(2024, 1, 2), ["2024-01-01", "2024-01-02", "2024-01-03", None]),
+    ("whole", -3, ["-4", "-3", "9223372036854775807", None]),
+    ("exact", 12, ["11.99", "12.00", "12.01", None]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "least", "values"), SINCE)
+def test_postgres_gives_the_rows_since_and_those_without_a_value_and_counts_all(database, column, least, values):
+    columns = 'n int, "WALL" timestamp, zoned timestamptz, day date, whole bigint, exact numeric'
+    place = ["wall", "zoned", "day", "whole", "exact"].index(column)
+    rows = [(n, *[None] * place, value, *[None] * (4 - place)) for n, value in enumerate(values)]
+    source = table_of(database, columns, *rows)
+    source._parameters |= {"options": "-c TimeZone=Asia/Tokyo -c DateStyle=German"}
+    part = source.since(Since(column, least))
+    assert [cells[0] for cells in cells_of(part)] == ["1", "2", "3"]
+    assert part.count() == source.count() == len(cells_of(source)) == 4
+
+
 def test_what_is_not_there_is_named(calls, database):
     with pytest.raises(SourceRefused, match=r"gis_311\.nothing: there is no such table"):
         PostgresSource(database.address.parameters(), "gis_311", "nothing").schema()
     with pytest.raises(DatabaseUnavailable, match="Check that it runs"):
         PostgresSource({**database.address.parameters(), "port": 1}, "gis_311", "calls").count()
+
+
+def test_sqlalchemy_gives_the_rows_since_and_those_without_a_value(tmp_path):
+    path = tmp_path / "city.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE trees (id INTEGER PRIMARY KEY, seen DATETIME)")
+        moments = ["2024-01-02 03:04:04.000000", "2024-01-02 03:04:05.000000", None]
+        connection.executemany("INSERT INTO trees VALUES (?, ?)", enumerate(moments))
+    source = SqlAlchemySource(f"sqlite:///{path}", None, "trees")
+    for since in (Since("seen", datetime(2024, 1, 2, 3, 4, 5)), Since("id", 1)):
+        part = source.since(since)
+        assert ([row[0] for row in part.rows(source.schema())], part.count()) == ([1, 2], 3)
 
 
 def test_sqlalchemy_reads_what_it_knows(tmp_path):

@@ -1,6 +1,6 @@
 """The SQL for Oracle, compared with what is expected of it, over a driver of the tests' own. No Oracle ran it."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -9,6 +9,7 @@ from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
 from resources.clients.databridge.oracle import sde
 from resources.clients.databridge.oracle.sde import OracleSource, points_query, select, type_query
 from resources.clients.databridge.schema import Column, TableSchema
+from resources.clients.databridge.source import Since
 
 COLUMNS = [
     ("OBJECTID", "NUMBER", 0, "N", None),
@@ -100,6 +101,28 @@ def test_rows_are_read_in_one_read_only_transaction():
     bridge, driver = source({POINTS: [(Decimal(12),)], select("GIS_LNI", "PERMITS", SHAPE, 12): rows})
     assert list(bridge.rows(SHAPE)) == rows
     assert driver.asked[1:] == [sde.READ_ONLY, select("GIS_LNI", "PERMITS", SHAPE, 12)]
+
+
+@pytest.mark.parametrize(
+    ("least", "expected"),
+    [
+        (12345, '"CHANGED" >= 12345'),
+        (date(2024, 1, 2), "\"CHANGED\" >= DATE '2024-01-02'"),
+        (datetime(2024, 1, 2, 3, 4, 5), "\"CHANGED\" >= TO_DATE('2024-01-02 03:04:05', 'YYYY-MM-DD HH24:MI:SS')"),
+    ],
+)
+def test_the_rows_since_are_those_at_or_above_and_those_without_a_value(least, expected):
+    since = Since("changed", least)
+    sql = select("gis_lni", "permits", SHAPE, 12, since)
+    assert sql == f'{select("gis_lni", "permits", SHAPE, 12)} WHERE {expected} OR "CHANGED" IS NULL'
+    bridge, driver = source({POINTS: [(Decimal(12),)], sql: [("a", None)]})
+    assert list(bridge.since(since).rows(SHAPE)) == [("a", None)]
+    assert driver.asked[-2:] == [sde.READ_ONLY, sql]
+
+
+def test_a_moment_whose_offset_the_driver_loses_is_no_watermark():
+    with pytest.raises(SourceRefused, match="watermark zoned has a time zone"):
+        source({})[0].since(Since("zoned", datetime(2024, 1, 2, tzinfo=UTC)))
 
 
 def test_what_is_wrong_is_named():
