@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from assets.databridge.extract import VERDICTS
-from assets.databridge.factory import assets_of, key_of
+from assets.databridge.factory import assets_of, key_of, request_of
 from assets.databridge.loading import load_tree
 from assets.databridge.telling import LIVE_CHECKS
 from resources.clients.databridge.postgres_source import PostgresSource
@@ -53,6 +53,20 @@ def test_a_table_is_staged_and_live_with_every_check(bridge, resource):
     }
     assert {found["rows"].value for found in events.values()} == {60}
     assert all(found["plot"].value.startswith("![rows](data:image/png;base64,") for found in events.values())
+
+
+def test_a_run_of_an_incremental_table_may_ask_for_all_rows(bridge, resource):
+    name = "databridge/police/incidents"
+    staged = [asset for asset in assets_of(bridge.tables[name]) if asset.key == key_of(bridge.tables[name], "staged")]
+    said = []
+    for config in ({}, {}, {"ops": {staged[0].op.name: {"config": {"full": True}}}}):
+        result = dg.materialize(staged, resources={"databridge": resource}, run_config=config)
+        assert checks(result) == dict.fromkeys([*VERDICTS, "key"], True)
+        (event,) = result.get_asset_materialization_events()
+        said.append(event.materialization.metadata["notes"].value)
+    command = request_of(resource, bridge.tables[name], "staged", "run", full=True)["containerOverrides"]["command"]
+    assert command[-3:] == ["staged", "run", "--full"]
+    assert ["no run staged" in said[0], "merged into 60" in said[1], "the run asked for it" in said[2]] == [True] * 3
 
 
 def test_a_failed_check_is_recorded_by_name_and_keeps_the_live_table(bridge, resource):
