@@ -291,3 +291,18 @@ def test_incidents_of_a_postgres_are_read_in_part_and_go_live_whole(bridge):
         ("late",), ('two\nlines, "one"',)]  # fmt: skip
     bridge.sql("ALTER TABLE gis_police.incidents ADD COLUMN more text")
     assert "by the same schema" in bridge.extract(INCIDENTS).manifest.notes[-1]
+
+
+def test_geometries_of_merged_rows_are_judged_all_together(bridge):
+    name, part = "databridge/ppr/bench_inventory", Incremental(key=("objectid",), watermark="objectid", overlap=5)
+    bridge.extract(name, incremental=part)
+    bridge.sql("INSERT INTO gis_ppr.bench_inventory VALUES (61, 'B', 1, NULL, 'SRID=2272;POINT(2700000 250000)')")
+    merged = bridge.extract(name, incremental=part).manifest
+    assert merged.notes == ["7 rows read whose objectid is at least 55, merged into 60"]
+    whole = bridge.extract(name).manifest
+    assert (merged.geometry, merged.rows, merged.sha256) == (whole.geometry, 61, whole.sha256)
+    assert merged.geometry.types == {"POINT": 61}
+    assert bridge.load(name).loaded.rows == 61
+    bridge.sql("UPDATE gis_ppr.bench_inventory SET shape = 'SRID=4326;POINT(1 1)' WHERE objectid = 60")
+    bridge.extract(name, incremental=part)
+    assert [verdict.name for verdict in bridge.extract(name, incremental=part).failed] == ["srid"]

@@ -57,3 +57,39 @@ def test_memory_does_not_grow_with_rows(database, postgres_server):
         assert done.returncode == 0, done.stderr
         peaks[rows] = int(done.stdout)
     assert peaks[200_000] < 1.5 * peaks[20_000], peaks
+
+
+MERGE = """
+import resource, sys, tempfile
+from pathlib import Path
+from resources.clients.databridge.merging import Merged
+from resources.clients.databridge.records import RecordWriter
+from resources.clients.databridge.schema import Column, TableSchema
+from resources.clients.databridge.source import Since
+from resources.clients.databridge.watermarks import Watermark
+rows = int(sys.argv[1])
+schema = TableSchema((Column("id", "integer"), Column("text", "text")))
+class Source:
+    def since(self, since): return self
+    def rows(self, schema): return ((n, "y" * 200) for n in range(rows))
+with tempfile.TemporaryDirectory() as scratch:
+    staged = Path(scratch, "t.csv")
+    with staged.open("wb") as file:
+        writer = RecordWriter(file, schema)
+        for n in range(rows):
+            writer.write((n, "x" * 200))
+        writer.finish()
+    mark = Watermark("id", "integer")
+    merged = Merged(Source(), Since("id", 0), ("id",), mark, staged, Path(scratch, "changes"))
+    assert sum(record.endswith(b"y") for piece in merged.lines(schema) for record in piece) == rows
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_what_is_merged():
+    peaks = [
+        int(subprocess.run([sys.executable, "-c", MERGE, rows], cwd=ROOT, capture_output=True, check=True).stdout)
+        for rows in ("10000", "100000")
+    ]
+    assert peaks[1] < 1.2 * peaks[0], peaks
