@@ -3,6 +3,7 @@ dbt's arguments. Arguments, environment, directory and outputs go there, signals
 
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -17,8 +18,12 @@ def main(address: str, arguments: list[str]) -> int:
         server.connect(address)
         socket.send_fds(server, [struct.pack("!I", len(asked))], [0, 1, 2])
         server.sendall(asked)
+        # Python's own handler may have to wait for what is under way; the interpreter writes numbers at once.
+        server.setblocking(False)
+        signal.set_wakeup_fd(server.fileno())
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, _: server.sendall(bytes([number])))
+            signal.signal(number, lambda *_: None)
+        select.select([server], [], [])
         ended = server.recv(4)
     return struct.unpack("!i", ended)[0] if ended else 1
 
