@@ -1,6 +1,7 @@
 """Shared by all tests: an environment without settings, the sample chain's node, days of the sample."""
 
 import os
+import signal
 import sys
 import uuid
 from datetime import date
@@ -41,6 +42,10 @@ def fuzzed(test):
     """A property of what comes from outside, which `make fuzz` tries at length."""
     return pytest.mark.fuzz(FUZZED(test))
 
+
+# Tests that are started in the background would hand on to their processes that Ctrl-C counts for nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What is made once and kept from one run of the tests to the next.
 KEPT = Path(os.environ.get("HEADWATER_HOME") or Path(__file__).parent.parent / ".headwater")

@@ -60,10 +60,10 @@ def every_minute_explained(context: dg.AssetCheckExecutionContext, exchanges: Ex
     """Also the pairs that nothing is stored of have their 1,440."""
     found: dict[str, list[str]] = {}
     with exchanges.failures_explained():
+        exchange = Exchange.of(exchanges.environ(), exchanges.stage)
         for key, address in _addresses(context).items():
             minutes = lake.lake().open(OHLCV_1M, [address]).table(["currency_pair", "timestamp"])
             gaps = lake.lake().open(OHLCV_GAPS, [address]).table()
-            exchange = Exchange.of(exchanges.environ(), exchanges.stage)
             pairs = exchange.pairs(parse_job(address.dimensions["job"]), address.day).pairs
             problems = quality.unexplained(minutes, gaps, pairs, address.day)
             found[key] = [f"{address}: {problem}" for problem in problems]

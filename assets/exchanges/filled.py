@@ -19,6 +19,7 @@ from assets.exchanges.download import Exchange
 from assets.exchanges.minutes import GAP_CLASSES, GapClass
 from assets.exchanges.names import JobName
 from assets.exchanges.tables import OHLCV_1M, OHLCV_GAPS
+from assets.exchanges.transform import by_pair
 from core.partitions import PartitionAddress
 from core.windows import start_of
 from resources.clients.exchanges.bars import MINUTE_MS, MINUTES
@@ -92,12 +93,12 @@ def filled(
     for pair, close in before.items():
         if not isinstance(close, Decimal) or not close.is_finite() or close <= 0:
             raise ValueError(f"last close {close!r} of {pair}: expected a Decimal above zero")
-    names = sorted({*minutes.column("currency_pair").unique().to_pylist(), *gaps.column("currency_pair").to_pylist()})
+    stored, missing = dict(by_pair(minutes)), dict(by_pair(gaps))
     parts = []
-    for pair in names:
-        mine, missing = (rows.filter(pc.equal(rows.column("currency_pair"), pair)) for rows in (minutes, gaps))
+    for pair in sorted(stored.keys() | missing.keys()):
+        mine, absent = stored.get(pair, minutes.slice(0, 0)), missing.get(pair, gaps.slice(0, 0))
         fixed = {"job": job, "day": day, "currency_pair": pair}
-        parts.append(_day_of(mine.combine_chunks(), missing.to_pylist(), fixed, classes, before.get(pair)))
+        parts.append(_day_of(mine.combine_chunks(), absent.to_pylist(), fixed, classes, before.get(pair)))
     return pa.concat_tables([SCHEMA.empty_table(), *parts])
 
 

@@ -93,6 +93,11 @@ class Writing:
         """What readers find now, by the name of what is read."""
         raise NotImplementedError
 
+    @property
+    def between(self) -> list[str]:
+        """What readers may find besides while one version takes the other's place."""
+        return [NEITHER] if getattr(self, "format", "") == "csv" else []
+
 
 @dataclass
 class LakePath(Writing):
@@ -164,6 +169,11 @@ class RedshiftLoad(_Load):
     """host, port, database, user, password, role: of the stand-in."""
 
     server: tuple[str, int, str, str, str, str] | None = None
+
+    @staticmethod
+    def server_of(database: Any) -> tuple[str, int, str, str, str, str]:
+        """database: the stand-in, as its fixture gives it."""
+        return database.host, database.port, database.database, database.user, database.password, database.iam_role
 
     @property
     def warehouse(self) -> Redshift:

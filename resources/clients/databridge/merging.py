@@ -8,7 +8,7 @@ order in which they were read: where nothing changed, the merged file is the sta
 import csv
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,9 @@ from core.errors import LoadRejected
 from core.plain import one_line
 from resources.clients.databridge.records import RecordWriter
 from resources.clients.databridge.schema import TableSchema
-from resources.clients.databridge.source import Since, SinceSource, read_into
+from resources.clients.databridge.source import Since, SinceSource, in_pieces, read_into
 from resources.clients.databridge.watermarks import Mark, Watermark, higher
 
-# Bytes of records that are handed on at a time.
-PIECE = 1 << 20
 END = b"\r\n"
 
 
@@ -102,8 +100,8 @@ class Merged:
         index = self.path.with_name(f"{self.path.name}.keys")
         with closing(KeyedRecords(index, self.key)) as changed:
             self.highest = _indexed(self.path, schema, self.key, self.watermark, changed, keep=True)
-            yield from _pieces(self._replaced(schema, changed))
-            yield from _pieces(changed.rest())
+            yield from in_pieces(self._replaced(schema, changed))
+            yield from in_pieces(changed.rest())
         self.path.unlink()
         index.unlink()
 
@@ -153,15 +151,3 @@ def _indexed(
         into.add([cells[place] for place in places], record if keep else b"")
         highest = higher(highest, watermark.parse(cells[at]))
     return highest
-
-
-def _pieces(found: Iterable[bytes]) -> Iterator[list[bytes]]:
-    held: list[bytes] = []
-    size = 0
-    for record in found:
-        held.append(record)
-        size += len(record)
-        if size > PIECE:
-            yield held
-            held, size = [], 0
-    yield held

@@ -12,21 +12,17 @@ from typing import Any
 import psycopg
 
 from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
-from core.plain import one_line
-from core.secrecy import hidden
 from resources.clients.databridge.geometry import COLUMN_TYPES
-from resources.clients.databridge.postgres_sql import ALIVE
+from resources.clients.databridge.postgres_sql import ALIVE, said
 from resources.clients.databridge.records import TIME_ZONE
 from resources.clients.databridge.schema import Column, TableSchema, checked, literal, quoted
-from resources.clients.databridge.source import Since
+from resources.clients.databridge.source import Since, in_pieces
 
 CONNECT_SECONDS = 5
 # Also of a database that does not know its encoding, whose texts would be bytes.
 ENCODING = {"client_encoding": "UTF8"}
 # A statement that does not end is given up.
 STATEMENT_SECONDS = 6 * 3600
-# Bytes of rows that are held at a time.
-PIECE = 1 << 20
 # Digits behind the point: as many as the smallest part of a number has.
 DIGITS = 17
 # A column of ArcGIS' own that no reader knows.
@@ -94,15 +90,8 @@ class PostgresSource:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.execute(_WRITTEN)
             with cursor.copy(self._copy_statement(connection, schema).encode()) as rows:
-                held: list[Any] = []
-                size = 0
-                for line in rows:  # one row each, by libpq's word, with its end
-                    held.append(line[:-1])
-                    size += len(line)
-                    if size > PIECE:
-                        yield held
-                        held, size = [], 0
-                yield held
+                # One row each, by libpq's word, with its end.
+                yield from in_pieces(line[:-1] for line in rows)
 
     def _copy_statement(self, connection: psycopg.Connection, schema: TableSchema) -> str:
         found = connection.execute(_COLUMNS.encode(), [self._schema, self._table]).fetchall()
@@ -151,11 +140,11 @@ class PostgresSource:
             with psycopg.connect(**self._parameters, autocommit=True) as connection:
                 yield connection
         except psycopg.OperationalError as error:
-            raise DatabaseUnavailable(f"{self}: {_said(error)}. Check that it runs, then run again.") from error
+            raise DatabaseUnavailable(f"{self}: {said(error)}. Check that it runs, then run again.") from error
         except psycopg.DataError as error:
-            raise InvalidAnswer(f"{self}: {_said(error)}. Mend it in the source.") from error
+            raise InvalidAnswer(f"{self}: {said(error)}. Mend it in the source.") from error
         except psycopg.Error as error:
-            raise SourceRefused(f"{self}: {_said(error)}. Check the table's name and the user's rights.") from error
+            raise SourceRefused(f"{self}: {said(error)}. Check the table's name and the user's rights.") from error
 
 
 def cell(name: str, kind: str) -> str:
@@ -187,8 +176,3 @@ def _ewkt(connection: psycopg.Connection) -> str:
 def _type_of(kind: str) -> str:
     """What a schema calls a type of PostgreSQL's."""
     return _TYPES.get(re.sub(r"\([0-9, ]+\)", "", kind).strip(), "text")
-
-
-def _said(error: psycopg.Error) -> str:
-    lines = hidden(str(error)).strip().splitlines()
-    return one_line(lines[0], 300) if lines else type(error).__name__

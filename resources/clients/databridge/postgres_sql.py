@@ -65,12 +65,12 @@ class PostgresSql:
             psycopg.errors.QueryCanceled,
             psycopg.errors.DeadlockDetected,
         ) as error:
-            raise DatabaseUnavailable(f"{self}: {_said(error)}. Run again when the table is less in use.") from error
+            raise DatabaseUnavailable(f"{self}: {said(error)}. Run again when the table is less in use.") from error
         except psycopg.OperationalError as error:
             self.close()
-            raise DatabaseUnavailable(f"{self}: {_said(error)}. Check that it runs, then run again.") from error
+            raise DatabaseUnavailable(f"{self}: {said(error)}. Check that it runs, then run again.") from error
         except psycopg.Error as error:
-            raise LoadRejected(f"{self}: {_said(error)}. Correct the table's file, schema or data.") from error
+            raise LoadRejected(f"{self}: {said(error)}. Correct the table's file, schema or data.") from error
 
     def _connected(self) -> psycopg.Connection[dict[str, Any]]:
         connection = psycopg.Connection[dict[str, Any]].connect(
@@ -85,6 +85,7 @@ class PostgresSql:
         return connection
 
 
-def _said(error: psycopg.Error) -> str:
+def said(error: psycopg.Error) -> str:
+    """What the server or the driver said, on one line, without a secret."""
     lines = hidden(str(error)).strip().splitlines()
     return one_line(lines[0], 300) if lines else type(error).__name__

@@ -1,6 +1,6 @@
 """What an extract needs of a source: its columns, its count, and its rows as of one moment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -9,6 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 from core.errors import SourceMoved
 from resources.clients.databridge.records import RecordWriter
 from resources.clients.databridge.schema import TableSchema
+
+# Bytes of rows that are handed on at a time.
+PIECE = 1 << 20
 
 
 class Counted(Protocol):
@@ -41,6 +44,19 @@ class LineSource(Counted, Protocol):
 
 
 Source = RowSource | LineSource
+
+
+def in_pieces(lines: Iterable[Any]) -> Iterator[list[Any]]:
+    """Rows as a ``LineSource`` gives them, so many at a time that memory stays bounded."""
+    held: list[Any] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size > PIECE:
+            yield held
+            held, size = [], 0
+    yield held
 
 
 @dataclass(frozen=True)

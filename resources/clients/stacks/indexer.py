@@ -10,8 +10,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from core.errors import DatabaseUnavailable, InvalidAnswer, PermanentError
-from core.plain import one_line
-from resources.clients.postgres.connection import PostgresAddress
+from resources.clients.postgres.connection import PostgresAddress, said
 
 # The columns that are read, by what they must hold. The indexer's schema is its own affair, and moves.
 READ: Mapping[str, Mapping[str, str]] = {
@@ -101,17 +100,17 @@ def _explained(address: str) -> Iterator[None]:
         yield
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidAuthorizationSpecification) as error:
         raise PermanentError(
-            f"Stacks database at {address}: access refused ({_said(error)}). Grant the role SELECT on the schema's "
+            f"Stacks database at {address}: access refused ({said(error)}). Grant the role SELECT on the schema's "
             "tables, or check STACKS_DB_USER and STACKS_DB_PASSWORD."
         ) from error
     except psycopg.errors.QueryCanceled as error:
         raise DatabaseUnavailable(
-            f"Stacks database at {address}: a statement took too long ({_said(error)}). Run again, or raise "
+            f"Stacks database at {address}: a statement took too long ({said(error)}). Run again, or raise "
             "STACKS_DB_SECONDS."
         ) from error
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(
-            f"Stacks database at {address}: {_said(error)}. Check that it runs and that STACKS_DB_HOST and "
+            f"Stacks database at {address}: {said(error)}. Check that it runs and that STACKS_DB_HOST and "
             "STACKS_DB_PORT are right, then run again."
         ) from error
 
@@ -174,7 +173,3 @@ class Indexer:
                 f"Stacks database at {self}: {'; '.join(problems[:NAMED])}{more}. Check STACKS_DB_SCHEMA and the "
                 "role's grants; if the indexer's schema has changed, so must the statements in assets/stacks."
             )
-
-
-def _said(error: psycopg.Error) -> str:
-    return one_line(error.diag.message_primary or str(error).strip().split("\n", maxsplit=1)[0], 500)

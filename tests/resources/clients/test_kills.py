@@ -7,15 +7,13 @@ request, in ``tests/resources/clients/databridge/test_replacing.py``.
 import multiprocessing
 import os
 import random
-import signal
-import time
 from dataclasses import replace
 
 import pytest
 
 from tests.conftest import FUZZ_EXAMPLES
+from tests.standins.killing import ended
 from tests.standins.writing import (
-    NEITHER,
     NEW,
     OLD,
     BarsPath,
@@ -49,8 +47,7 @@ def _on_s3(request):
 
 
 def _redshift(request, format):
-    database = request.getfixturevalue("redshift")
-    server = (database.host, database.port, database.database, database.user, database.password, database.iam_role)
+    server = RedshiftLoad.server_of(request.getfixturevalue("redshift"))
     return RedshiftLoad(_on_s3(request), format=format, server=server)
 
 
@@ -94,7 +91,7 @@ def test_a_killed_writer_leaves_the_old_version_or_the_new_one(writing, processe
         assert writing.found() == old
         seconds, killed = _written(processes, writing, kill_after=draw.uniform(0, took))
         for name, found in writing.found().items():
-            allowed = [old[name], new[name], *([NEITHER] if getattr(writing, "format", "") == "csv" else [])]
+            allowed = [old[name], new[name], *writing.between]
             assert found in allowed, (kills, name)
             seen.add(allowed.index(found))
         kills += killed
@@ -110,10 +107,4 @@ def _written(processes, writing, kill_after):
     process = processes.Process(target=write_new, args=(writing, begun))
     process.start()
     assert begun.wait(60)
-    started = time.monotonic()
-    process.join(kill_after)
-    if process.is_alive():
-        os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return time.monotonic() - started, process.exitcode != 0
+    return ended(process, kill_after)

@@ -1,10 +1,7 @@
 """An export that is killed at any moment leaves the lake as it was, or the new day; nothing in between."""
 
 import multiprocessing
-import os
 import random
-import signal
-import time
 from itertools import count
 
 import pytest
@@ -14,6 +11,7 @@ from benchmarks.ours import export
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.local_store import LocalObjectStore
 from tests.standins.faulty_node import FaultyNode
+from tests.standins.killing import ended
 from tests.standins.troubled_chain import DAY, TroubledChain
 
 KILLS = 50
@@ -79,13 +77,7 @@ def _export(processes, uri, directory, kill_after):
     """Seconds that it took, and whether it was killed before its end."""
     process = processes.Process(target=export, args=(uri, directory, "full"))
     process.start()
-    started = time.monotonic()
-    process.join(kill_after)
-    if process.is_alive():
-        os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return time.monotonic() - started, process.exitcode != 0
+    return ended(process, kill_after)
 
 
 def _copy(source, target):

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
-from resources.clients.databridge import postgres_source
+from resources.clients.databridge import source as sources
 from resources.clients.databridge.postgres_source import PostgresSource
 from resources.clients.databridge.records import TIME_ZONE, RecordWriter
 from resources.clients.databridge.schema import Column
@@ -68,7 +68,7 @@ def test_columns_and_values_of_postgres(calls):
 
 
 def test_a_view_is_read_and_rows_are_of_one_moment(calls, database, monkeypatch):
-    monkeypatch.setattr(postgres_source, "PIECE", 0)
+    monkeypatch.setattr(sources, "PIECE", 0)
     view = PostgresSource(database.address.parameters(), "gis_311", "seen")
     lines = view.lines(view.schema())
     assert [bytes(line) for line in next(lines)] == [b"1"]
@@ -153,7 +153,7 @@ def test_settings_of_server_or_user_change_no_cell(database):
 
 
 def test_a_server_that_breaks_off_in_the_middle_is_told_as_such(database, monkeypatch):
-    monkeypatch.setattr(postgres_source, "PIECE", 0)
+    monkeypatch.setattr(sources, "PIECE", 0)
     with psycopg.connect(**database.address.parameters(), autocommit=True) as connection:
         connection.execute(
             "CREATE TABLE odd AS SELECT n, repeat('x', 1000) AS said FROM generate_series(1, 30000) AS n"
