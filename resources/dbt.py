@@ -23,6 +23,7 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent / "dbt_project"
 PROJECT = DbtProject(project_dir=PROJECT_DIR)
 # One parsing for each target: what dbt makes of the project depends on the engine.
 KEPT = PROJECT.manifest_path.parent / "parsed"
+SOURCES = {".sql", ".yml", ".csv"}
 # By its path, so that a process that loads the definitions does not import dbt's command line.
 COMMAND = (sys.executable, str(Path(__file__).parent / "clients/dbt/command.py"))
 
@@ -102,8 +103,11 @@ def prepared_manifest() -> Path:
     Raises:
         subprocess.CalledProcessError: when dbt cannot read the project; what it says has been printed.
     """
-    sources = [path for kind in ("*.sql", "*.yml", "*.csv") for path in PROJECT_DIR.rglob(kind)]
-    newest = max(path.stat().st_mtime for path in sources if "target" not in path.parts)
+    # Not what dbt writes: the directories of commands that have run lie there, and grow more.
+    written = {PROJECT.manifest_path.parent, PROJECT_DIR / "logs"}
+    places = [place for place in PROJECT_DIR.iterdir() if place not in written]
+    sources = [path for place in places for path in (place, *place.rglob("*")) if path.suffix in SOURCES]
+    newest = max(path.stat().st_mtime for path in sources)
     if not PROJECT.manifest_path.exists() or PROJECT.manifest_path.stat().st_mtime < newest:
         target = PROJECT.manifest_path.parent
         target.mkdir(exist_ok=True)
