@@ -70,9 +70,11 @@ class ScratchDirectory(tempfile.TemporaryDirectory):
 
 
 def _remove_abandoned() -> None:
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        with suppress(OSError):  # in use, or removed meanwhile
-            if path.parent.lstat().st_uid == os.getuid():
-                with path.open("rb") as lock:
+    with os.scandir(tempfile.gettempdir()) as entries:
+        found = [entry for entry in entries if entry.name.startswith(_PREFIX)]
+    for entry in found:
+        with suppress(OSError):  # in use, another's, or removed meanwhile
+            if entry.stat(follow_symlinks=False).st_uid == os.getuid():
+                with Path(entry.path, _LOCK).open("rb") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(path.parent)
+                    shutil.rmtree(entry.path)

@@ -101,7 +101,8 @@ class Graph:
         )
 
     def lake_rows(self, days: Sequence[date]) -> dict[str, list[dict]]:
-        return {table.name: self.lake.open(table, days).table().to_pylist() for table in TABLES}
+        lake = self.lake
+        return {table.name: lake.open(table, days).table().to_pylist() for table in TABLES}
 
     def warehouse_rows(self) -> dict[str, list[dict]]:
         return {table.name: sorted_rows(self.warehouse.read(table, ALL_DAYS).to_pylist()) for table in TABLES}

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class S3ObjectStore:
 
     def __init__(self, bucket: str, prefix: str, kms_key: str | None = None, client: Any = None):
         self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
-        self._client = client or boto3.client("s3", config=_config())
+        self._client = client or _client(frozenset(pair for pair in os.environ.items() if pair[0].startswith("AWS_")))
         self._extra = {"ChecksumAlgorithm": "SHA256"}
         if kms_key:
             self._extra |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
@@ -113,6 +114,15 @@ class S3ObjectStore:
         if error_code(said) == NO_ACLS:
             remedy = "The bucket takes no ACLs: make its objects public by a bucket policy, and write without ACLs."
         return aws_failure(f"Lake: cannot {operation} {self.uri(key)}", said, remedy)
+
+
+@lru_cache(maxsize=4)
+def _client(environment: frozenset[tuple[str, str]]) -> Any:
+    """The SDK's client, kept for as long as the environment says the same to the SDK.
+
+    To make one takes 20 ms, and a run asks for its lake in every step.
+    """
+    return boto3.client("s3", config=_config())
 
 
 def _config() -> Config:
