@@ -17,11 +17,12 @@ from resources.ethereum_etl import EthereumEtlResource
 from sandbox.ethereum.node import RecordedChain, SandboxNode
 from tests.standins.clock import ManualClock
 from tests.standins.dbt.warm import WarmDbt
+from tests.standins.exchanges import unthrottled
 from tests.standins.postgres import database, postgres_server
 from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
 from tests.standins.s3 import s3_client, s3_server
 
-__all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trusted_redshift"]
+__all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trusted_redshift", "unthrottled"]
 
 # An example's time depends on what else the machine does; benchmarks measure, tests do not.
 settings.register_profile("headwater", deadline=None)

@@ -67,6 +67,7 @@ class Apps:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or a body waits 40 ms for its head to be acknowledged
 
             def do_GET(self) -> None:
                 status, body = apps.answer(self.path, dict(self.headers))

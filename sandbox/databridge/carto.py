@@ -87,6 +87,7 @@ class CartoServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or a body waits 40 ms for its head to be acknowledged
 
             def do_GET(self) -> None:
                 _answer(self, server)

@@ -169,6 +169,8 @@ def test_a_step_that_is_tried_again_goes_on_with_its_job(batch_api, monkeypatch,
     monkeypatch.setattr("resources.clients.aws.batch.LONGEST_OUTAGE", 5)
     _let_go_once_found_again(batch_api)
     if by_s3:
+        # Of a session that broke off Dagster waits for messages that may still come.
+        monkeypatch.setattr("dagster._core.pipes.utils.WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 0)
         batch_api.definitions["headwater"] = _definition(WAIT + THROUGH_S3, GATE=str(batch_api.gate))
     s3 = boto3.client("s3")
     more = {"message_reader": PipesS3MessageReader(bucket=s3_bucket, client=s3, interval=0)} if by_s3 else {}

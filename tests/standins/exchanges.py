@@ -14,6 +14,12 @@ from resources.clients.exchanges.bars import DAY_MS, bar_of_row
 FOLDER = Path(__file__).parents[2].parent / "shared/data/exchanges"
 
 
+@pytest.fixture
+def unthrottled(monkeypatch):
+    """ccxt pauses for no stand-in, where its pauses are not what is tried."""
+    monkeypatch.setattr("ccxt.Exchange.throttle", lambda exchange, cost=None: None)
+
+
 def recorded(name):
     """The JSON of a recorded file. Skips the test where there are none."""
     return json.loads(_there(name).read_text())

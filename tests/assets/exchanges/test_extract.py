@@ -52,6 +52,7 @@ def outcomes(done):
     return {result.pair: result.outcome for result in done.results}
 
 
+@pytest.mark.usefixtures("unthrottled")
 @pytest.mark.parametrize("contract", ["spot", "futures"])
 def test_a_happy_day(fetch, objects, contract):
     done = fetch(contract=contract)
@@ -150,6 +151,7 @@ def test_an_unfinished_day_has_only_what_is_over(server, fetch, objects):
         checked(done, Policy(), "job")
 
 
+@pytest.mark.usefixtures("unthrottled")
 def test_not_listed_yet_is_no_fault(server, fetch):
     server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, listed_ms=SAMPLE_START_MS + 9 * 1440 * MINUTE_MS)
     done = fetch(contract="futures")
@@ -158,6 +160,7 @@ def test_not_listed_yet_is_no_fault(server, fetch):
     assert done.verdict(Policy(), "job") is None
 
 
+@pytest.mark.usefixtures("unthrottled")
 @pytest.mark.parametrize("dumps", [False, True])
 def test_a_spot_pair_that_was_not_listed_yet_is_known_by_its_first_bar(server, fetch, objects, dumps):
     noon = SAMPLE_START_MS + 720 * MINUTE_MS
@@ -176,6 +179,7 @@ def test_a_spot_pair_that_was_not_listed_yet_is_known_by_its_first_bar(server, f
     assert (first.outcome, first.unfetched) == ("partial", 0)  # an outage: it was listed long before
 
 
+@pytest.mark.usefixtures("unthrottled")
 def test_what_kraken_no_longer_serves_is_unfetched_and_never_quiet(server, objects):
     vendor = CcxtVendor(CcxtSource("kraken", "spot", ManualClock(), server.root))
     store = lambda one: objects.put(one.pair, one, NOW)  # noqa: E731
@@ -220,6 +224,7 @@ def test_why_a_dump_is_missing_or_short_says_the_exchange(server, fetch, objects
     assert outcomes(fetch(["ETH_BUSD"], dumps=True)) == {"ETH_BUSD": "empty"}
 
 
+@pytest.mark.usefixtures("unthrottled")
 def test_a_pair_that_is_renamed_in_the_middle_of_the_day_has_two_halves(server, fetch, objects):
     noon = SAMPLE_START_MS + 720 * MINUTE_MS
     server.world.listings |= {

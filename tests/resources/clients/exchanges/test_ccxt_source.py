@@ -79,6 +79,7 @@ def test_crypto_com_sends_the_newest_rows_of_a_page_and_no_minute_is_lost_by_tha
     assert source.profile.empty_minute == "absent"
 
 
+@pytest.mark.usefixtures("unthrottled")
 def test_kraken_serves_its_newest_minutes_only_and_the_unfinished_one_is_dropped(server):
     server.world.now_ms = SAMPLE_START_MS + 700 * MINUTE_MS + 30_000
     source = CcxtSource("kraken", "spot", root=server.root)
