@@ -11,8 +11,8 @@ BIN := .venv/bin
 # Against the pins of ethereum-etl's own packages, as its dependency group says in pyproject.toml.
 ETL_OVERRIDE := parsimonious==0.9.0
 PORT ?= 3000
-# As many as the cores of the smallest machine this runs on.
-WORKERS ?= 2
+# One more than the cores of the smallest machine this runs on: a third of the tests' time is waiting.
+WORKERS ?= 3
 TESTED = $(if $(ROOM),$(wildcard tests/*/$(ROOM) tests/resources/clients/$(ROOM) tests/*/test_$(ROOM)*.py),tests)
 QUICK := tests/test_architecture.py tests/core tests/assets/ethereum/transform
 
