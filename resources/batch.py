@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import boto3
 import dagster as dg
 from dagster_pipes import (
     DAGSTER_PIPES_MESSAGES_ENV_VAR,
@@ -25,6 +24,7 @@ from core.errors import HeadwaterError
 from core.settings.base import environment
 from resources.clients.aws.batch import BatchJobs, Job, check_request, check_success, job_name
 from resources.clients.aws.batch_log import JobLog
+from resources.clients.aws.sdk import aws_client
 from resources.retries import RETRIES, Retries, failures_explained
 
 # CloudWatch shows a line some seconds after it was printed, so also after the job that printed it has ended. A program
@@ -78,8 +78,8 @@ class PipesBatchClient(dg.PipesClient):
         clock: Clock | None = None,
         by_stage: Mapping[str, Retries] = RETRIES,
     ):
-        self._client = client or boto3.client("batch")
-        self._logs = logs_client or boto3.client("logs")
+        self._client = client or aws_client("batch")
+        self._logs = logs_client or aws_client("logs")
         self._clock, self._by_stage = clock or Clock(), by_stage
         self._context_injector = context_injector or dg.PipesEnvContextInjector()
         self._message_reader = message_reader or PipesBatchLogsMessageReader()

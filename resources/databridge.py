@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
 import dagster as dg
 
 from core.clock import Clock
 from core.settings import databridge
 from resources.batch import PipesBatchClient
+from resources.clients.aws.sdk import aws_client
 from resources.clients.aws.secrets import Secrets, SecretsManager
 from resources.clients.databridge.connections import Connections
 from resources.clients.lake.object_store import ObjectStore
@@ -54,7 +54,7 @@ class DatabridgeResource(ReadsSettings, dg.ConfigurableResource):
 
     def batch(self) -> PipesBatchClient:
         """Runs a step as a job."""
-        return PipesBatchClient(boto3.client("batch"), by_stage=RETRIES)
+        return PipesBatchClient(aws_client("batch"), by_stage=RETRIES)
 
     def submission(self, name: str, definition: str, command: list[str]) -> dict[str, Any]:
         """A job as it is submitted: its command names things, and holds no secret."""
@@ -92,4 +92,4 @@ def sample_world(home: Path) -> World:
 
 
 def _secrets(region: str) -> Secrets:
-    return SecretsManager(boto3.client("secretsmanager", region_name=region))
+    return SecretsManager(aws_client("secretsmanager", region_name=region))

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-import boto3
 import dagster as dg
 from dagster_pipes import PIPES_PROTOCOL_VERSION_FIELD, PipesDefaultMessageWriter, PipesMessage
 
 from core.clock import Clock
 from core.errors import HeadwaterError
 from resources.clients.aws.ecs import EcsTasks, Task, task_request
+from resources.clients.aws.sdk import aws_client
 
 # How often the log of a task that ended well is looked into until its messages are there, and seconds between.
 LOG_LOOKS, LOG_PAUSE = 6, 5.0
@@ -67,7 +67,7 @@ class PipesEcsTasks(dg.PipesClient):
     ):
         self._clock = clock or Clock()
         more = {} if pause is None else {"pause": pause}
-        self._tasks = EcsTasks(client or boto3.client("ecs"), logs_client or boto3.client("logs"), clock, **more)
+        self._tasks = EcsTasks(client or aws_client("ecs"), logs_client or aws_client("logs"), clock, **more)
 
     def run(  # type: ignore[override]
         self,

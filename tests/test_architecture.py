@@ -126,6 +126,18 @@ def test_what_others_said_is_told_by_core_plain():
     assert found == []
 
 
+def test_answers_have_deadlines():
+    """What the product opens over HTTP is made where the whole answer's time is bounded, or with that one's adapter."""
+    makes = re.compile(r"boto3\.client\(|PoolManager\(|urlopen\(|requests\.(?:get|post|request|Session)\(")
+    product = [path for path in SOURCES if path.relative_to(ROOT).parts[0] not in ("benchmarks", "sandbox")]
+    found = {
+        str(path.relative_to(ROOT))
+        for path in product
+        if makes.search(path.read_text()) and "BoundedAdapter" not in path.read_text()
+    }
+    assert found == {"resources/clients/aws/sdk.py", "resources/clients/http/bounded.py"}
+
+
 def test_definitions_are_lists():
     text = (ROOT / "definitions.py").read_text()
     assert len(text.splitlines()) <= 60

@@ -2,8 +2,9 @@
 
 import http.client
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,8 @@ class Fault(Enum):
     DENIED = auto()
     CUT_UPLOAD = auto()
     CUT_DOWNLOAD = auto()
+    TRICKLED_HEAD = auto()
+    TRICKLED_BODY = auto()
 
 
 REFUSALS = {
@@ -78,6 +81,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, [("Content-Type", "application/xml")], said)
             return
         status, headers, answer = self._ask(body)
+        if fault is Fault.TRICKLED_HEAD:
+            self._trickle(f"HTTP/1.1 {status} {'.' * 1000}\r\n".encode())
+            return
+        if fault is Fault.TRICKLED_BODY:
+            self._answer(status, headers, answer, sent=0)
+            self._trickle(answer)
+            return
         if fault is Fault.CUT_DOWNLOAD:
             self._answer(status, headers, answer, sent=len(answer) // 2)
             self._cut()
@@ -120,6 +130,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(body if sent is None else body[:sent])
+
+    def _trickle(self, data: bytes) -> None:
+        """Byte by byte, each long before a time-out that counts the pauses, until the client has enough."""
+        self.close_connection = True
+        with suppress(OSError):
+            for at in range(len(data)):
+                self.wfile.write(data[at : at + 1])
+                time.sleep(0.02)
 
     def _cut(self) -> None:
         self.close_connection = True

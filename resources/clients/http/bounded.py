@@ -49,13 +49,21 @@ class Deadline:
         """The answer whose body is read from now on."""
         self._answer = answer
 
+    def start(self) -> None:
+        """Count from now."""
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """The exchange is over."""
+        self._timer.cancel()
+
     def __enter__(self) -> "Deadline":
         _watching.deadline = self
-        self._timer.start()
+        self.start()
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self._timer.cancel()
+        self.cancel()
         _watching.deadline = None
 
     def _expire(self) -> None:

@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from boto3.exceptions import S3UploadFailedError
+from boto3.exceptions import RetriesExceededError, S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from core.errors import HeadwaterError
 from resources.clients.aws.failures import AWS_FAILURES, aws_failure, error_code
+from resources.clients.aws.sdk import aws_client
 from resources.clients.lake.object_store import NO_HEADERS, ObjectHeaders, StoredObject, ensure_small, gone
 
 # Larger objects go up in parts, each with its checksum and its own retries; S3 shows the object when all are there.
@@ -58,7 +58,7 @@ class S3ObjectStore:
         path = scratch / uuid.uuid4().hex
         try:
             self._client.download_file(self._bucket, self._prefix + key, str(path))
-        except AWS_FAILURES as error:
+        except (*AWS_FAILURES, RetriesExceededError) as error:
             if self._is_missing(key, error):
                 raise gone(self.uri(key)) from error
             raise self._failed("read", key, error) from error
@@ -108,8 +108,9 @@ class S3ObjectStore:
             raise self._failed("delete", key, error) from error
 
     def _failed(self, operation: str, key: str, error: Exception) -> HeadwaterError:
-        # The transfer manager wraps what S3 said.
+        # The transfer manager wraps what S3 said, or how its answer ended.
         said = error.__context__ if isinstance(error, S3UploadFailedError) and error.__context__ else error
+        said = said.last_exception if isinstance(said, RetriesExceededError) else said
         remedy = "Check LAKE_URI and the AWS credentials' rights on the bucket."
         if error_code(said) == NO_ACLS:
             remedy = "The bucket takes no ACLs: make its objects public by a bucket policy, and write without ACLs."
@@ -122,7 +123,7 @@ def _client(environment: frozenset[tuple[str, str]]) -> Any:
 
     To make one takes 20 ms, and a run asks for its lake in every step.
     """
-    return boto3.client("s3", config=_config())
+    return aws_client("s3", config=_config())
 
 
 def _config() -> Config:

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-
 from core.errors import SettingError
 from resources.clients.aws.failures import AWS_FAILURES, aws_failure
+from resources.clients.aws.sdk import aws_client
 
 # The longest that Redshift gives them for; a connection outlives them.
 CREDENTIALS_SECONDS = 3600
@@ -36,7 +35,7 @@ def login_from_secret(secret: str, client: Any = None) -> Login:
         SettingError: when it cannot be read or holds something else.
     """
     try:
-        client = client or boto3.client("secretsmanager")
+        client = client or aws_client("secretsmanager")
         value = client.get_secret_value(SecretId=secret)["SecretString"]
     except AWS_FAILURES as error:
         what = f"Secrets Manager: cannot read {secret}"
@@ -60,7 +59,7 @@ def login_from_cluster(cluster: str, database: str, user: str | None, client: An
         "DurationSeconds": CREDENTIALS_SECONDS,
     }
     try:
-        client = client or boto3.client("redshift")
+        client = client or aws_client("redshift")
         if user:
             answer = client.get_cluster_credentials(**asked, DbUser=user, AutoCreate=False)
         else:
@@ -76,7 +75,7 @@ def login_from_cluster(cluster: str, database: str, user: str | None, client: An
 def login_from_workgroup(workgroup: str, database: str, client: Any = None) -> Login:
     """Temporary credentials of a serverless workgroup, for the user that the IAM identity maps to."""
     try:
-        client = client or boto3.client("redshift-serverless")
+        client = client or aws_client("redshift-serverless")
         answer = client.get_credentials(workgroupName=workgroup, dbName=database, durationSeconds=CREDENTIALS_SECONDS)
     except AWS_FAILURES as error:
         what = f"Redshift: workgroup {workgroup} gives no credentials on {database}"

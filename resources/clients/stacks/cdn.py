@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-import boto3
-
 from resources.clients.aws.failures import AWS_FAILURES, aws_failure
+from resources.clients.aws.sdk import aws_client
 
 
 class Cdn:
@@ -15,7 +14,7 @@ class Cdn:
     def __init__(self, distribution: str, client: Any = None):
         self.distribution = distribution
         # The service has one region; the SDK asks for one all the same.
-        self._client = client or boto3.client("cloudfront", region_name="us-east-1")
+        self._client = client or aws_client("cloudfront", region_name="us-east-1")
 
     def __str__(self) -> str:
         return f"CloudFront {self.distribution}"

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from core.errors import LakeChanged, SettingError, TransientError
+from resources.clients.http.bounded import Deadline
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.s3_store import ATTEMPTS, PART_BYTES, S3ObjectStore
 from resources.clients.lake.store_of_uri import store_for
@@ -143,6 +144,44 @@ def test_a_download_cut_short_is_tried_again(proxy, bucket, tmp_path, pauses):
     proxy.fault = once_each
     assert store.fetch("big", tmp_path).read_bytes() == BIG
     assert len(gets) > 2
+
+
+@pytest.mark.parametrize("fault", [Fault.TRICKLED_HEAD, Fault.TRICKLED_BODY], ids=lambda fault: fault.name)
+@pytest.mark.usefixtures("pauses")
+def test_an_answer_that_trickles_is_given_up(proxy, bucket, tmp_path, monkeypatch, fault):
+    monkeypatch.setattr("resources.clients.aws.sdk.ANSWER_SECONDS", 0.2)
+    store = S3ObjectStore(bucket.name, "p")
+    store.write("k", bytes(10_000))  # trickles for minutes
+    proxy.fault = lambda method, path, number: fault if method == "GET" else Fault.NONE
+    for work in (lambda: store.read("k"), lambda: store.fetch("k", tmp_path), lambda: store.list("")):
+        with pytest.raises(TransientError, match="Run again"):
+            work()
+    proxy.fault = lambda method, path, number: Fault.NONE
+    assert store.read("k") == bytes(10_000)
+
+
+def test_a_deadline_ends_with_its_answer(proxy, bucket, tmp_path, monkeypatch):
+    deadlines = []
+
+    class Noted(Deadline):
+        def __init__(self, seconds):
+            super().__init__(seconds)
+            deadlines.append(self)
+
+    monkeypatch.setattr("resources.clients.aws.sdk.Deadline", Noted)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    store = S3ObjectStore(bucket.name, "p")
+    store.write("k", b"1")
+    assert store.read("k") == b"1"
+    assert store.fetch("k", tmp_path).read_bytes() == b"1"
+    assert store.read("missing") is None
+    for fault in (Fault.CUT_DOWNLOAD, Fault.CUT_UPLOAD, Fault.SLOW_DOWN):
+        proxy.fault = lambda method, path, number, fault=fault: fault
+        with pytest.raises(TransientError):
+            store.write("k", b"22") if fault is Fault.CUT_UPLOAD else store.read("k")
+    assert len(deadlines) == len(proxy.seen) >= 8
+    assert all(deadline._timer.finished.is_set() for deadline in deadlines)
+    assert not any(deadline.expired for deadline in deadlines)
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.CUT_UPLOAD], ids=lambda fault: fault.name)
