@@ -4,6 +4,7 @@ The compiler is solc's JavaScript build from npm. The output is committed, so th
 recording nor its readers need a compiler.
 """
 
+import argparse
 import json
 import subprocess
 from pathlib import Path
@@ -64,6 +65,8 @@ def _constructor_types(abi: list[dict]) -> list[str]:
 
 def main() -> None:
     """Write `compiled.json`, byte for byte the same for the same sources."""
+    about = "Compile the sample chain's contracts with solc from npm, and write compiled.json."
+    argparse.ArgumentParser(prog="python -m sandbox.ethereum.compile", description=about).parse_args()
     COMPILED.write_text(json.dumps(compile_contracts(), indent=1, sort_keys=True) + "\n")
     print(f"wrote {COMPILED} ({COMPILED.stat().st_size:,} bytes)")
 

@@ -3,6 +3,7 @@
 The result, `chain.json.gz`, is the same byte for byte at every run.
 """
 
+import argparse
 import gzip
 import io
 import json
@@ -153,6 +154,8 @@ def packed(chain: dict) -> bytes:
 
 def main() -> None:
     """Record the sample chain afresh."""
+    about = "Play the script on a fresh anvil, and write down what it answers, to chain.json.gz."
+    argparse.ArgumentParser(prog="python -m sandbox.ethereum.record", description=about).parse_args()
     started = time.monotonic()
     with Anvil() as anvil:
         blocks = len(play(anvil.uri))
