@@ -46,7 +46,7 @@ def work(given: Inputs) -> list[list[str]]:
         ["lake", f"{lake / TB:.2f} TB"],
         ["objects in the lake", f"{objects:,.0f}"],
         ["of a mean size of", f"{lake / (given['days'] * len(TABLES)) / MB:.0f} MB a data file"],
-        ["CPU time of the export, roots proved", f"{_export_cpu(given) / HOUR:,.0f} hours"],
+        ["CPU time of the export, all proved", f"{_export_cpu(given) / HOUR:,.0f} hours"],
         ["export runs", f"{runs:,}"],
         ["runs that load and aggregate everything", "2"],
         ["the same with one run per day and stage", f"{3 * given['days']:,.0f}"],
