@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 from core.errors import LoadRejected
-from core.plain import one_line
 from core.tables import Table
+from resources.clients.postgres.connection import said
 from resources.clients.postgres.database import Postgres
 from resources.clients.stacks.indexer import Snapshot
 
@@ -81,7 +81,7 @@ def _copied(
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise LoadRejected(
             f"PostgreSQL: {reading.table.address} does not take {day} as {snapshot.address} gives it: "
-            f"{one_line(error.diag.message_primary or error, 500)}. The day is unchanged."
+            f"{said(error)}. The day is unchanged."
         ) from error
     return cursor.rowcount
 
