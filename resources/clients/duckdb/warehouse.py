@@ -2,7 +2,7 @@
 
 import glob
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,7 @@ from core.sql.storing import is_narrowed, stored
 from core.tables import Table
 from core.windows import DayWindow
 from resources.clients.duckdb.disk import disk_trouble_told, is_of_the_disk, remove_cut_off
+from resources.clients.duckdb.opening import opened
 from resources.clients.lake.reading import LakeDay
 from resources.clients.warehouse import WHOLE, Staging, Warehouse
 
@@ -99,16 +100,17 @@ class DuckDbWarehouse(Warehouse):
                 yield cursor
             return
         with self.exclusive(), disk_trouble_told(self.path):
-            remove_cut_off(Path(self.path))
-            try:
-                connection = duckdb.connect(self.path)
-            except duckdb.IOException as error:
-                if is_of_the_disk(error):
-                    raise
-                raise WarehouseBusy(
-                    f"DuckDB: cannot open {self.path}: {error}. Close the program that holds it, then run again."
-                ) from error
-            with connection:
+            path = Path(self.path).absolute()
+            remove_cut_off(path)
+            with ExitStack() as stack:
+                try:
+                    connection = stack.enter_context(opened(path))
+                except (duckdb.IOException, duckdb.ResourceInUseException) as error:
+                    if is_of_the_disk(error):
+                        raise
+                    raise WarehouseBusy(
+                        f"DuckDB: cannot open {self.path}: {error}. Close the program that holds it, then run again."
+                    ) from error
                 yield connection
 
     @contextmanager
@@ -144,8 +146,8 @@ class DuckDbWarehouse(Warehouse):
         found = session.run(
             "SELECT c.column_name AS name, c.data_type AS type, c.comment AS comment, "
             "coalesce(t.comment, v.comment) AS table_comment FROM duckdb_columns() AS c "
-            "LEFT JOIN duckdb_tables() AS t USING (table_oid) "
-            "LEFT JOIN duckdb_views() AS v ON v.view_oid = c.table_oid "
+            "LEFT JOIN duckdb_tables() AS t USING (database_oid, table_oid) "
+            "LEFT JOIN duckdb_views() AS v ON (v.database_oid, v.view_oid) = (c.database_oid, c.table_oid) "
             "WHERE c.database_name = current_database() AND c.schema_name = ? AND c.table_name = ? "
             "ORDER BY c.column_index",
             list(address_of(address)),
@@ -153,7 +155,10 @@ class DuckDbWarehouse(Warehouse):
         return [FoundColumn(**column) for column in found]
 
     def _has_schema(self, session: Any, schema: str) -> bool:
-        return bool(session.run("SELECT 1 AS found FROM duckdb_schemas() WHERE schema_name = ?", [schema]))
+        schemas = (
+            "SELECT schema_name FROM duckdb_schemas() WHERE database_name = current_database() AND schema_name = ?"
+        )
+        return bool(session.run(schemas, [schema]))
 
     @contextmanager
     def staged_days(self, table: Table, days: Sequence[LakeDay]) -> Iterator[Staging]:

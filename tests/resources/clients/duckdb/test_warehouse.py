@@ -167,6 +167,16 @@ def test_a_day_exported_anew_while_the_lock_is_waited_for_is_told_and_loaded_nex
     assert [row["block_number"] for row in _rows(warehouse)] == [3]
 
 
+def test_two_warehouses_of_one_process_are_apart(tmp_path):
+    one, other = (DuckDbWarehouse(str(tmp_path / place / "w.duckdb")) for place in ("one", "other"))
+    other.migrate(ITEMS)
+    with other.transaction():
+        assert one.columns(ITEMS.address) == {}
+        one.migrate(ITEMS)
+        assert list(one.columns(ITEMS.address)) == [column.name for column in ITEMS.columns]
+    assert one.count_by_day(ITEMS, ALL) == {}
+
+
 def _load_often(path, root, day):
     lake = Lake(LocalObjectStore(root))
     for _ in range(3):

@@ -1,0 +1,60 @@
+"""Opening DuckDB files: each is let go at the end, whatever happened."""
+
+import os
+
+import duckdb
+import pytest
+
+from resources.clients.duckdb import opening
+from resources.clients.duckdb.opening import opened
+
+
+def _note(path):
+    with opened(path) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS notes (value INTEGER); INSERT INTO notes VALUES (1)")
+        return connection.execute("SELECT count(*) FROM notes").fetchone()[0]
+
+
+def test_a_file_is_free_between_uses_and_keeps_what_was_written(tmp_path):
+    path = tmp_path / 'it\'s "a" file.duckdb'
+    for times in (1, 2, 3):
+        assert _note(path) == times
+        with duckdb.connect(str(path)) as connection:  # as another program would
+            assert connection.execute("SELECT count(*) FROM notes").fetchone() == (times,)
+
+
+def test_files_of_one_name_are_open_side_by_side(tmp_path):
+    paths = [tmp_path / place / "warehouse.duckdb" for place in ("one", "other")]
+    for path in paths:
+        path.parent.mkdir()
+    assert _note(paths[1]) == 1
+    with opened(paths[0]) as connection:
+        assert _note(paths[1]) == 2
+        assert connection.execute("SHOW TABLES").fetchall() == []
+
+
+def _fail(path, failure):
+    with opened(path) as connection:
+        connection.execute("BEGIN; INSERT INTO notes VALUES (2)")
+        raise failure
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), duckdb.FatalException("a database that is invalid since")])
+def test_after_a_failure_the_file_is_free_and_the_next_use_works(tmp_path, failure):
+    path = tmp_path / "warehouse.duckdb"
+    _note(path)
+    before = opening._instances[os.getpid()]
+    with pytest.raises(type(failure)):
+        _fail(path, failure)
+    with duckdb.connect(str(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM notes").fetchone() == (1,)
+    assert _note(path) == 2
+    assert opening._instances[os.getpid()] is not before
+
+
+def test_a_file_that_is_held_is_refused_and_may_be_opened_later(tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)):
+        with pytest.raises(duckdb.ResourceInUseException, match="already attached"):
+            _note(path)
+    assert _note(path) == 1
