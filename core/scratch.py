@@ -70,11 +70,16 @@ class ScratchDirectory(tempfile.TemporaryDirectory):
 
 
 def _remove_abandoned() -> None:
+    """Asked for each directory that is made, beside many that others use: what is cheap to ask comes first."""
     with os.scandir(tempfile.gettempdir()) as entries:
         found = [entry for entry in entries if entry.name.startswith(_PREFIX)]
     for entry in found:
         with suppress(OSError):  # in use, another's, or removed meanwhile
-            if entry.stat(follow_symlinks=False).st_uid == os.getuid():
-                with Path(entry.path, _LOCK).open("rb") as lock:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Of another's making it might be a pipe, whose opening would wait for ever.
+            lock = os.open(f"{entry.path}/{_LOCK}", os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if entry.stat(follow_symlinks=False).st_uid == os.getuid():
                     shutil.rmtree(entry.path)
+            finally:
+                os.close(lock)

@@ -1,5 +1,6 @@
 """Files on their way outlive a killed process only until another one begins."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -50,3 +51,10 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(home):
             assert Path(another).is_dir()
     living.communicate("")
     assert {path.name for path in home.iterdir()} == {"headwater-of-someone-else"}
+
+
+def test_a_pipe_in_the_locks_place_is_not_waited_for(home):
+    (home / "headwater-pipe").mkdir()
+    os.mkfifo(home / "headwater-pipe/.in-use")
+    with ScratchDirectory("test") as own:
+        assert Path(own).is_dir()
