@@ -17,6 +17,7 @@ from resources.ethereum_etl import EthereumEtlResource
 from sandbox.ethereum.node import RecordedChain, SandboxNode
 from tests.standins.clock import ManualClock
 from tests.standins.dbt.warm import WarmDbt
+from tests.standins.events import keep_connections
 from tests.standins.exchanges import unthrottled
 from tests.standins.postgres import database, postgres_server
 from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
@@ -47,6 +48,8 @@ def fuzzed(test):
 # Tests that are started in the background would hand on to their processes that Ctrl-C counts for nothing.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+keep_connections()
 
 # What is made once and kept from one run of the tests to the next.
 KEPT = Path(os.environ.get("HEADWATER_HOME") or Path(__file__).parent.parent / ".headwater")

@@ -16,6 +16,7 @@ from resources.dbt import PROJECT_DIR, Dbt, dbt_resource
 from resources.markets import BlockchairResource, CoinGeckoResource
 from resources.stages import resources_for
 from sandbox.markets.server import MarketServer
+from schedules.markets import ROOM
 from tests.standins.markets import DAY, DayClock, chain, world
 from tests.standins.runs import QUIET, failures
 
@@ -43,7 +44,7 @@ class Markets:
         keys = [str(partition) for partition in partitions]
         tags = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
         result = dg.materialize(
-            [*defs.assets],
+            ROOM.assets,
             selection=select,
             resources=self.resources(),
             instance=self.instance,

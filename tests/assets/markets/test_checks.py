@@ -5,7 +5,7 @@ import pytest
 
 from assets.markets.checks import CHECKS
 from assets.markets.models import markets_chains, markets_dimensions
-from definitions import defs
+from schedules.markets import ROOM
 from tests.assets.markets.conftest import PRICES
 from tests.standins.markets import DAY
 from tests.standins.runs import QUIET
@@ -22,7 +22,7 @@ def test_a_source_is_late_after_26_hours_and_too_late_after_50(markets, hours, p
             connection.execute("UPDATE raw.market_daily SET last_seen_at = now() - make_interval(hours => %s)", [hours])
     check = CHECKS[0]
     result = dg.materialize(
-        [*defs.assets, check],
+        [*ROOM.assets, check],
         selection=dg.AssetSelection.checks(check),
         resources=markets.resources(),
         instance=markets.instance,
