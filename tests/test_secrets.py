@@ -257,7 +257,7 @@ def test_the_runs_did_what_they_were_to_do(everything):
     assert any("dbt" in text for text in everything.arguments)
     with closing(sqlite3.connect(next(everything.home.rglob("runs.db")))) as record:
         assert record.execute("SELECT count(*) FROM runs").fetchone()[0] == len(everything.outcomes)
-    assert list(everything.app.rglob("dbt_project/target/**/run_results.json"))
+    assert list(everything.app.rglob("dbt_project/target/**/dbt.log"))
 
 
 @pytest.mark.parametrize(

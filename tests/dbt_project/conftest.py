@@ -1,12 +1,11 @@
 """The sample days loaded into a warehouse of each engine, once; a copy of it for each test."""
 
-import uuid
-
 import pytest
 
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.dbt_project import engines
 from tests.standins.postgres import DATABASE, make_anew
+from tests.standins.redshift import fixtures
 from tests.standins.redshift.fixtures import USER
 from tests.standins.runs import LAKE, WAREHOUSE, Graph
 from tests.standins.s3 import s3_client
@@ -78,7 +77,7 @@ def on_postgres(loaded_postgres, postgres_server, tmp_path):
 
 @pytest.fixture
 def on_redshift(loaded_redshift, redshift_standin, trusted_redshift, loaded, tmp_path):
-    name = f"test_{uuid.uuid4().hex}"
+    name = fixtures.DATABASE
     redshift_standin.create_database(name, USER, template=loaded_redshift)
     yield engines.Engine(engines.redshift_warehouse(redshift_standin, name, loaded.lake_uri), tmp_path)
     redshift_standin.drop_database(name)

@@ -13,7 +13,7 @@ PARSED = "partial_parse.msgpack"
 
 @contextmanager
 def lent(kept: Path, target: Path) -> Iterator[None]:
-    """A copy of what was parsed last, in the command's directory; kept again if the command had to parse anew.
+    """A copy of what was parsed last, in the command's directory for its time; kept again if it had to parse anew.
 
     kept: the file, of one engine; absent at first. Commands at the same time work on copies, and the file is only ever
     replaced as a whole: whoever reads it finds one command's parsing, never two halves.
@@ -28,6 +28,7 @@ def lent(kept: Path, target: Path) -> Iterator[None]:
     finally:
         if mine.exists() and mine.stat().st_mtime_ns != before:
             _replace(kept, mine)
+        mine.unlink(missing_ok=True)
 
 
 def _replace(kept: Path, new: Path) -> None:

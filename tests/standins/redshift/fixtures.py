@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import redshift_connector
 
 from tests.standins.redshift.server import RedshiftStandIn
 
+# The same for all tests: dbt parses the project anew, five seconds, for a database of another name.
+DATABASE = "test_redshift"
 USER, PASSWORD = "loader", "Loader-secret-1"
 IAM_ROLE = "arn:aws:iam::123456789012:role/redshift-reads-the-lake"
 
@@ -66,10 +67,9 @@ def redshift_standin(postgres_server, s3_endpoint):
 @pytest.fixture
 def redshift(redshift_standin, trusted_redshift):
     """An empty database of the test's own. Clients of this process trust its certificate."""
-    name = f"test_{uuid.uuid4().hex}"
-    redshift_standin.create_database(name, USER)
-    yield RedshiftDatabase(redshift_standin, name)
-    redshift_standin.drop_database(name)
+    redshift_standin.create_database(DATABASE, USER)
+    yield RedshiftDatabase(redshift_standin, DATABASE)
+    redshift_standin.drop_database(DATABASE)
 
 
 @pytest.fixture

@@ -55,6 +55,11 @@ class Journal:
         path = self.directory / f"{database}.{table}"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def forget(self, database: str) -> None:
+        """Remove what was written of a database."""
+        for name in TABLES:
+            (self.directory / f"{database}.{name}").unlink(missing_ok=True)
+
     def views(self) -> str:
         """DDL of the views that read the files."""
         path = f"'{self.directory}/' || current_database() || '.' || name"

@@ -96,8 +96,11 @@ class RedshiftStandIn:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER "{owner}"')
 
     def drop_database(self, name: str) -> None:
+        """Remove a database, and what is recorded of it: the next of this name begins anew."""
         with self._administrator("postgres") as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        self.journal.forget(name)
+        self.statements[:] = [statement for statement in self.statements if statement.database != name]
 
     def create_user(self, name: str, password: str) -> None:
         """A user who may log in; where it is there already, it gets this password."""
