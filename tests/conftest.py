@@ -17,8 +17,8 @@ from resources.ethereum_etl import EthereumEtlResource
 from sandbox.ethereum.node import RecordedChain, SandboxNode
 from tests.standins.clock import ManualClock
 from tests.standins.dbt.warm import WarmDbt
-from tests.standins.events import keep_connections
 from tests.standins.exchanges import unthrottled
+from tests.standins.instances import make_cheaper
 from tests.standins.postgres import database, postgres_server
 from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
 from tests.standins.s3 import s3_client, s3_server
@@ -49,7 +49,7 @@ def fuzzed(test):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-keep_connections()
+make_cheaper()
 
 # What is made once and kept from one run of the tests to the next.
 KEPT = Path(os.environ.get("HEADWATER_HOME") or Path(__file__).parent.parent / ".headwater")

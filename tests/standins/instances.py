@@ -1,7 +1,8 @@
-"""Dagster's events in memory, through a connection that each thread keeps.
+"""Dagster's instances in memory, at a fraction of their cost: hundreds are made in the tests.
 
-Dagster's own storage opens one and sets it up again for each event it stores and each question it answers: a thousand
-times in a run, a tenth of the run's time.
+Their events go through a connection that each thread keeps. Dagster's own storage opens one and sets it up again for
+each event it stores and each question it answers: a thousand times in a run, a tenth of the run's time. And nobody
+notes which migrations such a database has had, which takes 30 ms of reading them all.
 """
 
 import threading
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
+from dagster._core.storage.event_log import in_memory as events
 from dagster._core.storage.event_log.in_memory import InMemoryEventLogStorage
+from dagster._core.storage.runs import in_memory as runs
 from sqlalchemy import Connection
 
 _kept: WeakKeyDictionary[InMemoryEventLogStorage, threading.local] = WeakKeyDictionary()
@@ -25,6 +28,7 @@ def _connect(storage: InMemoryEventLogStorage) -> Iterator[Connection]:
             yield kept.connection
 
 
-def keep_connections() -> None:
-    """From now on, for every storage."""
+def make_cheaper() -> None:
+    """From now on, all that are made."""
     InMemoryEventLogStorage._connect = _connect
+    events.stamp_alembic_rev = runs.stamp_alembic_rev = lambda *_: None
