@@ -1,6 +1,7 @@
 """Each check finds its own kind of damage, and blocking ones stop what stands below."""
 
 import re
+import shutil
 from dataclasses import replace
 
 import dagster as dg
@@ -20,10 +21,26 @@ from tests.standins.runs import LAKE, WAREHOUSE, Graph
 DAY, NEXT = SAMPLE_DAYS[:2]
 
 
-@pytest.fixture
-def graph(tmp_path, node_uri):
-    graph = Graph(tmp_path, node_uri)
+@pytest.fixture(scope="module")
+def once(tmp_path_factory, node_uri):
+    """Two days, exported and loaded."""
+    graph = Graph(tmp_path_factory.mktemp("once"), node_uri)
     graph.run(LAKE, DAY, NEXT)
+    graph.run(WAREHOUSE, DAY, NEXT)
+    return graph
+
+
+@pytest.fixture
+def graph(once, tmp_path, node_uri):
+    """The two days exported, and no warehouse."""
+    shutil.copytree(once.home / "lake", tmp_path / "lake")
+    return Graph(tmp_path, node_uri)
+
+
+@pytest.fixture
+def loaded(once, graph):
+    """The two days exported and loaded."""
+    shutil.copy(once.home / "warehouse.duckdb", graph.home)
     return graph
 
 
@@ -143,11 +160,10 @@ def test_a_failed_blocking_check_keeps_the_day_out_of_the_warehouse(graph, monke
     assert "logs" not in loaded
 
 
-def test_rows_that_never_reached_the_warehouse_are_missed(graph):
-    graph.run(WAREHOUSE, DAY, NEXT)
-    with graph.warehouse._connection() as connection:
+def test_rows_that_never_reached_the_warehouse_are_missed(loaded):
+    with loaded.warehouse._connection() as connection:
         connection.execute("DELETE FROM ethereum.logs WHERE log_index = 0")
-    evaluation = graph.evaluate(LOGS.warehouse_key, "rows_equal_the_lake", DAY)
+    evaluation = loaded.evaluate(LOGS.warehouse_key, "rows_equal_the_lake", DAY)
     assert not evaluation.passed
     assert "rows in ethereum.logs, 114 in the lake" in evaluation.description
 
@@ -190,9 +206,3 @@ def test_contents_are_compared_by_the_manifest_without_reading_the_day_again(loa
     monkeypatch.setattr(Manifest, "contents", None)  # as in those of before
     assert loaded.evaluate(LOGS.warehouse_key, "contents_equal_the_lake", DAY).passed
     assert read == ["logs"]
-
-
-@pytest.fixture
-def loaded(graph):
-    graph.run(WAREHOUSE, DAY, NEXT)
-    return graph
