@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import PermanentError
 from resources.clients.ethereum_etl.environment import COMPLETE, LOCK, etl_command
+from tests.conftest import KEPT
 
 SAYS_HELLO = "def main():\n    print('hello')\n"
 METADATA = "Metadata-Version: 2.1\nName: small\nVersion: 1.0\n"
@@ -84,8 +85,10 @@ def test_the_lock_pins_hashes_and_names_no_address():
 
 
 @pytest.mark.slow
-def test_the_real_lock_installs_and_runs(home):
-    command = etl_command(home)
+@pytest.mark.xdist_group("ethereum-etl")
+def test_the_real_lock_installs_and_runs(ethereum_etl):
+    """In the directory that is named after what the lock holds: what is kept there was installed from it."""
+    command = etl_command(KEPT)
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "ethereumetl, version 2.4.2"
     helped = subprocess.run([command, "export_receipts_and_logs", "--help"], capture_output=True, text=True, check=True)
