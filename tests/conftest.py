@@ -16,12 +16,12 @@ from resources.clients.ethereum_etl.environment import etl_command
 from resources.ethereum_etl import EthereumEtlResource
 from sandbox.ethereum.node import RecordedChain, SandboxNode
 from tests.standins.clock import ManualClock
-from tests.standins.dbt.warm import WarmDbt
 from tests.standins.exchanges import unthrottled
 from tests.standins.instances import make_cheaper
 from tests.standins.postgres import database, postgres_server
 from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
 from tests.standins.s3 import s3_client, s3_server
+from tests.standins.warm.warm import WarmPython, use
 
 __all__ = ["database", "postgres_server", "redshift", "redshift_standin", "trusted_redshift", "unthrottled"]
 
@@ -57,6 +57,28 @@ SAMPLE_DAYS = [date(2024, 1, day) for day in (2, 3, 4)]
 EMPTY_DAY = date(2024, 1, 5)
 # What took longest when it was last measured: seconds and a group of tests, or a test without its parameters.
 SLOWEST = Path(__file__).with_name("slowest.txt")
+PYTHON = pytest.StashKey[WarmPython]()
+
+
+def pytest_configure(config):
+    """What tests start comes from processes that have imported it; workers share those of the process above them.
+
+    They are forked and followed as only Linux can.
+    """
+    if sys.platform != "linux":
+        return
+    if hasattr(config, "workerinput"):
+        use(Path(config.workerinput["python"]))
+        return
+    config.stash[PYTHON] = warm = WarmPython()
+    config.add_cleanup(warm.stop)
+    use(warm.place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    if PYTHON in node.config.stash:
+        node.workerinput["python"] = str(node.config.stash[PYTHON].place)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -65,17 +87,6 @@ def pytest_collection_modifyitems(config, items):
         return
     seconds = {unit: int(spent) for spent, unit in (line.split() for line in SLOWEST.read_text().splitlines())}
     items.sort(key=lambda item: -seconds.get(_unit(item), 0))
-
-
-def pytest_collection_finish(session):
-    """dbt's commands come from a process that has imported it, where any test uses dbt; other processes' do not.
-
-    Such a process is forked and followed as only Linux can.
-    """
-    if sys.platform == "linux" and (dbt := sys.modules.get("resources.dbt")):
-        warm = WarmDbt(Path(dbt.COMMAND[-1]), dbt.PROJECT_DIR)
-        session.config.add_cleanup(warm.stop)
-        dbt.COMMAND = warm
 
 
 def _unit(item):
