@@ -5,7 +5,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,6 +23,7 @@ from tests.standins.echo import EchoServer
 from tests.standins.postgres_tcp import free_port, tcp_postgres
 from tests.standins.s3 import s3_client
 from tests.standins.smtp import Smtp
+from tests.standins.warm.warm import COLD
 
 ROOT = Path(__file__).parents[1]
 DAY = "2024-01-03"
@@ -59,7 +59,7 @@ class Everything:
 
     def run(self, runs, environment):
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.standins.secret_runs"],
+            [COLD, "-m", "tests.standins.secret_runs"],
             cwd=self.app,
             env=environment,
             stdin=subprocess.PIPE,

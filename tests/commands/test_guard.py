@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import urllib3
 
 from commands.guard import Guard, host_of
 from tests.standins.foreign_pages import JSON, OURS, TABLE
+from tests.standins.warm.warm import COLD
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,7 +117,7 @@ def web(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "commands.web", "-h", "127.0.0.1", "-p", str(port), "-f", str(home / "small.py")],
+        [COLD, "-m", "commands.web", "-h", "127.0.0.1", "-p", str(port), "-f", str(home / "small.py")],
         cwd=ROOT,
         env=os.environ | {"DAGSTER_HOME": str(home), "HEADWATER_URL": f"https://{OURS}"},
         stdout=subprocess.DEVNULL,

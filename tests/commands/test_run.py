@@ -13,6 +13,7 @@ from definitions import defs
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.runs import LAKE, QUIET, WAREHOUSE, Graph
+from tests.standins.warm.warm import COLD
 
 pytestmark = pytest.mark.xdist_group("run")
 ROOT = Path(__file__).parents[2]
@@ -74,9 +75,9 @@ def test_the_table_holds_what_the_recorded_answers_add_up_to(run, recorded_chain
         ]
 
 
-def _backfill(*arguments, **settings):
+def _backfill(*arguments, python=sys.executable, **settings):
     return subprocess.run(
-        [sys.executable, "-m", "commands", "backfill", "ethereum", *arguments],
+        [python, "-m", "commands", "backfill", "ethereum", *arguments],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"]} | settings,
         capture_output=True,
@@ -119,7 +120,7 @@ def test_a_record_that_is_not_there_is_a_sentence(tmp_path):
 def test_a_failure_names_the_step_and_the_reason(tmp_path):
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     home = {"HEADWATER_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path)}
-    done = _backfill("2024-01-06", "2024-01-06", "--sandbox", **home)
+    done = _backfill("2024-01-06", "2024-01-06", "--sandbox", python=COLD, **home)
     assert done.returncode == 1
     assert "Ethereum day 2024-01-06 is not complete" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -29,6 +29,7 @@ from websockets.sync.client import connect
 from benchmarks.served import LAUNCH
 from tests.standins.postgres_tcp import free_port, tcp_postgres
 from tests.standins.processes import Processes
+from tests.standins.warm.warm import COLD
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose/compose.yaml").read_text())
@@ -92,8 +93,9 @@ def host(node_uri):
             processes.start("code", host.command("code"), host.environment)
             health = [BIN / "dagster", "api", "grpc-health-check", "-p", str(host.ports["code"])]
             processes.wait(lambda: subprocess.run(health, capture_output=True, check=False).returncode == 0, 120)
-            for service in ("daemon", "web", "viewer"):
-                processes.start(service, host.command(service), host.environment)
+            cold = host.environment | {"PATH": f"{Path(COLD).parent}{os.pathsep}{os.environ['PATH']}"}
+            for service, environment in (("daemon", cold), ("web", host.environment), ("viewer", host.environment)):
+                processes.start(service, host.command(service), environment)
             if NGINX:
                 processes.start(
                     "proxy", [NGINX, "-p", str(home), "-c", str(_proxy(host))], {"PATH": os.environ["PATH"]}
@@ -303,10 +305,11 @@ query($id: String!) {
 
 
 def _kill_a_run(host):
-    """SIGKILL for the first run's process, as when a host runs out of memory."""
-    for process in psutil.Process(host.processes.pid("code")).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if "spawn_main" in " ".join(process.cmdline()):
+    """SIGKILL for a run's process, as when a host runs out of memory."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            ours = process.environ().get("HEADWATER_HOME") == str(host.home)
+            if ours and "spawn_main" in " ".join(process.cmdline()):
                 process.kill()
                 return True
     return False

@@ -2,8 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.standins.warm.warm import COLD
 
 ROOT = Path(__file__).parents[2]
 
@@ -11,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 def test_dagsters_own_command_finds_the_sandbox(tmp_path):
     done = subprocess.run(
         [
-            *(str(Path(sys.executable).with_name("dagster")), "asset", "materialize", "-f", "definitions.py"),
+            *(str(Path(COLD).with_name("dagster")), "asset", "materialize", "-f", "definitions.py"),
             *("--select", 'key:"lake/ethereum/blocks"', "--partition", "2024-01-02"),
         ],
         cwd=ROOT,

@@ -23,7 +23,7 @@ SPAWNED = "from multiprocessing.spawn import spawn_main; spawn_main("
 # Set where a process must not wait for a warm one.
 COLD = "HEADWATER_TESTS_COLD"
 # More of the environment that says how Python starts, and such limits, only a process of its own heeds.
-HEEDED = {"PYTHONUNBUFFERED", "PYTHONPATH"}
+HEEDED = {"PYTHONUNBUFFERED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
 LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_CPU)
 HANDED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 

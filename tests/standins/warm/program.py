@@ -73,6 +73,7 @@ def _inherit(told: dict, descriptors: list[int]) -> None:
     os.chdir(told["directory"])
     os.umask(told["umask"])
     time.tzset()
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     _open_streams(told["errors"], bool(os.environ.get("PYTHONUNBUFFERED")))
     # Made before, by what had been imported; random has seen to itself.
     sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]

@@ -38,6 +38,7 @@ def seen():
         "threads": threading.active_count(),
         "logging": [logging.root.level, len(logging.root.handlers), logging.root.manager.disable],
         "warnings": sys.warnoptions,
+        "bytecode": sys.dont_write_bytecode,
         "zone": time.tzname,
         "temporary": tempfile.gettempdir(),
         "depth": sys.getrecursionlimit(),

@@ -91,10 +91,11 @@ class Server:
         if number == signal.SIGKILL:
             self._events.unregister(program.asking)
         above = self._programs.get(program.group)
-        if program.leads or (above and number in above.told):
+        is_meant = program.leads or (above is not None and number in above.told)
+        if is_meant:
             program.told.add(number)
-            _send(program.worker, number)
-        elif not program.code:
+        # One that has only just been forked has no group yet.
+        if not (is_meant and _send(program.worker, number)) and not program.code:
             os.kill(program.worker, number)
 
     def _bury(self, program: Program) -> None:

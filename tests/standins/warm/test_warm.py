@@ -44,7 +44,7 @@ def loaded(*words, **more):
     [
         {},
         {"LANG": "C.UTF-8", "TZ": "Asia/Tokyo", "TMPDIR": "/", "EMPTY": "", "SAID": "é\n\udcff"},
-        {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
+        {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
     ],
 )
 def test_it_sees_what_it_would_see(environment, tmp_path):
@@ -84,7 +84,7 @@ def test_it_has_imported_all_but_what_each_program_has_to_by_itself():
 @pytest.mark.parametrize(
     "more",
     [
-        {"env": BARE | {"PYTHONDONTWRITEBYTECODE": "1"}},
+        {"env": BARE | {"PYTHONWARNINGS": "ignore"}},
         {"env": BARE | {"PYTHONPATH": f"{ROOT}:/"}},
         {"env": BARE | {"PYTHONIOENCODING": "latin-1"}},
         {"env": BARE | {STAYS_COLD: "1"}},

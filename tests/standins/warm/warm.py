@@ -25,7 +25,7 @@ main({place!r}, {cold!r}, {root!r})
 
 
 class WarmPython:
-    """A directory with ``python`` and what lies beside it, and the servers behind them. They import when first asked."""
+    """A directory with ``python`` and what lies beside it, and the servers behind them, idle until they are asked."""
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="headwater-python-")
