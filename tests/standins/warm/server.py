@@ -5,6 +5,7 @@ Started as a program: a listening socket's number, ``dagster`` or ``dbt``, the p
 are to take for theirs. It imports nothing before it is first asked, and ends with its standard input.
 """
 
+import multiprocessing
 import os
 import selectors
 import signal
@@ -127,4 +128,5 @@ def _send(group: int, number: int) -> bool:
 
 if __name__ == "__main__":
     number, kind, project, sys.executable = sys.argv[1:]
+    multiprocessing.set_executable(sys.executable)
     Server(socket.socket(fileno=int(number)), kind, Path(project)).serve()

@@ -64,10 +64,17 @@ def test_it_sees_what_it_would_see(environment, tmp_path):
     assert said[0]["files"]["90"] == str(tmp_path / "other")
 
 
-@pytest.mark.parametrize("end", ["code", "words", "raise", "interrupt", "abort", "say end", "spawn", "no such end"])
+@pytest.mark.parametrize("end", ["code", "words", "raise", "interrupt", "abort", "say end", "no such end"])
 def test_it_ends_as_it_would_end(end):
     warm, cold = (done(python, *SAYING, end) for python in (sys.executable, COLD))
     assert (warm.returncode, warm.stdout, warm.stderr) == (cold.returncode, cold.stdout, cold.stderr)
+
+
+def test_what_it_spawns_is_warm_too():
+    warm, cold = (done(python, *SAYING, "spawn") for python in (sys.executable, COLD))
+    assert warm.returncode == cold.returncode == 5
+    assert warm.stdout == cold.stdout == f"['it', 'MainProcess', '__mp_main__', '{ROOT}']\n"
+    assert (warm.stderr, cold.stderr) == ("warm\n", "cold\n")
 
 
 def test_it_reads_what_it_is_given():
