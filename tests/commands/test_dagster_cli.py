@@ -13,10 +13,10 @@ import pytest
 from assets.ethereum.tables import BLOCKS
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from tests.standins.runs import ALL_DAYS
+from tests.standins.warm.warm import COLD
 
 pytestmark = [pytest.mark.xdist_group("run"), pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,13 @@ def home(tmp_path_factory):
     return path
 
 
-def _started(home, *command, **settings):
+def _started(home, *command, python=sys.executable, **settings):
+    beside = Path(python).parent
     return subprocess.Popen(
-        [BIN / command[0], *command[1:]],
+        [beside / command[0], *command[1:]],
         cwd=ROOT,
-        env={"PATH": f"{BIN}:{os.environ['PATH']}", "HEADWATER_HOME": str(home), "DAGSTER_HOME": str(home)} | settings,
+        env={"PATH": f"{beside}:{os.environ['PATH']}", "HEADWATER_HOME": str(home), "DAGSTER_HOME": str(home)}
+        | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -83,7 +85,7 @@ def test_what_reads_the_definitions_finds_them(home):
     days = ["--from", "2024-01-02", "--to", "2024-01-03", "--noprompt"]
     backfill = _started(home, "dagster", "job", "backfill", "-w", "workspace.yaml", "-j", "ethereum_load_job", *days)
     validate = _started(home, "dagster", "definitions", "validate", "-w", "workspace.yaml")
-    listed, checked = _started(home, "dg", "list", "defs", "--json"), _started(home, "dg", "check", "defs")
+    listed, checked = _started(home, "dg", "list", "defs", "--json"), _started(home, "dg", "check", "defs", python=COLD)
     code, said = _said(listed)
     assert code == 0, said[-3000:]
     assert "marts/ethereum/daily_chain_metrics" in said
