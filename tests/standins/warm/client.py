@@ -16,7 +16,11 @@ import sys
 from contextlib import suppress
 
 SAYING = "tests.standins.warm.saying"
-MODULES = {"dagster", "commands", "commands.web", "commands.databridge", "benchmarks.backfill", SAYING}
+MODULES = {
+    *("dagster", "dagster._daemon", "dagster_webserver"),
+    *("commands", "commands.web", "commands.databridge", "benchmarks.backfill"),
+    SAYING,
+}
 SCRIPTS = {"dagster", "dagster-daemon", "dagster-webserver", "dg"}
 DBT = "resources/clients/dbt/command.py"
 SPAWNED = "from multiprocessing.spawn import spawn_main; spawn_main("
