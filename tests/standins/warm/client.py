@@ -35,9 +35,10 @@ HANDED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signa
 def main(place: str, real: str, root: str) -> None:
     """place: where the sockets are. real: the interpreter. root: the project, whose modules have been imported."""
     name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
-    script = [] if name == "python" else [f"{os.path.dirname(real)}/{name}"]
+    beside = os.path.dirname(real)
+    script = [] if name == "python" else [f"{beside}/{name}"]
     words = [*script, *arguments]
-    server, entry = _found(words, root) if _is_plain(root) else (None, 0)
+    server, entry = _found(words, root, beside) if _is_plain(root) else (None, 0)
     if server is None:
         os.execv(real, [real, *words])
     told = {"entry": words[:entry], "arguments": words[entry:], "name": sys.argv[0] if script else None}
@@ -58,7 +59,7 @@ def _is_plain(root: str) -> bool:
     return heeded and unlimited and at_home and sys.stdout is not None and sys.stdout.encoding == "utf-8"
 
 
-def _found(words: list[str], root: str) -> tuple[str | None, int]:
+def _found(words: list[str], root: str, beside: str) -> tuple[str | None, int]:
     """Which server runs it, and how many words name the program."""
     first, second = [*words, "", ""][:2]
     if first == f"{root}/{DBT}":
@@ -67,7 +68,7 @@ def _found(words: list[str], root: str) -> tuple[str | None, int]:
         return None, 0
     if (first == "-m" and second in MODULES) or (first == "-c" and second.startswith(SPAWNED)):
         return "dagster.socket", 2
-    if os.path.dirname(first).endswith("/bin") and os.path.basename(first) in SCRIPTS:
+    if os.path.dirname(first) == beside and os.path.basename(first) in SCRIPTS:
         return "dagster.socket", 1
     return None, 0
 
