@@ -18,7 +18,8 @@ from contextlib import suppress
 SAYING = "tests.standins.warm.saying"
 MODULES = {
     *("dagster", "dagster._daemon", "dagster_webserver"),
-    *("commands", "commands.web", "commands.databridge", "benchmarks.backfill"),
+    *("commands", "commands.web", "commands.databridge"),
+    *("benchmarks.backfill", "benchmarks.increment", "benchmarks.ours"),
     SAYING,
 }
 SCRIPTS = {"dagster", "dagster-daemon", "dagster-webserver", "dg"}
