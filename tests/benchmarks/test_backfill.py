@@ -24,7 +24,7 @@ STUBBORN = """
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.fork()
-print(os.getpid(), flush=True)
+os.write(1, f"{os.getpid()}\\n".encode())  # in one piece: both speak at once
 time.sleep(600)
 """
 

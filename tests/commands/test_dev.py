@@ -30,7 +30,8 @@ def test_one_that_ends_takes_the_other_with_it(code):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_told_to_end_it_ends_both(number):
-    says = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
+    # In one piece: two speak at once, and with PYTHONUNBUFFERED print writes the end of a line by itself.
+    says = [sys.executable, "-c", "import os, time; print(f'{os.getpid()}\\n', end='', flush=True); time.sleep(600)"]
     program = f"from commands.dev import together; raise SystemExit(together([{says!r}, {says!r}]))"
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         started = [int(process.stdout.readline()) for _ in range(2)]
