@@ -45,7 +45,7 @@ def plot_by_day(series: Mapping[str, Mapping[date, int | float | Decimal]]) -> d
         axes.grid(axis="y", linewidth=0.3)
         axes.tick_params(labelsize=7)
         axes.yaxis.set_major_formatter(formatter := StrMethodFormatter("{x:,.12g}"))
-        longest = max(longest, *map(len, formatter.format_ticks(axes.get_yticks())))
+        longest = max(longest, *map(len, formatter.format_ticks(list(axes.get_yticks()))))
         # First and last day alone: 90 labels would lie over each other.
         axes.set_xticks(ends := sorted({0, len(days) - 1}), [str(days[at]) for at in ends])
     _leave_room(figure, len(shown), longest)
