@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,6 @@ from core.windows import ONE_DAY
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.local_store import LocalObjectStore
-from resources.dbt import COMMAND
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADED = (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, TOKEN_TRANSFERS)
@@ -74,7 +74,8 @@ def build(warehouse: DuckDbWarehouse, scratch: Path, full: bool = False) -> floa
         RuntimeError: quoting dbt.
     """
     target = scratch / "target"
-    words = [*COMMAND, "build", "--select", "tag:ethereum", "--quiet"]
+    words = [sys.executable, str(ROOT / "resources/clients/dbt/command.py")]
+    words += ["build", "--select", "tag:ethereum", "--quiet"]
     words += ["--project-dir", ".", "--profiles-dir", ".", "--target", "duckdb", "--target-path", str(target)]
     words += ["--log-path", str(scratch / "logs")]
     words += ["--full-refresh"] if full else ["--event-time-start", str(DAY), "--event-time-end", str(DAY + ONE_DAY)]
