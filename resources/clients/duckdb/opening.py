@@ -1,7 +1,7 @@
 """Opening a DuckDB file for a moment, many times in a process.
 
 To start DuckDB, with its threads and its catalog of functions, takes 25 ms; to attach a file to it takes 4. So a
-process starts it once, in memory, and attaches each file for as long as it is used.
+process starts it once for a file, in memory, and attaches the file for as long as it is used.
 """
 
 import os
@@ -13,8 +13,8 @@ import duckdb
 
 from core.sql.names import literal, quoted
 
-# By process: a forked one has none of the threads of its parent's.
-_instances: dict[int, duckdb.DuckDBPyConnection] = {}
+# The file that was opened last, and the instance for it, by process: a forked one has none of its parent's threads.
+_instances: dict[int, tuple[Path, duckdb.DuckDBPyConnection]] = {}
 
 
 @contextmanager
@@ -27,8 +27,7 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         duckdb.IOException: when another process holds the file, or the disk refuses it.
         duckdb.ResourceInUseException: when this process holds it already.
     """
-    process, name = os.getpid(), quoted(str(path))
-    instance = _instances.get(process) or _instances.setdefault(process, duckdb.connect())
+    instance, name = _instance(path), quoted(str(path))
     try:
         with instance.cursor() as connection:
             connection.execute(f"ATTACH {literal(str(path))} AS {name}; USE {name}")
@@ -36,8 +35,17 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         instance.execute(f"DETACH {name}")
     except BaseException:
         # What failed may have left the instance invalid, or the file attached.
-        if _instances.get(process) is instance:
-            del _instances[process]
+        if _instances.get(os.getpid()) == (path, instance):
+            del _instances[os.getpid()]
         with suppress(duckdb.Error):
             instance.close()
         raise
+
+
+def _instance(path: Path) -> duckdb.DuckDBPyConnection:
+    kept = _instances.get(os.getpid())
+    if kept is None or kept[0] != path:
+        # What does not fit into memory goes beside the file, as when DuckDB opens that itself.
+        kept = path, duckdb.connect(config={"temp_directory": f"{path}.tmp"})
+        _instances[os.getpid()] = kept
+    return kept[1]

@@ -130,7 +130,8 @@ class DuckDbWarehouse(Warehouse):
                 with suppress(duckdb.Error):  # of a database that is invalid since, which must not hide why
                     connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
+            # Of the instance, which later connections share.
+            connection.execute("COMMIT; RESET preserve_insertion_order")
 
     @contextmanager
     def _missing_explained(self) -> Iterator[None]:

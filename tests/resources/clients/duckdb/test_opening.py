@@ -58,3 +58,11 @@ def test_a_file_that_is_held_is_refused_and_may_be_opened_later(tmp_path):
         with pytest.raises(duckdb.ResourceInUseException, match="already attached"):
             _note(path)
     assert _note(path) == 1
+
+
+def test_what_does_not_fit_into_memory_goes_beside_the_file(tmp_path):
+    for place in ("one", "other"):
+        path = tmp_path / place / "warehouse.duckdb"
+        path.parent.mkdir()
+        with opened(path) as connection:
+            assert connection.execute("SELECT current_setting('temp_directory')").fetchone() == (f"{path}.tmp",)

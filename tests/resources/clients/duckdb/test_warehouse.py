@@ -177,6 +177,14 @@ def test_two_warehouses_of_one_process_are_apart(tmp_path):
     assert one.count_by_day(ITEMS, ALL) == {}
 
 
+def test_a_load_may_lose_the_order_of_rows_and_a_query_after_it_does_not(warehouse):
+    warehouse.migrate(ITEMS)
+    found = warehouse.query("SELECT current_setting('preserve_insertion_order') AS kept")
+    assert found.to_pylist() == [{"kept": True}]
+    with warehouse.transaction() as session:
+        assert session.run("SELECT current_setting('preserve_insertion_order') AS kept") == [{"kept": False}]
+
+
 def _load_often(path, root, day):
     lake = Lake(LocalObjectStore(root))
     for _ in range(3):
