@@ -28,18 +28,25 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         duckdb.ResourceInUseException: when this process holds it already.
     """
     instance, name = _instance(path), quoted(str(path))
+    is_free = False
     try:
         with instance.cursor() as connection:
             connection.execute(f"ATTACH {literal(str(path))} AS {name}; USE {name}")
             yield connection
-        instance.execute(f"DETACH {name}")
-    except BaseException:
-        # What failed may have left the instance invalid, or the file attached.
-        if _instances.get(os.getpid()) == (path, instance):
-            del _instances[os.getpid()]
+        # What was committed is in the file or in its log by now, and the next use finds it there.
         with suppress(duckdb.Error):
-            instance.close()
-        raise
+            instance.execute(f"DETACH {name}")
+            is_free = True
+    finally:
+        if not is_free:  # and perhaps the instance is invalid
+            _end(path, instance)
+
+
+def _end(path: Path, instance: duckdb.DuckDBPyConnection) -> None:
+    if _instances.get(os.getpid()) == (path, instance):
+        del _instances[os.getpid()]
+    with suppress(duckdb.Error):
+        instance.close()
 
 
 def _instance(path: Path) -> duckdb.DuckDBPyConnection:

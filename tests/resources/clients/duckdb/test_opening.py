@@ -66,3 +66,14 @@ def test_what_does_not_fit_into_memory_goes_beside_the_file(tmp_path):
         path.parent.mkdir()
         with opened(path) as connection:
             assert connection.execute("SELECT current_setting('temp_directory')").fetchone() == (f"{path}.tmp",)
+
+
+def test_what_was_committed_is_no_failure_when_the_file_cannot_be_let_go_of(tmp_path):
+    """As when the disk takes the log of a commit, and not what DuckDB writes when it closes."""
+    path = tmp_path / "warehouse.duckdb"
+    _note(path)
+    before = opening._instances[os.getpid()]
+    with opened(path) as connection:
+        connection.execute(f'INSERT INTO notes VALUES (2); USE memory; DETACH "{path}"')
+    assert _note(path) == 3
+    assert opening._instances[os.getpid()] != before
