@@ -6,7 +6,6 @@ from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.dbt_project import engines
 from tests.standins.postgres import DATABASE, make_anew
 from tests.standins.redshift import fixtures
-from tests.standins.redshift.fixtures import USER
 from tests.standins.runs import LAKE, WAREHOUSE, Graph
 from tests.standins.s3 import s3_client
 
@@ -44,7 +43,7 @@ def loaded_postgres(loaded, postgres_server):
 @pytest.fixture(scope="session")
 def loaded_redshift(loaded, redshift_standin):
     """The same in a database of the Redshift stand-in, to copy."""
-    redshift_standin.create_database("loaded_redshift", USER)
+    redshift_standin.create_database("loaded_redshift", fixtures.USER)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(redshift_standin.authority))
         engines.load(
@@ -78,7 +77,7 @@ def on_postgres(loaded_postgres, postgres_server, tmp_path):
 @pytest.fixture
 def on_redshift(loaded_redshift, redshift_standin, trusted_redshift, loaded, tmp_path):
     name = fixtures.DATABASE
-    redshift_standin.create_database(name, USER, template=loaded_redshift)
+    redshift_standin.create_database(name, fixtures.USER, template=loaded_redshift)
     yield engines.Engine(engines.redshift_warehouse(redshift_standin, name, loaded.lake_uri), tmp_path)
     redshift_standin.drop_database(name)
 

@@ -9,7 +9,6 @@ import dagster as dg
 
 from assets.ethereum.tables import TABLES
 from core.windows import DayWindow
-from definitions import defs
 from resources.clients.lake.lake import Lake
 from resources.clients.lake.store_of_uri import store_for
 from resources.dbt import dbt_resource
@@ -18,6 +17,7 @@ from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.selected import WarehouseIOManager
 from resources.stages import resources_for
+from schedules.ethereum import ROOM
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LAKE, WAREHOUSE, MARTS = (
@@ -34,11 +34,6 @@ MARTS_AND_PARTS = (
     "int_ethereum__daily_token_transfers",
 )
 ALL_DAYS = DayWindow(date(2023, 12, 1), date(2024, 1, 31))
-
-
-# Of the room alone: Dagster makes its jobs anew of all that a run is given.
-ASSETS = [asset for asset in defs.assets if any(key.path[1] == "ethereum" for key in asset.keys)]
-CHECKS = [check for check in defs.asset_checks if any(key.asset_key.path[1] == "ethereum" for key in check.check_keys)]
 
 
 @dataclass
@@ -65,7 +60,7 @@ class Graph:
         """One run over a window of days."""
         tags = {"dagster/asset_partition_range_start": str(days[0]), "dagster/asset_partition_range_end": str(days[-1])}
         result = dg.materialize(
-            [*ASSETS, *CHECKS],
+            [*ROOM.assets, *ROOM.checks],  # Dagster makes jobs anew of all that a run is given
             selection=select,
             resources=self.resources(),
             instance=self.instance,
@@ -80,9 +75,9 @@ class Graph:
     def evaluate(self, asset_key: Sequence[str], check: str, day: date) -> dg.AssetCheckEvaluation:
         """One check alone, on one day."""
         key = dg.AssetCheckKey(dg.AssetKey(asset_key), check)
-        (definition,) = (found for found in CHECKS if key in found.check_keys)
+        (definition,) = (found for found in ROOM.checks if key in found.check_keys)
         result = dg.materialize(
-            [*ASSETS, definition],
+            [*ROOM.assets, definition],
             selection=dg.AssetSelection.checks(definition),
             resources=self.resources(),
             instance=self.instance,
