@@ -22,13 +22,15 @@ def evaluations(
     notes: Mapping[str, str] = NOTHING,
     *,
     error: bool | None = None,
+    name: str | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """An evaluation of each partition, passed where it has no problems.
 
     problems: the sentences of each of the step's partitions, by its key. accounts: more to show of a partition. notes:
     what is said of one that passed. error: whether a failure is an error; where not given, that of a blocking check is.
+    name: which check, in a step that has several.
     """
-    (spec,) = context.check_specs
+    (spec,) = (spec for spec in context.check_specs if name in (None, spec.name))
     severe = spec.blocking if error is None else error
     for key, sentences in problems.items():
         metadata: dict[str, Any] = {"problems": len(sentences), **accounts.get(key, {})}
@@ -44,4 +46,5 @@ def evaluations(
             description="; ".join(sentences[:3]) or notes.get(key),
             metadata=metadata,
         )
-    yield dg.Output(None)
+    asked = context.op_execution_context.assets_def
+    yield dg.Output(None, output_name=asked.get_output_name_for_asset_check_key(spec.key))

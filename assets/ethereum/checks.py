@@ -1,6 +1,7 @@
 """The room's asset checks. Blocking ones keep a wrong day out of the layers below it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -29,22 +30,52 @@ from resources.retries import failures_explained
 
 TRAILING_DAYS = 7
 
-Problems = Callable[[Lake, date], Iterable[str]]
+
+@dataclass(frozen=True)
+class _Found:
+    """Of one day. problems: sentences; none, and it passed. account: more to show. note: what is said of it then."""
+
+    problems: Iterable[str] = ()
+    account: Mapping[str, Any] = field(default_factory=dict)
+    note: str | None = None
 
 
-def _lake_check(
-    table: Table, problems: Problems, name: str, description: str, blocking: bool
-) -> dg.AssetChecksDefinition:
-    """A check of each of the run's days by what the lake holds."""
+@dataclass(frozen=True)
+class _LakeCheck:
+    name: str
+    description: str
+    find: Callable[[Lake, date], _Found]
 
-    @dg.asset_check(asset=table.lake_key, name=name, description=description, blocking=blocking, partitions_def=DAILY)
+
+def _lake_checks(table: Table, *checks: _LakeCheck, blocking: bool) -> dg.AssetChecksDefinition:
+    """Checks of each of the run's days by what the lake holds, in one step: a step's own cost is above most checks'.
+
+    Those that block and those that do not are apart, so that one of these that cannot be made holds nothing up.
+    """
+    kind = "blocking" if blocking else "warning"
+    specs = [_spec(table.lake_key, check.name, check.description, blocking=blocking) for check in checks]
+
+    @dg.multi_asset_check(name=f"{'__'.join(table.lake_key)}_{kind}_checks", specs=specs, can_subset=True)
     def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]):
-        with failures_explained():
-            client = lake.lake()
-            found = {str(day): [f"{day}: {problem}" for problem in problems(client, day)] for day in _days(context)}
-        yield from evaluations(context, found)
+        for one in checks:
+            if one.name in _selected(context):
+                with failures_explained():
+                    client = lake.lake()
+                    found = {str(day): one.find(client, day) for day in _days(context)}
+                    problems = {key: [f"{key}: {problem}" for problem in of.problems] for key, of in found.items()}
+                accounts = {key: of.account for key, of in found.items()}
+                notes = {key: of.note for key, of in found.items() if of.note}
+                yield from evaluations(context, problems, accounts, notes, name=one.name)
 
     return check
+
+
+def _spec(key: Sequence[str], name: str, description: str, *, blocking: bool) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name, asset=key, description=description, blocking=blocking, partitions_def=DAILY)
+
+
+def _selected(context: dg.AssetCheckExecutionContext) -> set[str]:
+    return {key.name for key in context.selected_asset_check_keys}
 
 
 def _days(context: dg.AssetCheckExecutionContext) -> list[date]:
@@ -55,90 +86,90 @@ def _rows(lake: Lake, table: Table, day: date, *columns: str):
     return lake.open(table, [day]).table(list(columns))
 
 
-def _chain(lake: Lake, day: date) -> Iterator[str]:
-    yield from consistency.chain_problems(_rows(lake, BLOCKS, day, "number", "hash", "parent_hash"))
+def _chain(lake: Lake, day: date) -> _Found:
+    problems = list(consistency.chain_problems(_rows(lake, BLOCKS, day, "number", "hash", "parent_hash")))
     manifest = lake.manifest(BLOCKS, day)
     if manifest and (span := span_of(manifest)):
-        yield from consistency.neighbour_problems(span, day, lambda other: lake.manifest(BLOCKS, other))
+        problems += consistency.neighbour_problems(span, day, lambda other: lake.manifest(BLOCKS, other))
+    return _Found(problems)
 
 
-def _timestamps(lake: Lake, day: date) -> Iterable[str]:
-    return consistency.timestamp_problems(_rows(lake, BLOCKS, day, "number", "timestamp"), day)
+def _timestamps(lake: Lake, day: date) -> _Found:
+    return _Found(consistency.timestamp_problems(_rows(lake, BLOCKS, day, "number", "timestamp"), day))
 
 
-def _transaction_counts(lake: Lake, day: date) -> Iterable[str]:
+def _transaction_counts(lake: Lake, day: date) -> _Found:
     blocks = _rows(lake, BLOCKS, day, "number", "transaction_count")
-    return consistency.count_problems(blocks, _rows(lake, TRANSACTIONS, day, "block_number"))
+    return _Found(consistency.count_problems(blocks, _rows(lake, TRANSACTIONS, day, "block_number")))
 
 
-def _receipts(lake: Lake, day: date) -> Iterable[str]:
+def _receipts(lake: Lake, day: date) -> _Found:
     transactions = _rows(lake, TRANSACTIONS, day, "hash")
-    return consistency.receipt_problems(transactions, _rows(lake, RECEIPTS, day, "transaction_hash"))
+    return _Found(consistency.receipt_problems(transactions, _rows(lake, RECEIPTS, day, "transaction_hash")))
 
 
-def _logs(lake: Lake, day: date) -> Iterable[str]:
-    return consistency.log_problems(_rows(lake, LOGS, day, "block_number", "log_index"))
+def _logs(lake: Lake, day: date) -> _Found:
+    return _Found(consistency.log_problems(_rows(lake, LOGS, day, "block_number", "log_index")))
 
 
-def _traces(lake: Lake, day: date) -> Iterable[str]:
+def _traces(lake: Lake, day: date) -> _Found:
     transactions = _rows(lake, TRANSACTIONS, day, "block_number", "transaction_index")
     traces = _rows(lake, TRACES, day, "block_number", "transaction_index", "trace_address")
-    return consistency.trace_problems(transactions, traces)
+    return _Found(consistency.trace_problems(transactions, traces))
 
 
-def _contracts(lake: Lake, day: date) -> Iterable[str]:
+def _contracts(lake: Lake, day: date) -> _Found:
     traces = _rows(lake, TRACES, day, "trace_type", "status", "to_address")
-    return consistency.contract_problems(traces, _rows(lake, CONTRACTS, day, "address"))
+    return _Found(consistency.contract_problems(traces, _rows(lake, CONTRACTS, day, "address")))
 
 
-def _volume(table: Table) -> Problems:
-    def problems(lake: Lake, day: date) -> Iterable[str]:
+def _usual_volume(table: Table) -> dg.AssetChecksDefinition:
+    def find(lake: Lake, day: date) -> _Found:
         before = [lake.manifest(table, day - distance * ONE_DAY) for distance in range(1, TRAILING_DAYS + 1)]
         (manifest,) = (lake_day.manifest for lake_day in lake.open(table, [day]).days)
         problem = consistency.volume_problem(manifest.rows, [found.rows for found in before if found])
-        return [problem] if problem else []
+        return _Found([problem] if problem else [])
 
-    return problems
+    description = "Rows are within half and double of the week before."
+    return _lake_checks(table, _LakeCheck("usual_volume", description, find), blocking=False)
 
 
-def _rows_loaded(table: Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=table.warehouse_key,
-        name="rows_equal_the_lake",
-        description="Each day has as many rows in the warehouse as its manifest in the lake lists.",
-        blocking=True,
-        partitions_def=DAILY,
-        pool="warehouse",
-    )
-    def check(
-        context: dg.AssetCheckExecutionContext,
-        lake: dg.ResourceParam[LakeIOManager],
-        warehouse: dg.ResourceParam[WarehouseIOManager],
-    ):
-        days = _days(context)
-        with failures_explained():
-            loaded = warehouse.warehouse().count_by_day(table, DayWindow(days[0], days[-1]))
-            listed = {day.day: day.manifest.rows for day in lake.lake().open(table, days).days}
-        problems = {
-            str(day): [f"{day}: {loaded.get(day, 0):,} rows in {table.address}, {rows:,} in the lake"]
-            if loaded.get(day, 0) != rows
-            else []
-            for day, rows in listed.items()
+def _header_commitments(table: Table) -> _LakeCheck:
+    def find(lake: Lake, day: date) -> _Found:
+        (manifest,) = (lake_day.manifest for lake_day in lake.open(table, [day]).days)
+        evidence = lake.evidence(manifest) or {}
+        blocks, proved = len(span_of(manifest) or ()), evidence.get("blocks_proved", 0)
+        account = {
+            "blocks_proved": proved,
+            "senders_recovered": evidence.get("senders_recovered", 0),
+            "seconds_proving": evidence.get("seconds", 0.0),
         }
-        yield from evaluations(context, problems)
+        note = None if manifest.verify == VERIFY_FULL else f"{_what_was_not_verified(manifest)} {day}"
+        short = manifest.verify != VERIFY_OFF and proved < blocks
+        return _Found([f"{proved} blocks were proved, the day has {blocks}"] if short else [], account, note)
 
-    return check
+    description = "Every block's rows were proved against its header before they were published."
+    return _LakeCheck("header_commitments", description, find)
 
 
-def _contents_loaded(table: Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=table.warehouse_key,
-        name="contents_equal_the_lake",
-        description="Each day's columns add up to the same in the warehouse as in the lake, by its manifest.",
-        blocking=True,
-        partitions_def=DAILY,
-        pool="warehouse",
-    )
+def _what_was_not_verified(manifest: Manifest) -> str:
+    if manifest.engine == etl.ENGINE:
+        return "Not verified: ethereum-etl exported"
+    if manifest.verify == VERIFY_ROOTS:
+        return "Only roots were verified, no senders or other recomputed columns: ETHEREUM_VERIFY was roots for"
+    return "Not verified: ETHEREUM_VERIFY was off for"
+
+
+ROWS_EQUAL, CONTENTS_EQUAL = "rows_equal_the_lake", "contents_equal_the_lake"
+
+
+def _loaded(table: Table) -> dg.AssetChecksDefinition:
+    """Whether each day is in the warehouse as it is in the lake, by one look at both."""
+    key, rows = table.warehouse_key, "Each day has as many rows in the warehouse as its manifest in the lake lists."
+    contents = "Each day's columns add up to the same in the warehouse as in the lake, by its manifest."
+    specs = [_spec(key, ROWS_EQUAL, rows, blocking=True), _spec(key, CONTENTS_EQUAL, contents, blocking=True)]
+
+    @dg.multi_asset_check(name=f"{'__'.join(key)}_checks", specs=specs, can_subset=True, pool="warehouse")
     def check(
         context: dg.AssetCheckExecutionContext,
         lake: dg.ResourceParam[LakeIOManager],
@@ -147,13 +178,24 @@ def _contents_loaded(table: Table) -> dg.AssetChecksDefinition:
         days, client = _days(context), warehouse.warehouse()
         with failures_explained():
             loaded = client.contents_by_day(table, DayWindow(days[0], days[-1]))
-            problems = {
-                str(day.day): [f"{day.day}: {sentence} in the lake" for sentence in _differences(day, loaded, client)]
-                for day in lake.lake().open(table, days).days
-            }
-        yield from evaluations(context, problems)
+            listed = lake.lake().open(table, days).days
+        if ROWS_EQUAL in _selected(context):
+            problems = {str(day.day): _miscounted(day, loaded) for day in listed}
+            yield from evaluations(context, problems, name=ROWS_EQUAL)
+        if CONTENTS_EQUAL in _selected(context):
+            with failures_explained():
+                problems = {
+                    str(day.day): [f"{day.day}: {said} in the lake" for said in _differences(day, loaded, client)]
+                    for day in listed
+                }
+            yield from evaluations(context, problems, name=CONTENTS_EQUAL)
 
     return check
+
+
+def _miscounted(day: LakeDay, loaded: Mapping[date, Contents]) -> list[str]:
+    there, rows = loaded.get(day.day, Contents()).rows, day.manifest.rows
+    return [f"{day.day}: {there:,} rows in {day.table_.address}, {rows:,} in the lake"] if there != rows else []
 
 
 def _differences(day: LakeDay, loaded: Mapping[date, Contents], warehouse: Warehouse) -> list[str]:
@@ -165,46 +207,6 @@ def _differences(day: LakeDay, loaded: Mapping[date, Contents], warehouse: Wareh
     if listed and not list(there.differences(listed)):
         return []
     return list(there.differences(contents_of(day.batches(), day.table_, warehouse.dialect)))
-
-
-def _header_commitments(table: Table) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=table.lake_key,
-        name="header_commitments",
-        description="Every block's rows were proved against its header before they were published.",
-        blocking=True,
-        partitions_def=DAILY,
-    )
-    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]):
-        problems: dict[str, list[str]] = {}
-        accounts: dict[str, dict[str, Any]] = {}
-        notes: dict[str, str] = {}
-        with failures_explained():
-            client = lake.lake()
-            for day in client.open(table, _days(context)).days:
-                key, manifest = str(day.day), day.manifest
-                evidence = client.evidence(manifest) or {}
-                blocks, proved = len(span_of(manifest) or ()), evidence.get("blocks_proved", 0)
-                accounts[key] = {
-                    "blocks_proved": proved,
-                    "senders_recovered": evidence.get("senders_recovered", 0),
-                    "seconds_proving": evidence.get("seconds", 0.0),
-                }
-                if manifest.verify != VERIFY_FULL:
-                    notes[key] = f"{_what_was_not_verified(manifest)} {key}"
-                short = manifest.verify != VERIFY_OFF and proved < blocks
-                problems[key] = [f"{key}: {proved} blocks were proved, the day has {blocks}"] if short else []
-        yield from evaluations(context, problems, accounts, notes)
-
-    return check
-
-
-def _what_was_not_verified(manifest: Manifest) -> str:
-    if manifest.engine == etl.ENGINE:
-        return "Not verified: ethereum-etl exported"
-    if manifest.verify == VERIFY_ROOTS:
-        return "Only roots were verified, no senders or other recomputed columns: ETHEREUM_VERIFY was roots for"
-    return "Not verified: ETHEREUM_VERIFY was off for"
 
 
 @dg.asset_check(
@@ -241,21 +243,43 @@ def moved_to(lake: Lake, node, day: date) -> str | None:
 
 
 CHECKS = (
-    *(_header_commitments(table) for table in (BLOCKS, TRANSACTIONS, WITHDRAWALS, RECEIPTS, LOGS)),
-    _lake_check(
-        BLOCKS, _chain, "contiguous", "Numbers and parent hashes link up, in the day and to its neighbours.", True
+    _lake_checks(
+        BLOCKS,
+        _header_commitments(BLOCKS),
+        _LakeCheck("contiguous", "Numbers and parent hashes link up, in the day and to its neighbours.", _chain),
+        _LakeCheck("inside_the_day", "Every block's time lies inside the UTC day.", _timestamps),
+        blocking=True,
     ),
-    _lake_check(BLOCKS, _timestamps, "inside_the_day", "Every block's time lies inside the UTC day.", True),
-    _lake_check(TRANSACTIONS, _transaction_counts, "counts_match", "Every block has as many as it counts.", True),
-    _lake_check(RECEIPTS, _receipts, "one_per_transaction", "Every transaction has exactly one receipt.", True),
-    _lake_check(LOGS, _logs, "indexes_contiguous", "Log indexes run from 0 without gap in every block.", True),
-    _lake_check(TRACES, _traces, "one_call_tree_each", "Every transaction has one outermost trace.", False),
-    _lake_check(CONTRACTS, _contracts, "match_creations", "Contracts are the successful creations.", False),
-    *(
-        _lake_check(table, _volume(table), "usual_volume", "Rows are within half and double of the week before.", False)
-        for table in (BLOCKS, TRANSACTIONS, LOGS)
+    _lake_checks(
+        TRANSACTIONS,
+        _header_commitments(TRANSACTIONS),
+        _LakeCheck("counts_match", "Every block has as many as it counts.", _transaction_counts),
+        blocking=True,
     ),
+    _lake_checks(WITHDRAWALS, _header_commitments(WITHDRAWALS), blocking=True),
+    _lake_checks(
+        RECEIPTS,
+        _header_commitments(RECEIPTS),
+        _LakeCheck("one_per_transaction", "Every transaction has exactly one receipt.", _receipts),
+        blocking=True,
+    ),
+    _lake_checks(
+        LOGS,
+        _header_commitments(LOGS),
+        _LakeCheck("indexes_contiguous", "Log indexes run from 0 without gap in every block.", _logs),
+        blocking=True,
+    ),
+    _lake_checks(
+        TRACES,
+        _LakeCheck("one_call_tree_each", "Every transaction has one outermost trace.", _traces),
+        blocking=False,
+    ),
+    _lake_checks(
+        CONTRACTS,
+        _LakeCheck("match_creations", "Contracts are the successful creations.", _contracts),
+        blocking=False,
+    ),
+    *(_usual_volume(table) for table in (BLOCKS, TRANSACTIONS, LOGS)),
     still_on_the_chain,
-    *(_rows_loaded(table) for table in TABLES),
-    *(_contents_loaded(table) for table in TABLES),
+    *(_loaded(table) for table in TABLES),
 )

@@ -78,7 +78,7 @@ class Graph:
         (definition,) = (found for found in ROOM.checks if key in found.check_keys)
         result = dg.materialize(
             [*ROOM.assets, definition],
-            selection=dg.AssetSelection.checks(definition),
+            selection=dg.AssetSelection.checks(key),
             resources=self.resources(),
             instance=self.instance,
             tags={"dagster/partition": str(day)},
