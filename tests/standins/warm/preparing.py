@@ -55,13 +55,14 @@ def _refusing_settings() -> Event:
 
 
 def prepare_dbt(root: Path) -> None:
-    """Import all adapters, and have dbt read the project once, in a place of its own.
+    """Import all adapters, and have dbt read the project once, in a place of its own, and compile all its macros.
 
     Its parser in Rust would start threads: a command that parses would wait for them for ever.
     """
     for name in ADAPTERS:
         importlib.import_module(name)
     from dbt.cli.main import dbtRunner
+    from dbt_common.clients.jinja import template_cache
 
     project = root / "dbt_project"
     runpy.run_path(str(root / DBT))["keep_parsing"]()
@@ -73,6 +74,8 @@ def prepare_dbt(root: Path) -> None:
         done = dbtRunner().invoke(["parse", "--quiet", "--no-static-parser", *places])
         if not done.success:
             raise SystemExit(f"dbt cannot read {project}: {done.exception}")
+    for macro in done.result.macros.values():
+        template_cache.get_node_template(macro)
 
 
 KINDS = {"dagster": prepare_dagster, "dbt": prepare_dbt}
