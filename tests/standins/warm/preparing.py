@@ -1,5 +1,6 @@
 """What a process imports, and has read, before the first program is forked from it. Threads are not taken along."""
 
+import functools
 import gc
 import importlib
 import os
@@ -55,17 +56,20 @@ def _refusing_settings() -> Event:
 
 
 def prepare_dbt(root: Path) -> None:
-    """Import all adapters, and have dbt read the project once, in a place of its own, and compile all its macros.
+    """Import all adapters, have dbt read the project once, in a place of its own, and look for plugins, and compile
+    all macros.
 
     Its parser in Rust would start threads: a command that parses would wait for them for ever.
     """
     for name in ADAPTERS:
         importlib.import_module(name)
     from dbt.cli.main import dbtRunner
+    from dbt.plugins.manager import PluginManager
     from dbt_common.clients.jinja import template_cache
 
     project = root / "dbt_project"
     runpy.run_path(str(root / DBT))["keep_parsing"]()
+    PluginManager.get_prefixed_modules = functools.cache(PluginManager.get_prefixed_modules)
     with tempfile.TemporaryDirectory(prefix="dbt-") as scratch:
         if (project / "target" / PARSED).exists():
             shutil.copyfile(project / "target" / PARSED, Path(scratch) / PARSED)
