@@ -1,9 +1,9 @@
 """Dagster's instances at a fraction of their cost: in memory, hundreds of which are made in the tests, and in SQLite's
-files, which the programs that they start keep theirs in.
+files and PostgreSQL, which the programs that they start keep theirs in.
 
 Dagster's storages open a database and set it up again for each event they store and each question they answer, several
 thousand times in a run: the statements are compiled anew, and the disk is waited for, though no test cuts the power.
-Here one in memory has a connection that each thread keeps, and a file has a pool. And what Dagster knows of its
+Here one in memory has a connection that each thread keeps, and the others have a pool. And what Dagster knows of its
 migrations, which each new database is compared with, is read once.
 """
 
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import dagster_postgres.utils
 import sqlalchemy
 from alembic.script import ScriptDirectory
 from dagster import EventLogEntry
@@ -72,6 +73,10 @@ def _kept_engine(address: str, **_: Any) -> Engine:
     return _engine(address, os.getpid())
 
 
+def _pooled_engine(address: str, *, poolclass: Any = None, **options: Any) -> Engine:
+    return sqlalchemy.create_engine(address, **options)
+
+
 def make_cheaper() -> None:
     """From now on, all that are made in this process and in those forked from it."""
     InMemoryEventLogStorage._connect = _connect
@@ -79,4 +84,5 @@ def make_cheaper() -> None:
     events.stamp_alembic_rev = runs.stamp_alembic_rev = lambda *_: None
     for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
         module.create_engine = _kept_engine
+    dagster_postgres.utils.create_engine = _pooled_engine
     ScriptDirectory.from_config = functools.cache(ScriptDirectory.from_config)

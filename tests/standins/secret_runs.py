@@ -12,7 +12,7 @@ import time
 import dagster as dg
 
 from core.clock import Clock
-from definitions import defs
+from definitions import ROOMS, defs
 from resources.notices import tell
 
 passed = 0.0
@@ -33,8 +33,9 @@ def main() -> None:
         for run in json.load(sys.stdin):
             os.environ.clear()
             os.environ.update(base | run["environment"])
+            rooms = [room for room in ROOMS if room.name in run["select"]]
             result = dg.materialize(
-                [*defs.assets, *defs.asset_checks],
+                [definition for room in rooms for definition in (*room.assets, *room.checks)],
                 selection=run["select"],
                 resources=defs.resources,
                 instance=instance,

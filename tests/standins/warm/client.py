@@ -19,7 +19,7 @@ SAYING = "tests.standins.warm.saying"
 MODULES = {
     *("dagster", "dagster._daemon", "dagster_webserver"),
     *("commands", "commands.web", "commands.databridge"),
-    *("benchmarks.backfill", "benchmarks.increment", "benchmarks.ours"),
+    *("benchmarks.backfill", "benchmarks.increment", "benchmarks.ours", "pytest"),
     SAYING,
 }
 SCRIPTS = {"dagster", "dagster-daemon", "dagster-webserver", "dg"}
