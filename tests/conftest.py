@@ -82,11 +82,22 @@ def pytest_configure_node(node):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Where workers share the tests, the longest start first: what waits does so while others work, not at the end."""
+    """Where workers share the tests, the longest start first: what waits does so while others work, not at the end.
+
+    A module that makes something once stays on one worker, and together: elsewhere, and after others, it is made again.
+    """
     if not hasattr(config, "workerinput"):
         return
+    for item in items:
+        if not item.get_closest_marker("xdist_group") and _has_what_its_module_shares(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
     seconds = {unit: int(spent) for spent, unit in (line.split() for line in SLOWEST.read_text().splitlines())}
     items.sort(key=lambda item: -seconds.get(_unit(item), 0))
+
+
+def _has_what_its_module_shares(item):
+    made = getattr(item, "_fixtureinfo", None)
+    return made and any(fixtures[-1].scope == "module" for fixtures in made.name2fixturedefs.values())
 
 
 def _unit(item):

@@ -64,7 +64,7 @@ def _honest(chain):
         return export.rows()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def started():
     return time.monotonic()
 
