@@ -81,6 +81,7 @@ def pytest_configure_node(node):
         node.workerinput["python"] = str(node.config.stash[PYTHON].place)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups then
 def pytest_collection_modifyitems(config, items):
     """Where workers share the tests, the longest start first: what waits does so while others work, not at the end.
 
