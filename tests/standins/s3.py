@@ -1,10 +1,15 @@
 """A real S3 API on loopback: moto's server, one for the session."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import boto3
+from moto import backends
 from moto.server import ThreadedMotoServer
+
+# moto looks through its own directories at each request.
+backends.list_of_moto_modules = functools.cache(lambda listed=backends.list_of_moto_modules: tuple(listed()))
 
 
 @contextmanager
