@@ -14,9 +14,10 @@ from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TOKEN_TRAN
 from assets.ethereum.transform.rows import Rows
 from core.frames import spooled
 from core.manifest import Manifest
+from core.windows import DayWindow
 from resources.clients.lake.reading import LakeDay
 from tests.conftest import SAMPLE_DAYS
-from tests.standins.runs import LAKE, WAREHOUSE, Graph
+from tests.standins.runs import LAKE, WAREHOUSE, Graph, failures
 
 DAY, NEXT = SAMPLE_DAYS[:2]
 
@@ -158,6 +159,22 @@ def test_a_failed_blocking_check_keeps_the_day_out_of_the_warehouse(graph, monke
         if event.asset_key.path[0] == "warehouse"
     }
     assert "logs" not in loaded
+    # What else was checked in the step that failed is told all the same.
+    assert ("logs", "header_commitments") in {
+        (e.asset_key.path[-1], e.check_name) for e in result.get_asset_check_evaluations()
+    }
+
+
+def test_a_warning_that_cannot_be_made_holds_nothing_up(graph):
+    """It looks at the days before, of which one can no longer be read."""
+    graph.lake.store.write(TRANSACTIONS.lake.manifest_key(DAY), b"{")
+    chosen = 'key:"lake/ethereum/transactions" or key:"warehouse/ethereum/transactions"'
+    result = graph.run(chosen, NEXT, expect_success=False)
+    (said,) = failures(result)
+    assert said.startswith("lake__ethereum__transactions_warning_checks: ")
+    assert str(DAY) in said
+    loaded = graph.warehouse.count_by_day(TRANSACTIONS, DayWindow(NEXT, NEXT))
+    assert loaded == {NEXT: graph.lake.open(TRANSACTIONS, [NEXT]).rows}
 
 
 def test_rows_that_never_reached_the_warehouse_are_missed(loaded):
