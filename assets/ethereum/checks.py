@@ -59,12 +59,16 @@ def _lake_checks(table: Table, *checks: _LakeCheck, blocking: bool) -> dg.AssetC
     def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeIOManager]):
         for one in checks:
             if one.name in _selected(context):
+                problems: dict[str, list[str]] = {}
+                accounts: dict[str, Mapping[str, Any]] = {}
+                notes: dict[str, str] = {}
                 with failures_explained():
                     client = lake.lake()
-                    found = {str(day): one.find(client, day) for day in _days(context)}
-                    problems = {key: [f"{key}: {problem}" for problem in of.problems] for key, of in found.items()}
-                accounts = {key: of.account for key, of in found.items()}
-                notes = {key: of.note for key, of in found.items() if of.note}
+                    for day in _days(context):  # one at a time: a day of a chain fills memory enough
+                        found = one.find(client, day)
+                        problems[str(day)] = [f"{day}: {problem}" for problem in found.problems]
+                        accounts[str(day)] = found.account
+                        notes |= {str(day): found.note} if found.note else {}
                 yield from evaluations(context, problems, accounts, notes, name=one.name)
 
     return check

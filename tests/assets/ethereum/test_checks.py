@@ -2,12 +2,14 @@
 
 import re
 import shutil
+import weakref
 from dataclasses import replace
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 
+from assets.ethereum import checks
 from assets.ethereum.consistency import volume_problem
 from assets.ethereum.spans import BlockSpan, span_of, telling
 from assets.ethereum.tables import BLOCKS, CONTRACTS, LOGS, RECEIPTS, TOKEN_TRANSFERS, TRACES, TRANSACTIONS
@@ -16,6 +18,7 @@ from core.frames import spooled
 from core.manifest import Manifest
 from core.windows import DayWindow
 from resources.clients.lake.reading import LakeDay
+from schedules.ethereum import ROOM
 from tests.conftest import SAMPLE_DAYS
 from tests.standins.runs import LAKE, WAREHOUSE, Graph, failures
 
@@ -111,6 +114,28 @@ def test_a_range_has_one_evaluation_for_each_day(graph):
         records = [record for record in history if record.run_id == result.run_id]
         assert {record.partition for record in records} == days
         assert {record.status.value for record in records} == {"SUCCEEDED"}
+
+
+def test_days_are_let_go_one_after_the_other(graph):
+    held = weakref.WeakSet()
+
+    class Day:
+        """What a check reads of one."""
+
+    def find(lake, day):
+        assert not held
+        rows = Day()
+        held.add(rows)
+        return checks._Found(str(rows) for _ in range(3))
+
+    check = checks._lake_checks(BLOCKS, checks._LakeCheck("held", "For this test.", find), blocking=False)
+    result = dg.materialize(
+        [*ROOM.assets, check],
+        selection=dg.AssetSelection.checks(check),
+        resources=graph.resources(),
+        tags={"dagster/asset_partition_range_start": str(DAY), "dagster/asset_partition_range_end": str(NEXT)},
+    )
+    assert [e.metadata["problems"].value for e in result.get_asset_check_evaluations()] == [3, 3]
 
 
 def test_the_day_must_fit_its_neighbour(graph):
