@@ -79,11 +79,15 @@ def _pooled_engine(address: str, *, poolclass: Any = None, **options: Any) -> En
 
 
 def make_cheaper() -> None:
-    """From now on, all that are made in this process and in those forked from it."""
+    """From now on, all in memory that are made in this process."""
     InMemoryEventLogStorage._connect = _connect
     InMemoryEventLogStorage.has_table = lambda *_: True  # it has just been made
     SqlEventLogStorage.store_event = _store_event
     events.stamp_alembic_rev = runs.stamp_alembic_rev = lambda *_: None
+
+
+def keep_connections() -> None:
+    """From now on, to all in files and in PostgreSQL: for programs, each of which has its own."""
     for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
         module.create_engine = _kept_engine
     dagster_postgres.utils.create_engine = _pooled_engine

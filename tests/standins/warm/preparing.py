@@ -31,7 +31,9 @@ def prepare_dagster(root: Path) -> None:
     """Import Dagster, and all of ours but what looks at settings meanwhile, and programs themselves."""
     for name in DAGSTER:
         importlib.import_module(name)
-    importlib.import_module("tests.standins.instances").make_cheaper()
+    instances = importlib.import_module("tests.standins.instances")
+    instances.make_cheaper()
+    instances.keep_connections()
     is_over = _refusing_settings()
     for top in OURS:
         for module in pkgutil.walk_packages([str(root / top)], f"{top}."):
