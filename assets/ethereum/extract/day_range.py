@@ -82,7 +82,7 @@ def first_block_at(moment: int, head: int, time_of: Callable[[int], int]) -> int
             high = guess
         else:
             low = guess
-        interpolate = not interpolate or (high - low) * 2 <= before or low == 1
+        interpolate = not interpolate or (high - low) * 2 <= before or guess == 1
     return high
 
 

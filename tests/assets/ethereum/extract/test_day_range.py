@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assets.ethereum.extract.day_range import block_range, first_block_at
@@ -27,6 +27,7 @@ GAPS = st.lists(st.one_of(st.just(0), st.integers(0, 20), st.integers(0, 200_000
 
 @settings(max_examples=300, deadline=None)
 @given(GAPS, st.integers(0, 30_000_000), st.integers(-100_000, 30_000_000))
+@example([0, 1, *[0] * 298], 0, 1)  # interpolation points at the head again and again
 def test_the_first_block_is_the_one_that_counting_finds(gaps, first_time, moment):
     """Times repeat, jump and stand still; genesis may be of 1970."""
     times = [0]
