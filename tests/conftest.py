@@ -17,6 +17,7 @@ from resources.ethereum_etl import EthereumEtlResource
 from sandbox.ethereum.node import RecordedChain, SandboxNode
 from tests.standins.clock import ManualClock
 from tests.standins.exchanges import unthrottled
+from tests.standins.files import in_memory
 from tests.standins.instances import make_cheaper
 from tests.standins.postgres import database, postgres_server
 from tests.standins.redshift.fixtures import redshift, redshift_standin, trusted_redshift
@@ -63,13 +64,15 @@ PYTHON = pytest.StashKey[WarmPython]()
 def pytest_configure(config):
     """What tests start comes from processes that have imported it; workers share those of the process above them.
 
-    They are forked and followed as only Linux can.
+    They are forked and followed as only Linux can. Its files are in memory, as Linux alone has it, too.
     """
     if sys.platform != "linux":
         return
     if hasattr(config, "workerinput"):
         use(Path(config.workerinput["python"]))
         return
+    if files := in_memory():
+        config.add_cleanup(files.cleanup)
     config.stash[PYTHON] = warm = WarmPython()
     config.add_cleanup(warm.stop)
     use(warm.place)
