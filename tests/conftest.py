@@ -73,6 +73,7 @@ def pytest_configure(config):
         return
     if files := in_memory():
         config.add_cleanup(files.cleanup)
+        config.option.basetemp = config.option.basetemp or f"{files.name}/p"
     config.stash[PYTHON] = warm = WarmPython()
     config.add_cleanup(warm.stop)
     use(warm.place)

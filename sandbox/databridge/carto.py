@@ -9,7 +9,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 from psycopg.rows import dict_row
 
+from resources.clients.postgres.kept import KeptSessions
+
+SESSIONS = KeptSessions()
 USER, KEY = "phl", "sandbox-carto-key"
 ROLES = ("publicuser", "tileuser", "cartodb_user_00000000-aaaa-4bbb-8ccc-000000000001")
 STATEMENT_SECONDS = 25
@@ -110,11 +113,22 @@ class CartoServer:
 
     def connect(self) -> psycopg.Connection[dict[str, Any]]:
         """A connection like those that requests get."""
-        connection = psycopg.Connection[dict[str, Any]].connect(
-            **self._parameters, autocommit=True, row_factory=dict_row, prepare_threshold=None
+        options = f"{self._parameters.get('options', '')} -c statement_timeout={STATEMENT_SECONDS}s"
+        return psycopg.Connection[dict[str, Any]].connect(
+            **self._parameters | {"options": options}, autocommit=True, row_factory=dict_row, prepare_threshold=None
         )
-        connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
-        return connection
+
+    @contextmanager
+    def _session(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+        """Of one request, which finds nothing of the ones before."""
+        login = tuple(self._parameters.items())
+        session = SESSIONS.take(login, self.connect)
+        try:
+            yield session
+        except BaseException:
+            session.close()
+            raise
+        SESSIONS.keep(login, session)
 
     def _prepare(self) -> None:
         with self.connect() as connection:
@@ -137,7 +151,7 @@ class CartoServer:
         """One batch in one transaction."""
         self.statements.append(text)
         self.fault("before", text)
-        with self.connect() as connection:
+        with self._session() as connection:
             cursor = connection.execute(self._with_domains(connection, text).encode())
             while cursor.nextset():
                 pass
@@ -149,7 +163,7 @@ class CartoServer:
         """COPY ... FROM STDIN, streamed."""
         self.statements.append(text)
         self.fault("before", text)
-        with self.connect() as connection, connection.cursor() as cursor:
+        with self._session() as connection, connection.cursor() as cursor:
             with cursor.copy(text.encode()) as copy:
                 for piece in pieces:
                     copy.write(piece)

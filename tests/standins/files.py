@@ -1,4 +1,7 @@
-"""Where the tests' files are: in memory, where there is room. A day's run makes some thousand, and no test cuts the power."""
+"""Where the tests' files are: in memory, where there is room.
+
+A day's run makes some thousand, and waits for the disk; no test cuts the power.
+"""
 
 import os
 import tempfile
@@ -18,7 +21,7 @@ def in_memory() -> ScratchDirectory | None:
     if "TMPDIR" in os.environ or not _holds_programs_and_files(MEMORY):
         return None
     tempfile.tempdir = str(MEMORY)
-    directory = ScratchDirectory("tests")
+    directory = ScratchDirectory("t")  # the path of a socket has a hundred characters
     os.environ["TMPDIR"] = tempfile.tempdir = directory.name
     return directory
 

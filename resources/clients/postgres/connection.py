@@ -16,10 +16,12 @@ from core.plain import one_line
 from core.sql.ddl import staging
 from core.sql.names import listed
 from core.tables import Table
+from resources.clients.postgres.kept import KeptSessions
 
 CONNECT_SECONDS = 10
 LONGEST_LABEL = 63  # bytes of an application's name; PostgreSQL cuts the rest
 SHOWN = 500  # characters of what the server says that a message shows
+SESSIONS = KeptSessions()
 NO_HEADER = pyarrow.csv.WriteOptions(include_header=False)
 
 REFUSED = (
@@ -97,6 +99,8 @@ class PostgresSession(psycopg.Connection[dict[str, Any]]):
 def connected(address: PostgresAddress, label: str | None = None) -> Iterator[PostgresSession]:
     """A session whose work is committed at the end, or not at all. label: what it is called in the server's lists.
 
+    It may be one that was connected for an earlier transaction of this process; nothing of that is left in it.
+
     Raises:
         DatabaseUnavailable: when the server does not answer or breaks off.
         DayMissing: when a table is not there yet.
@@ -104,9 +108,10 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
         LoadRejected: when rows break a key or a required column.
         PermanentError: when it refuses the login or the role's rights do not suffice.
     """
-    parameters = address.parameters() | ({"application_name": label[:LONGEST_LABEL]} if label else {})
     try:
-        with PostgresSession.connect(**parameters, row_factory=dict_row) as session:
+        with _transaction(address) as session:
+            if label:
+                session.run("SELECT set_config('application_name', %s, false)", [label[:LONGEST_LABEL]])
             yield session
     except psycopg.errors.UndefinedTable as error:
         raise DayMissing(
@@ -132,6 +137,26 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
             f"PostgreSQL at {address}: {said(error)}. Check that it runs and that POSTGRES_HOST, "
             "POSTGRES_PORT and POSTGRES_SSLMODE are right, then run again."
         ) from error
+
+
+@contextmanager
+def _transaction(address: PostgresAddress) -> Iterator[PostgresSession]:
+    login = PostgresSession, address
+    session = SESSIONS.take(login, lambda: _connect(address))
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        with suppress(psycopg.Error):  # that the server has ended
+            session.rollback()
+        session.close()
+        raise
+    SESSIONS.keep(login, session)
+
+
+def _connect(address: PostgresAddress) -> PostgresSession:
+    """Nothing is prepared: a plan would outlive its transaction, and fail when another process migrates the table."""
+    return PostgresSession.connect(**address.parameters(), row_factory=dict_row, prepare_threshold=None)
 
 
 @contextmanager
