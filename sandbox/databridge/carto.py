@@ -17,9 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 from psycopg.rows import dict_row
 
-from resources.clients.postgres.kept import KeptSessions
-
-SESSIONS = KeptSessions()
 USER, KEY = "phl", "sandbox-carto-key"
 ROLES = ("publicuser", "tileuser", "cartodb_user_00000000-aaaa-4bbb-8ccc-000000000001")
 STATEMENT_SECONDS = 25
@@ -85,6 +82,7 @@ class CartoServer:
         self.privacies: dict[str, str] = {}
         self.fault: Fault = lambda moment, sql: None
         self._parameters, self._key = parameters, key
+        self._idle: list[psycopg.Connection[dict[str, Any]]] = []
         self._prepare()
         server = self
 
@@ -110,6 +108,8 @@ class CartoServer:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        while self._idle:
+            self._idle.pop().close()
 
     def connect(self) -> psycopg.Connection[dict[str, Any]]:
         """A connection like those that requests get."""
@@ -121,14 +121,14 @@ class CartoServer:
     @contextmanager
     def _session(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
         """Of one request, which finds nothing of the ones before."""
-        login = tuple(self._parameters.items())
-        session = SESSIONS.take(login, self.connect)
+        session = self._idle.pop() if self._idle else self.connect()
         try:
             yield session
         except BaseException:
             session.close()
             raise
-        SESSIONS.keep(login, session)
+        session.execute("DISCARD ALL")
+        self._idle.append(session)
 
     def _prepare(self) -> None:
         with self.connect() as connection:

@@ -96,6 +96,7 @@ def test_no_password_in_what_dbt_leaves_behind(engine, monkeypatch, capfd):
     planted = engine.warehouse.dbt_environment()
     (secret,) = {value for name, value in planted.items() if name.endswith("_PASSWORD")}
     monkeypatch.setenv("DBT_DEBUG", "1")
+    monkeypatch.delenv("DBT_LOG_LEVEL_FILE")
     engine.build(FIRST)
     left = [path for path in engine.scratch.rglob("*") if path.is_file()]
     assert any(path.name == "dbt.log" for path in left)

@@ -22,6 +22,7 @@ def in_memory() -> ScratchDirectory | None:
         return None
     tempfile.tempdir = str(MEMORY)
     directory = ScratchDirectory("t")  # the path of a socket has a hundred characters
+    Path(directory.name).chmod(0o711)  # PostgreSQL and nginx run as other users, and have their files in it
     os.environ["TMPDIR"] = tempfile.tempdir = directory.name
     return directory
 

@@ -99,8 +99,6 @@ class PostgresSession(psycopg.Connection[dict[str, Any]]):
 def connected(address: PostgresAddress, label: str | None = None) -> Iterator[PostgresSession]:
     """A session whose work is committed at the end, or not at all. label: what it is called in the server's lists.
 
-    It may be one that was connected for an earlier transaction of this process; nothing of that is left in it.
-
     Raises:
         DatabaseUnavailable: when the server does not answer or breaks off.
         DayMissing: when a table is not there yet.
@@ -109,7 +107,7 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
         PermanentError: when it refuses the login or the role's rights do not suffice.
     """
     try:
-        with _transaction(address) as session:
+        with SESSIONS.transaction((PostgresSession, address), lambda: _connect(address)) as session:
             if label:
                 session.run("SELECT set_config('application_name', %s, false)", [label[:LONGEST_LABEL]])
             yield session
@@ -137,21 +135,6 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
             f"PostgreSQL at {address}: {said(error)}. Check that it runs and that POSTGRES_HOST, "
             "POSTGRES_PORT and POSTGRES_SSLMODE are right, then run again."
         ) from error
-
-
-@contextmanager
-def _transaction(address: PostgresAddress) -> Iterator[PostgresSession]:
-    login = PostgresSession, address
-    session = SESSIONS.take(login, lambda: _connect(address))
-    try:
-        yield session
-        session.commit()
-    except BaseException:
-        with suppress(psycopg.Error):  # that the server has ended
-            session.rollback()
-        session.close()
-        raise
-    SESSIONS.keep(login, session)
 
 
 def _connect(address: PostgresAddress) -> PostgresSession:

@@ -5,7 +5,8 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -39,7 +40,21 @@ class KeptSessions:
         self._lock = threading.Lock()
         self._idle: list[_Idle] = []
 
-    def take(self, login: Hashable, connect: Callable[[], Session]) -> Session:
+    @contextmanager
+    def transaction(self, login: Hashable, connect: Callable[[], Session]) -> Iterator[Session]:
+        """A session of this login, whose work is committed at the end, or not at all."""
+        session = self._take(login, connect)
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            with suppress(psycopg.Error):  # that the server has ended
+                session.rollback()
+            session.close()
+            raise
+        self._keep(login, session)
+
+    def _take(self, login: Hashable, connect: Callable[[], Session]) -> Session:
         """One of this login that was kept, or a new one."""
         while idle := self._last(login):
             if self._now() - idle.since < LONGEST_IDLE and not _has_been_ended(idle.session):
@@ -55,7 +70,7 @@ class KeptSessions:
                     return idle
         return None
 
-    def keep(self, login: Hashable, session: psycopg.Connection[Any]) -> None:
+    def _keep(self, login: Hashable, session: psycopg.Connection[Any]) -> None:
         """For the next one, which finds nothing of what this one set or made for itself."""
         if session.pgconn.exec_(b"DISCARD ALL").status != ExecStatus.COMMAND_OK:
             session.close()  # its server has gone; what was asked of it is done
