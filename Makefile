@@ -7,6 +7,8 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 # Nothing here is linear algebra: its threads would only spin whenever a process starts.
 export OPENBLAS_NUM_THREADS := 1
+# Without bytecode each of the hundreds of processes that a run starts would compile all of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 # Against the pins of ethereum-etl's own packages, as its dependency group says in pyproject.toml.
 ETL_OVERRIDE := parsimonious==0.9.0
