@@ -109,7 +109,7 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
     try:
         with SESSIONS.transaction((PostgresSession, address), lambda: _connect(address)) as session:
             if label:
-                session.run("SELECT set_config('application_name', %s, false)", [label[:LONGEST_LABEL]])
+                session.run("SELECT set_config('application_name', %s, true)", [label[:LONGEST_LABEL]])
             yield session
     except psycopg.errors.UndefinedTable as error:
         raise DayMissing(
