@@ -64,7 +64,7 @@ PYTHON = pytest.StashKey[WarmPython]()
 def pytest_configure(config):
     """What tests start comes from processes that have imported it; workers share those of the process above them.
 
-    They are forked and followed as only Linux can. Its files are in memory, as Linux alone has it, too.
+    They are forked and followed as only Linux can; it alone has a place for files in memory, too.
     """
     if sys.platform != "linux":
         return

@@ -121,7 +121,10 @@ class CartoServer:
     @contextmanager
     def _session(self) -> Iterator[psycopg.Connection[dict[str, Any]]]:
         """Of one request, which finds nothing of the ones before."""
-        session = self._idle.pop() if self._idle else self.connect()
+        try:
+            session = self._idle.pop()
+        except IndexError:  # none, or another request has just taken the last one
+            session = self.connect()
         try:
             yield session
         except BaseException:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from resources.clients.postgres.connection import SESSIONS
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
 from tests.dbt_project import engines
 from tests.standins.postgres import DATABASE, make_anew
@@ -37,6 +38,7 @@ def loaded_postgres(loaded, postgres_server):
     """The same in a PostgreSQL database, to copy."""
     engines.execute(postgres_server, "CREATE DATABASE loaded")
     engines.load(engines.postgres_warehouse(postgres_server, "loaded"), loaded.lake_uri, DAYS)
+    SESSIONS.let_go()  # a database that somebody is connected to cannot be copied
     return "loaded"
 
 

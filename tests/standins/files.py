@@ -10,13 +10,13 @@ from pathlib import Path
 from core.scratch import ScratchDirectory
 
 MEMORY = Path("/dev/shm")  # Linux has it; in a container it may be small
-ENOUGH = 4 * 2**30  # free bytes, several times what a whole run has been seen to take
+ENOUGH = 4 * 2**30  # free bytes; a run that kept the files of every test to its end took 3.5
 
 
 def in_memory() -> ScratchDirectory | None:
     """From now on, temporary files of this process and of those that it starts; until the directory is cleaned up.
 
-    Who names another place by ``TMPDIR`` keeps it, and what was left there after the tests.
+    Set ``TMPDIR`` to have them elsewhere, and to look at what failed tests left there.
     """
     if "TMPDIR" in os.environ or not _holds_programs_and_files(MEMORY):
         return None

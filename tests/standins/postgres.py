@@ -36,8 +36,6 @@ def postgres_server():
 def make_anew(server: PostgresAddress, template: str = "template1") -> None:
     """The database of one test, empty or as its template is; the one of the test before goes."""
     with psycopg.connect(**server.parameters(), autocommit=True) as connection:
-        # What was loaded keeps its sessions for a while, and a template may have none.
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [template])
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template}")
 
