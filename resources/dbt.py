@@ -25,7 +25,7 @@ PROJECT = DbtProject(project_dir=PROJECT_DIR)
 KEPT = PROJECT.manifest_path.parent / "parsed"
 SOURCES = {".sql", ".yml", ".csv"}
 # By its path, so that a process that loads the definitions does not import dbt's command line.
-COMMAND = (sys.executable, str(Path(__file__).parent / "clients/dbt/command.py"))
+PROGRAM = Path(__file__).parent / "clients/dbt/command.py"
 
 
 def kept_parsing(engine: str) -> Path:
@@ -36,7 +36,7 @@ def kept_parsing(engine: str) -> Path:
 class Dbt(dg.ConfigurableResource):
     """dbt's command, whatever PATH says. dagster-dbt's own resource takes 4 seconds more before each command."""
 
-    command: list[str] = Field(default_factory=lambda: list(COMMAND))
+    command: list[str] = Field(default_factory=lambda: [sys.executable, str(PROGRAM)])
 
     @contextmanager
     def started(
@@ -113,7 +113,7 @@ def prepared_manifest() -> Path:
         target.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="parse-", dir=target) as scratch:
             environment = {**os.environ, **_surroundings(Path(scratch), PROJECT_DIR), "DBT_LOG_FORMAT": "text"}
-            subprocess.run([*COMMAND, "parse", "--quiet"], cwd=PROJECT_DIR, env=environment, check=True)  # noqa: S603
+            subprocess.run([*Dbt().command, "parse", "--quiet"], cwd=PROJECT_DIR, env=environment, check=True)  # noqa: S603
             for name in (PARSED, PROJECT.manifest_path.name):
                 (Path(scratch) / name).replace(target / name)
     return PROJECT.manifest_path

@@ -43,7 +43,7 @@ class Engine:
         arguments += ["--log-path", str(self.scratch / "logs"), "--quiet"]
         with lent(dbt.kept_parsing(self.warehouse.engine), self.scratch / "target"):
             environment = os.environ | profile_settings(self.warehouse, self.label)
-            done = subprocess.run([*dbt.COMMAND, *arguments], env=environment, check=False)
+            done = subprocess.run(dbt.Dbt().command + arguments, env=environment, check=False)
         assert (done.returncode == 0) == expect_success, "see what dbt printed"
 
     def marts(self):
