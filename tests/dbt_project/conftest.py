@@ -54,6 +54,14 @@ def loaded_redshift(loaded, redshift_standin):
     return "loaded_redshift"
 
 
+@pytest.fixture(scope="session")
+def refreshed_engine(loaded, tmp_path_factory):
+    """The same in a DuckDB file, with all days aggregated at once; to copy."""
+    engine = engines.duckdb(loaded.home / "warehouse.duckdb", tmp_path_factory.mktemp("refreshed"))
+    engine.build(full_refresh=True)
+    return engine
+
+
 @pytest.fixture(params=["duckdb", "postgres", "redshift"])
 def engine_name(request):
     return request.param

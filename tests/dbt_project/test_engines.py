@@ -4,7 +4,6 @@ import pytest
 
 from definitions import defs
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
-from tests.dbt_project import engines
 from tests.standins.redshift.fixtures import IAM_ROLE
 from tests.standins.runs import MARTS_AND_PARTS, QUIET
 
@@ -13,11 +12,9 @@ FIRST, SECOND, THIRD = SAMPLE_DAYS
 
 
 @pytest.fixture(scope="session")
-def expected(loaded, tmp_path_factory):
+def expected(refreshed_engine):
     """What DuckDB builds from all days at once."""
-    engine = engines.duckdb(loaded.home / "warehouse.duckdb", tmp_path_factory.mktemp("expected"))
-    engine.build(full_refresh=True)
-    return engine.marts()
+    return refreshed_engine.marts()
 
 
 def assert_same(found, expected):

@@ -6,14 +6,20 @@ from statistics import median
 import pytest
 
 from tests.conftest import EMPTY_DAY, SAMPLE_DAYS
+from tests.dbt_project import engines
 
 pytestmark = pytest.mark.xdist_group("dbt")
 FIRST, SECOND, THIRD = SAMPLE_DAYS
 
 
 @pytest.fixture
-def refreshed(graph, build):
-    build(full_refresh=True)
+def on_duckdb(refreshed_engine, tmp_path):
+    """Each test starts from what a full refresh has built."""
+    return engines.duckdb(refreshed_engine.warehouse.path, tmp_path)
+
+
+@pytest.fixture
+def refreshed(graph):
     return graph.marts()
 
 
