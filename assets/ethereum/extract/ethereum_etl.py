@@ -45,6 +45,7 @@ from core.errors import ChainReorganised, NodeUnavailable, SettingError
 from core.scratch import ScratchDirectory
 from core.spool import DaySpool, Spool, SpooledTable
 from core.tables import Table
+from resources.clients.duckdb.warehouse import parquet
 from resources.clients.ethereum.node import EthereumNode
 from resources.clients.ethereum_etl import files as etl_files
 from resources.clients.ethereum_etl.runner import PROVIDER
@@ -272,9 +273,10 @@ def _add(spooled: DaySpool, table: Table, day: date, path: Path) -> pa.Table:
 def _in_order(table: Table, day: date, path: Path) -> Iterator[pa.RecordBatch]:
     if not path.exists():
         return
-    parquet, order = etl_files.to_parquet(table, day, path, path.parent), _ORDER.get(table.name, "block_number")
+    source = parquet([etl_files.to_parquet(table, day, path, path.parent)], numbered=True)
+    order = _ORDER.get(table.name, "block_number")
     with duckdb.connect(config={"temp_directory": str(path.parent / "sorting"), "memory_limit": "300MB"}) as database:
-        query = f"SELECT * EXCLUDE file_row_number FROM read_parquet('{parquet}', file_row_number = true)"
+        query = f"SELECT * EXCLUDE file_row_number FROM {source}"
         sorted_ = database.sql(f"{query} ORDER BY {order}, file_row_number")
         for part in sorted_.to_arrow_reader(_ROWS_AT_ONCE):
             rows: Mapping[str, pa.Array] = {name: part.column(name) for name in part.schema.names}

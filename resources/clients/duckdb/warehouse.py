@@ -245,13 +245,16 @@ def _in_utc(rows: pa.Table) -> pa.Table:
     )
 
 
-def parquet(files: Iterable[Path]) -> str:
+def parquet(files: Iterable[Path], *, numbered: bool = False) -> str:
     """The rows of Parquet files, whose columns come from the files alone, never from their paths.
 
     DuckDB would take ``value=7`` in a path for a column, and ``*``, ``?`` and ``[`` for other files' names.
+
+    numbered: with a last column ``file_row_number``, a row's position in its file.
     """
     paths = ", ".join(literal(glob.escape(str(path.absolute()))) for path in files)
-    return f"read_parquet([{paths}]::VARCHAR[], hive_partitioning = false)"
+    options = ", file_row_number = true" if numbered else ""
+    return f"read_parquet([{paths}]::VARCHAR[], hive_partitioning = false{options})"
 
 
 def _check_columns(session: _Session, table: Table, source: str) -> None:
