@@ -39,7 +39,7 @@ def block_range(node: EthereumNode, day: date, confirmations: int) -> BlockRange
 
     Raises:
         DayIncomplete: when the chain has not reached a final block of a later day.
-        HistoryPruned: when the day reaches below the oldest block that the node holds.
+        HistoryPruned: when the day reaches below the oldest block that any endpoint holds.
         InvalidAnswer: when the newest block's time cannot be true.
     """
     head = node.head()
@@ -47,10 +47,13 @@ def block_range(node: EthereumNode, day: date, confirmations: int) -> BlockRange
     _check_time(node, head_number, head_time)
     if head_time < end_of(day):
         raise DayIncomplete(_incomplete(node, day, f"its newest block {head_number} is of {_utc(head_time)}"))
-    times = _Times(node, {head_number: head_time})
-    first = first_block_at(start_of(day), head_number, times.of)
-    after = first_block_at(end_of(day), head_number, times.of)
-    if first > 1 and times.of(first - 1) == NOT_HELD:
+    for anywhere in (False, True):  # what one endpoint does not hold, another may
+        times = _Times(node, {head_number: head_time}, anywhere=anywhere)
+        first = first_block_at(start_of(day), head_number, times.of)
+        after = first_block_at(end_of(day), head_number, times.of)
+        if first <= 1 or times.of(first - 1) != NOT_HELD:
+            break
+    else:
         raise HistoryPruned(
             f"Ethereum day {day}: {node.name} holds no block below {first}, which is of {_utc(times.of(first))}; the "
             "day may begin before it. Use a node that holds the whole chain; nothing was written."
@@ -87,17 +90,20 @@ def first_block_at(moment: int, head: int, time_of: Callable[[int], int]) -> int
 
 
 class _Times:
-    """Times of blocks, asked once each. What a node has pruned lies below everything that it holds."""
+    """Times of blocks, asked once each. What a node has pruned lies below everything that it holds.
 
-    def __init__(self, node: EthereumNode, known: dict[int, int]):
-        self._node, self._known, self._pruned_to = node, known, 0
+    anywhere: whether every endpoint is asked before a block counts as not held.
+    """
+
+    def __init__(self, node: EthereumNode, known: dict[int, int], *, anywhere: bool):
+        self._node, self._known, self._anywhere, self._pruned_to = node, known, anywhere, 0
 
     def of(self, number: int) -> int:
         """The block's Unix time in seconds, or ``NOT_HELD``."""
         if number <= self._pruned_to:
             return NOT_HELD
         if number not in self._known:
-            header = self._node.holds(number)
+            header = self._node.holds(number, anywhere=self._anywhere)
             if header is None:
                 self._pruned_to = number
                 return NOT_HELD

@@ -8,7 +8,7 @@ from itertools import tee
 from typing import Any, TypeVar
 
 from core.clock import Clock
-from core.errors import HeadwaterError, MethodUnsupported, NodeRefused
+from core.errors import HeadwaterError, HistoryPruned, MethodUnsupported, NodeRefused
 from resources.clients.ethereum import shapes
 from resources.clients.ethereum.calls import Call, ReadTogether, answer_at_fault
 from resources.clients.ethereum.endpoints import Answer, Endpoint, Traffic
@@ -90,16 +90,18 @@ class EthereumNode:
         """A block's header by number."""
         return self._rpc.call(Call("eth_getBlockByNumber", [hex(number), False], partial(shapes.header_of, number)))
 
-    def holds(self, number: int) -> Header | None:
-        """A block's header by number; None where the node holds a later part of the chain only."""
-        call = Call(
-            "eth_getBlockByNumber",
-            [hex(number), False],
-            partial(shapes.header_of, number),
-            accept_null=True,
-            accept_error=_not_held,
-        )
-        return self._rpc.call(call)
+    def holds(self, number: int, *, anywhere: bool = False) -> Header | None:
+        """A block's header by number; None where the node holds a later part of the chain only.
+
+        anywhere: None only if every endpoint says so; otherwise the first that does is believed.
+        """
+        ask = partial(Call, "eth_getBlockByNumber", [hex(number), False], partial(shapes.header_of, number))
+        if not anywhere:
+            return self._rpc.call(ask(accept_null=True, accept_error=_not_held))
+        try:
+            return self._rpc.call(ask(meaning=_held_elsewhere))
+        except HistoryPruned:
+            return None
 
     def finalized(self) -> Header | None:
         """The newest final block's header; None where the node does not know the tag."""
@@ -250,5 +252,14 @@ def _contract_failure(error: dict[str, Any]) -> tuple[None] | None:
     return (None,) if is_contracts_own(error) else None
 
 
+# What nodes say of a block that they hold no longer, or never had; null is taken for BEHIND.
+_NOT_HELD = (Kind.PRUNED, Kind.BEHIND, Kind.STATE_MISSING)
+
+
 def _not_held(error: dict[str, Any]) -> tuple[None] | None:
-    return (None,) if classify(error).kind in (Kind.PRUNED, Kind.BEHIND, Kind.STATE_MISSING) else None
+    return (None,) if classify(error).kind in _NOT_HELD else None
+
+
+def _held_elsewhere(refusal: Refusal) -> Refusal:
+    """What a refusal means for a block that is not new: this endpoint does not hold it, another one may."""
+    return Refusal(Kind.PRUNED, refusal.detail) if refusal.kind in _NOT_HELD else refusal

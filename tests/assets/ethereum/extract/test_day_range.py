@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assets.ethereum.extract.day_range import block_range, first_block_at
-from core.errors import DayIncomplete, HistoryPruned, InvalidAnswer
+from core.errors import DayIncomplete, HistoryPruned, InvalidAnswer, NodeUnavailable
 from core.windows import end_of, start_of
 from resources.clients.ethereum.node import Budget, EthereumNode
 from tests.standins.faulty_node import FaultyNode
@@ -149,6 +149,48 @@ def test_a_day_that_reaches_into_what_is_pruned_names_the_oldest_block(how, olde
         with pytest.raises(HistoryPruned, match=f"holds no block below {oldest}, .* holds the whole chain"):
             block_range(EthereumNode(server.uri, Budget(), clock), DAY, 2)
     assert not clock.slept
+
+
+def _lagging(chain, newest):
+    """The answers of a node that is behind: it knows no block above ``newest``."""
+
+    def answer(request):
+        said = chain.answer(request)
+        tag = request["params"][0] if request["params"] else ""
+        return said | {"result": None} if str(tag).startswith("0x") and int(tag, 16) > newest else said
+
+    return answer
+
+
+FULL = SyntheticChain(
+    [start_of(DAY) - 7_200 * (50 - at) // 10 for at in range(50)] + [NOON - 43_200 + 600 * at for at in range(200)]
+)
+PARTIAL = {
+    **{f"{how}, from {oldest}": _pruned(FULL, oldest, PRUNED[how]) for how in PRUNED for oldest in (60, 195, 230)},
+    **{f"behind, to {newest}": _lagging(FULL, newest) for newest in (30, 100)},
+}
+
+
+@pytest.mark.parametrize("partial", PARTIAL)
+@pytest.mark.parametrize("full_first", [False, True])
+def test_a_day_that_one_of_the_endpoints_holds_is_found(partial, full_first, clock):
+    with FaultyNode(PARTIAL[partial]) as one, FaultyNode(FULL.answer) as other:
+        uris = [one.uri, other.uri]
+        found = block_range(EthereumNode(",".join(uris[::-1] if full_first else uris), Budget(), clock), DAY, 2)
+    assert (found.first, found.last) == (50, 193)
+
+
+@pytest.mark.parametrize("oldest", [30, 60])
+def test_a_dead_endpoint_beside_one_that_holds_the_day_holds_nothing_up(oldest, clock):
+    with FaultyNode(FULL.answer) as gone:
+        dead = gone.uri
+    with FaultyNode(_pruned(FULL, oldest, PRUNED["null"])) as server:
+        node = EthereumNode(f"{server.uri},{dead}", Budget(), clock)
+        if oldest < 50:
+            assert (block_range(node, DAY, 2).first, clock.slept) == (50, [])
+        else:  # the other may hold it: worth another run
+            with pytest.raises(NodeUnavailable, match="not reached"):
+                block_range(node, DAY, 2)
 
 
 @pytest.mark.parametrize("factor", [1_000, 1_000_000_000, 0])
