@@ -8,7 +8,7 @@ from itertools import tee
 from typing import Any, TypeVar
 
 from core.clock import Clock
-from core.errors import HeadwaterError, HistoryPruned, MethodUnsupported, NodeRefused
+from core.errors import HeadwaterError, HistoryPruned
 from resources.clients.ethereum import shapes
 from resources.clients.ethereum.calls import Call, ReadTogether, answer_at_fault
 from resources.clients.ethereum.endpoints import Answer, Endpoint, Traffic
@@ -73,10 +73,7 @@ class EthereumNode:
 
     def version(self) -> str:
         """The client's name and version, or ``unknown``: it is only shown, so nothing depends on the answer."""
-        try:
-            return self._rpc.call(Call("web3_clientVersion", [], shapes.text, accept_null=True)) or UNKNOWN
-        except (MethodUnsupported, NodeRefused):
-            return UNKNOWN
+        return self._rpc.asked_once(Call("web3_clientVersion", [], shapes.text)) or UNKNOWN
 
     def chain_id(self) -> int:
         """Which chain this is; 1 is Ethereum's mainnet."""

@@ -70,6 +70,20 @@ class RpcClient:
         """The accepted result of one call."""
         return self._answer([call])[0]
 
+    def asked_once(self, call: Call) -> Any:
+        """What the first endpoint that answers says; None where none does. Only for what nothing depends on.
+
+        Nothing is asked again and no endpoint is taken out: refusing this call tells nothing of the others.
+        """
+        for endpoint in self.endpoints:
+            try:
+                (outcome,) = outcomes_of([call], endpoint.exchange([(call.method, call.params)]), None)
+            except Refusal:
+                continue
+            if not isinstance(outcome, Refusal):
+                return outcome
+        return None
+
     def map(
         self, calls: Iterable[Call], read: ReadTogether[Any] | None = None, most_at_once: int | None = None
     ) -> Iterator[Any]:

@@ -1,5 +1,7 @@
 """What real nodes and providers say, and what becomes of the run: the same rows, or an error that names the remedy."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -152,15 +154,33 @@ def test_a_trace_is_given_the_time_that_the_answer_has(timeout, clock):
     assert asked == [["0xaa", {"tracer": "callTracer", "timeout": f"{timeout}s"}]]
 
 
-def test_the_version_is_only_shown(clock):
-    def answer(request):
-        if request["method"] == "web3_clientVersion":
-            said = "the method web3_clientVersion does not exist/is not available"
-            return _whole(-32601, said, request["id"])
-        return CHAIN.answer(request)
+VERSION_REFUSED = {
+    "not offered": Reply(_whole(-32601, "the method web3_clientVersion does not exist/is not available", 1)),
+    "not on a list of methods": Reply(_whole(-32000, "rpc method is not whitelisted", 1)),
+    "not with this key": Reply(_whole(-32052, "API key is not allowed to access method", 1)),
+    "HTTP 403": Reply(b"Forbidden", 403),
+    "HTTP 403 with JSON-RPC": Reply(_whole(-32000, "method is disabled", 1), 403),
+    "HTTP 500": Reply(_whole(-32603, "Internal error", 1), 500),
+    "HTTP 429": Reply(b"", 429, {"Retry-After": "3600"}),
+    "null": Reply({"jsonrpc": "2.0", "id": 1, "result": None}),
+    "no JSON": Reply(b"<html>"),
+    "closed": Reply(b"", cut=0),
+}
 
-    with FaultyNode(answer) as server:
-        assert _node(clock, server).version() == "unknown"
+
+@pytest.mark.parametrize("refused", VERSION_REFUSED)
+def test_the_version_is_only_shown(refused, clock):
+    def behave(calls, honest):
+        reply = VERSION_REFUSED[refused]
+        if calls[0]["method"] != "web3_clientVersion":
+            return None
+        return replace(reply, body=reply.body | {"id": calls[0]["id"]}) if isinstance(reply.body, dict) else reply
+
+    with FaultyNode(CHAIN.answer, behave) as server, FaultyNode(CHAIN.answer) as other:
+        node = _node(clock, server)
+        assert node.version() == "unknown"
+        assert node.header(1)["number"] == "0x1"
+        assert _node(clock, server, other).version() == "synthetic/1"
     with FaultyNode(CHAIN.answer, status(403)) as server:
         assert _node(clock, server).version() == "unknown"
     assert not clock.slept
