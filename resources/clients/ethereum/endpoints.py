@@ -179,7 +179,8 @@ class Endpoint:
                 self.batch_size = self._largest_batch = 1
             elif calls > 1 and refusal.kind not in _NOT_FOR_SIZE:
                 self.batch_size = min(self.batch_size, max(1, calls // 2))
-            if refusal.kind in (Kind.TOO_LARGE, Kind.UNBATCHED):
+            # A smaller request may be sent at once; where there is none, time alone helps.
+            if refusal.kind is Kind.UNBATCHED or (refusal.kind is Kind.TOO_LARGE and calls > 1):
                 return
             now = self._clock.monotonic()
             if refusal.retry_after is not None:

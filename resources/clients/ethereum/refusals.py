@@ -58,7 +58,10 @@ JSON_RPC_ERROR = "JSON-RPC error"
 QUOTED = 200
 
 WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-    (Kind.QUOTA_SPENT, ("monthly", "out of credits", "quota exceeded", "quota reached", "credits exhausted")),
+    (
+        Kind.QUOTA_SPENT,
+        ("monthly", "out of credits", "quota exceeded", "quota reached", "exceeded the quota", "credits exhausted"),
+    ),
     # Alchemy, Infura, QuickNode, Erigon's and geth's own limits
     (
         Kind.RATE_LIMITED,
@@ -101,15 +104,26 @@ WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
             "not supported",
             "unsupported method",
             "not available on",
+            "method is not available",
+            "method not available",
+            # proxyd, which stands before Base's and Optimism's own nodes; Besu
+            "not whitelisted",
+            "method not enabled",
+            "method is disabled",
         ),
     ),
-    (Kind.BEHIND, ("indexing is in progress", "unknown block", "block not found", "header not found")),
+    (
+        Kind.BEHIND,
+        ("indexing is in progress", "unknown block", "block not found", "header not found", "resource not found"),
+    ),
 )
+# EIP-4444's own code, whatever the words are.
+PRUNED_CODE = 4444
 CODES = {
     -32601: Kind.UNSUPPORTED,
     -32005: Kind.RATE_LIMITED,
     429: Kind.RATE_LIMITED,
-    4444: Kind.PRUNED,
+    -32604: Kind.UNSUPPORTED,
     -32600: Kind.INVALID,
     -32602: Kind.INVALID,
 }
@@ -128,7 +142,8 @@ def classify(error: Any, retry_after: float | None = None) -> Refusal:
     code = error.get("code") if isinstance(error, dict) else None
     message = str(error.get("message", "") if isinstance(error, dict) else error)
     detail = f"{JSON_RPC_ERROR} {code}: {one_line(message, QUOTED)}"
-    kind = _by_words(message) or (CODES.get(code) if isinstance(code, int) else None) or Kind.SERVER_ERROR
+    by_code = CODES.get(code) if isinstance(code, int) else None
+    kind = Kind.PRUNED if code == PRUNED_CODE else _by_words(message) or by_code or Kind.SERVER_ERROR
     return Refusal(kind, detail, retry_after)
 
 

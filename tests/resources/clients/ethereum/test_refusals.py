@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from core.errors import HistoryPruned, NodeRefused, NodeUnavailable, QuotaSpent, StateMissing
+from core.errors import HistoryPruned, MethodUnsupported, NodeRefused, NodeUnavailable, QuotaSpent, StateMissing
 from resources.clients.ethereum.node import Budget, EthereumNode
 from resources.clients.ethereum.refusals import Kind, Refusal, classify
 from resources.clients.ethereum.shapes import BlockRef
@@ -87,6 +87,8 @@ def test_a_status_with_answers_to_the_calls_is_read_as_answers(clock):
         (-32000, "distance to target block exceeds maximum proof window; use an archive node", Kind.STATE_MISSING),
         (4444, "pruned history unavailable", Kind.PRUNED),
         (4444, "gone", Kind.PRUNED),
+        (4444, "old blocks are not supported", Kind.PRUNED),
+        (4444, "block not found in this batch", Kind.PRUNED),
         (-32000, "old data not available due to pruning", Kind.PRUNED),
         (-32000, "execution timeout", Kind.TIMEOUT),
         (-32002, "request timed out", Kind.TIMEOUT),
@@ -94,7 +96,13 @@ def test_a_status_with_answers_to_the_calls_is_read_as_answers(clock):
         (429, "Your app has exceeded its compute units per second capacity", Kind.RATE_LIMITED),
         (-32029, "Too Many Requests", Kind.RATE_LIMITED),
         (-32001, "Monthly quota exceeded", Kind.QUOTA_SPENT),
+        (-32000, "Exceeded the quota usage", Kind.QUOTA_SPENT),
         (-32601, "the method trace_block does not exist/is not available", Kind.UNSUPPORTED),
+        (-32001, "rpc method is not whitelisted", Kind.UNSUPPORTED),
+        (-32604, "Method not enabled", Kind.UNSUPPORTED),
+        (-32000, "method is disabled", Kind.UNSUPPORTED),
+        (35, "method is not available on freetier", Kind.UNSUPPORTED),
+        (-32001, "Resource not found.", Kind.BEHIND),
         (-32000, "transaction indexing is in progress", Kind.BEHIND),
         (-32602, "invalid argument 0", Kind.INVALID),
         (-32603, "Internal error", Kind.SERVER_ERROR),
@@ -184,6 +192,34 @@ def test_the_version_is_only_shown(refused, clock):
     with FaultyNode(CHAIN.answer, status(403)) as server:
         assert _node(clock, server).version() == "unknown"
     assert not clock.slept
+
+
+@pytest.mark.parametrize("status", [200, 403])
+@pytest.mark.parametrize(("code", "words"), [(-32001, "rpc method is not whitelisted"), (-32604, "Method not enabled")])
+def test_a_method_that_is_not_let_through_is_one_that_is_not_offered(code, words, status, clock):
+    """At once, so that receipts are asked for in another way; proxyd says so with HTTP 403, without a word of a key."""
+
+    def behave(calls, honest):
+        if calls[0]["method"] == "eth_getBlockByNumber":
+            return None
+        return Reply(_whole(code, words, calls[0]["id"]), status)
+
+    with FaultyNode(CHAIN.answer, behave) as server:
+        node = _node(clock, server)
+        with pytest.raises(MethodUnsupported, match="Use a node that offers it"):
+            list(node.parity_traces([BlockRef(1, CHAIN.hashes[1], 10, 0)]))
+        assert node.header(1)["number"] == "0x1"
+    assert not clock.slept
+
+
+def test_a_single_call_that_is_over_a_limit_is_asked_again_later(clock):
+    """EIP-1474's 'Limit exceeded' is of a size or of a rate: where there is no smaller request, time may help."""
+
+    def behave(calls, honest):
+        return Reply(_whole(-32005, "limit exceeded", calls[0]["id"])) if sum(clock.slept) < 20 else None
+
+    with FaultyNode(CHAIN.answer, behave) as server:
+        assert _node(clock, server).header(1)["number"] == "0x1"
 
 
 def test_a_spent_quota_is_told_at_once(clock):
