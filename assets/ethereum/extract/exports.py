@@ -36,7 +36,7 @@ from core.tables import Table
 from core.windows import day_of
 from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.node import EthereumNode
-from resources.clients.ethereum.refusals import Kind, Refusal, classify
+from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal, classify
 from resources.clients.ethereum.shapes import BlockRef
 from resources.clients.lake.reading import LakeDay, LakeObject
 
@@ -162,7 +162,7 @@ def read_blocks(export: Export, slots: bool, numbers: Sequence[int], answer: Ans
     found = answers.field("number").to_pylist()
     for number, came in zip(numbers, found, strict=True):
         if came != hex(number):
-            raise Refusal(Kind.BROKEN, f"block {came} came for {hex(number)}")
+            raise Refusal(Kind.BROKEN, f"block {one_line(came, QUOTED)} came for {hex(number)}")
     rows = block_rows(answers)
     refused = export.prover.prove_blocks(rows, answers) if export.proves else {}
     if refused and (unknown := export.reader.unknown_of_headers(answer)):

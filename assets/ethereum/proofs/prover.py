@@ -22,7 +22,7 @@ from assets.ethereum.proofs.senders import senders
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS, WITHDRAWALS
 from assets.ethereum.transform.rows import Rows
 from core.plain import one_line
-from resources.clients.ethereum.refusals import Kind, Refusal
+from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal
 from resources.clients.ethereum.shapes import BlockRef
 
 Account = dict[str, float]
@@ -258,7 +258,8 @@ def _positions(rows: Rows, table: Any, column: str, at: int) -> None:
 def _compare(number: int, field: str, expected: object, found: Any) -> None:
     found = _hex(found) if isinstance(found, bytes) else found
     if expected != found:
-        raise Refusal(Kind.UNPROVEN, f"block {number}: {field} is {expected}, the rows give {found}")
+        stated, given = one_line(expected, QUOTED), one_line(found, QUOTED)
+        raise Refusal(Kind.UNPROVEN, f"block {number}: {field} is {stated}, the rows give {given}")
 
 
 def _hex(data: bytes) -> str:

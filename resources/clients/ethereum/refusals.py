@@ -42,7 +42,8 @@ class Refusal(Exception):
     """
 
     def __init__(self, kind: Kind, detail: str, retry_after: float | None = None):
-        self.kind, self.detail, self.retry_after = kind, hidden(detail), retry_after
+        # Whatever of the node's own words is in it: a message is one line, and a value may be a megabyte long.
+        self.kind, self.detail, self.retry_after = kind, one_line(hidden(detail), MOST_TOLD), retry_after
         super().__init__(f"{kind.value}: {self.detail}")
 
     @property
@@ -54,8 +55,8 @@ class Refusal(Exception):
 JSON_RPC_ERROR = "JSON-RPC error"
 
 
-# Characters of a node's message that are repeated in ours.
-QUOTED = 200
+# Characters of a node's message, or of one of its values, that are repeated in ours, and of all that is told.
+QUOTED, MOST_TOLD = 200, 800
 
 WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (

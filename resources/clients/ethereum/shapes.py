@@ -103,4 +103,4 @@ def one_each(block: BlockRef, items: list[T]) -> list[T]:
 
 def moved(block: BlockRef, found: str | None) -> str:
     """That the node's block of a number is another one by now."""
-    return f"block {block.number} is {found}, the lake holds {block.hash}"
+    return f"block {block.number} is {one_line(found, QUOTED)}, the lake holds {block.hash}"

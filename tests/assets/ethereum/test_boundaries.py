@@ -167,3 +167,53 @@ def test_an_answer_becomes_rows_or_an_error_of_the_tree(wires, boundary, seed, v
     if told is not None:
         assert told.endswith("."), told
         assert both, f"the other endpoint was not asked: {told}"
+
+
+class _Replacing:
+    """In place of a connection: the chain's answers to a method with another value wherever a field is named so."""
+
+    def __init__(self, method, field, value):
+        self._method, self._field, self._value = method, field, value
+
+    def exchange(self, body):
+        request = msgspec.json.decode(body)
+        calls = request if isinstance(request, list) else [request]
+        honest = CHAIN.answer_bytes(request)
+        if calls[0]["method"] != self._method:
+            return honest
+        return as_json(self._replaced(msgspec.json.decode(honest)))
+
+    def _replaced(self, found):
+        if isinstance(found, list):
+            return [self._replaced(item) for item in found]
+        if not isinstance(found, dict):
+            return found
+        here = {self._field: self._value} if self._field in found else {}
+        return {name: self._replaced(value) for name, value in found.items()} | here
+
+
+def _asked(boundary, field, value, *others):
+    """What comes of a boundary's calls to a node with such answers, and to others beside it."""
+    wires = iter([_Replacing(boundary.split(":")[0], field, value), *others])
+    uris = ",".join(f"http://{name}" for name in "abc"[: 1 + len(others)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nodes, "transport_for", lambda *arguments: next(wires))
+        return BOUNDARIES[boundary](EthereumNode(uris, Budget(), ManualClock()), exports.VERIFY_FULL)
+
+
+ENDLESS = ["0x" + "f" * 100_000, "![x](/y)\n" * 9_000]
+QUOTED = [
+    *(("eth_getBlockByNumber: blocks", field) for field in ("number", "hash", "from", "gasPrice")),
+    *(("eth_getBlockReceipts", field) for field in ("blockHash", "contractAddress", "transactionHash", "gasUsed")),
+    *(("trace_block", field) for field in ("blockHash", "blockNumber")),
+]
+
+
+@pytest.mark.parametrize(("boundary", "field"), QUOTED)
+@pytest.mark.parametrize("value", ENDLESS, ids=["long", "lines"])
+def test_a_message_is_one_line_however_long_the_value_is(boundary, field, value, caplog):
+    with pytest.raises(HeadwaterError) as caught:
+        _asked(boundary, field, value)
+    for told in (str(caught.value), *caplog.messages):
+        assert len(told) < 2_000
+        assert "\n" not in told
