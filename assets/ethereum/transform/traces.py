@@ -1,5 +1,6 @@
 """Traces from either kind of node: ``trace_block`` (parity style) and ``callTracer`` (geth)."""
 
+import binascii
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ Row = dict[str, Any]
 MOST_NAMED = 50
 # What the machine's stack holds: 256 bits, with leading zeros from some nodes.
 _QUANTITY = re.compile("0x0*[0-9a-fA-F]{1,64}")
+# No header commits to traces, so their shape is all that is known of them: hashes and addresses, and kinds.
+_HEX, _KIND = re.compile("0x[0-9a-fA-F]{0,64}"), re.compile("[0-9A-Za-z_]{1,32}")
 _GETH_CALLS = {"call", "callcode", "delegatecall", "staticcall"}
 
 
@@ -99,28 +102,28 @@ def _parity_row(trace: Record) -> Row:
     action, result, kind = trace.get("action") or {}, trace.get("result") or {}, trace.get("type")
     row: Row = {
         "block_number": trace.get("blockNumber"),
-        "transaction_hash": trace.get("transactionHash"),
+        "transaction_hash": _hash(trace.get("transactionHash")),
         "transaction_index": trace.get("transactionPosition"),
         "subtraces": trace.get("subtraces"),
         "trace_address": list(trace.get("traceAddress") or ()),
         "error": trace.get("error") or None,
-        "trace_type": kind,
+        "trace_type": _kind(kind),
     }
     if kind in ("call", "create"):
-        row |= {"from_address": _lower(action.get("from")), "value": quantity(action.get("value"))}
+        row |= {"from_address": _address(action.get("from")), "value": quantity(action.get("value"))}
         row |= {"gas": quantity(action.get("gas")), "gas_used": quantity(result.get("gasUsed"))}
     if kind == "call":
-        row |= {"call_type": action.get("callType"), "to_address": _lower(action.get("to"))}
-        row |= {"input": action.get("input"), "output": result.get("output")}
+        row |= {"call_type": _kind(action.get("callType")), "to_address": _address(action.get("to"))}
+        row |= {"input": _data(action.get("input")), "output": _data(result.get("output"))}
     elif kind == "create":
-        row |= {"to_address": _lower(result.get("address"))}
-        row |= {"input": action.get("init"), "output": result.get("code")}
+        row |= {"to_address": _address(result.get("address"))}
+        row |= {"input": _data(action.get("init")), "output": _data(result.get("code"))}
     elif kind == "suicide":
-        row |= {"from_address": _lower(action.get("address")), "to_address": _lower(action.get("refundAddress"))}
+        row |= {"from_address": _address(action.get("address")), "to_address": _address(action.get("refundAddress"))}
         row |= {"value": quantity(action.get("balance"))}
     elif kind == "reward":
-        row |= {"to_address": _lower(action.get("author")), "value": quantity(action.get("value"))}
-        row |= {"reward_type": action.get("rewardType")}
+        row |= {"to_address": _address(action.get("author")), "value": quantity(action.get("value"))}
+        row |= {"reward_type": _kind(action.get("rewardType"))}
     return row
 
 
@@ -140,7 +143,7 @@ def geth_traces(block_number: int, transactions: Sequence[Record]) -> list[Row]:
             )
         place = {
             "block_number": block_number,
-            "transaction_hash": transaction.get("txHash"),
+            "transaction_hash": _hash(transaction.get("txHash")),
             "transaction_index": index,
         }
         rows.extend(_geth_row(call, place, path) for call, path in _call_tree(transaction["result"]))
@@ -151,13 +154,13 @@ def geth_traces(block_number: int, transactions: Sequence[Record]) -> list[Row]:
 
 
 def _geth_row(call: Record, place: Row, path: list[int]) -> Row:
-    kind = call["type"].lower()
+    kind = str(_kind(call["type"])).lower()
     return place | {
-        "from_address": _lower(call.get("from")),
-        "to_address": _lower(call.get("to")),
+        "from_address": _address(call.get("from")),
+        "to_address": _address(call.get("to")),
         "value": quantity(call.get("value")),
-        "input": call.get("input"),
-        "output": call.get("output"),
+        "input": _data(call.get("input")),
+        "output": _data(call.get("output")),
         "trace_type": "call" if kind in _GETH_CALLS else "suicide" if kind == "selfdestruct" else kind,
         "call_type": kind if kind in _GETH_CALLS else None,
         "gas": quantity(call.get("gas")),
@@ -217,5 +220,27 @@ def _path(address: Sequence[int], separator: str) -> str:
     return separator.join(map(str, address))
 
 
-def _lower(address: str | None) -> str | None:
-    return address.lower() if address else address
+def _address(text: str | None) -> str | None:
+    found = _hash(text)
+    return found.lower() if found else found
+
+
+def _hash(text: str | None) -> str | None:
+    if text and not _HEX.fullmatch(text):
+        raise ValueError(f"{text[:100]!r} is no hash or address")
+    return text
+
+
+def _kind(text: str | None) -> str | None:
+    if text and not _KIND.fullmatch(text):
+        raise ValueError(f"{text[:100]!r} is no kind of trace")
+    return text
+
+
+def _data(text: str | None) -> str | None:
+    """Call data or code, of which contracts are made: whole bytes in hex."""
+    try:
+        binascii.unhexlify((text or "").removeprefix("0x"))
+    except ValueError as error:
+        raise ValueError(f"{str(text)[:100]!r} is no data: {error}") from error
+    return text

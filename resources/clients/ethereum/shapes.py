@@ -84,6 +84,10 @@ def traces_of(block: BlockRef, read: ReadTraces[T], raw: msgspec.Raw) -> T:
     for trace in traces:
         if trace.get("blockHash", block.hash) != block.hash:
             raise Refusal(Kind.MOVED, moved(block, trace["blockHash"]))
+        if trace.get("blockNumber", block.number) != block.number:
+            raise Refusal(
+                Kind.BROKEN, f"a trace of block {one_line(trace['blockNumber'], QUOTED)} came for {block.number}"
+            )
     if block.transaction_count and not traces:
         raise Refusal(Kind.BEHIND, f"block {block.number} has transactions but no traces")
     return read(block, traces)

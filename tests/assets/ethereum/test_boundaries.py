@@ -205,7 +205,7 @@ ENDLESS = ["0x" + "f" * 100_000, "![x](/y)\n" * 9_000]
 QUOTED = [
     *(("eth_getBlockByNumber: blocks", field) for field in ("number", "hash", "from", "gasPrice")),
     *(("eth_getBlockReceipts", field) for field in ("blockHash", "contractAddress", "transactionHash", "gasUsed")),
-    *(("trace_block", field) for field in ("blockHash", "blockNumber")),
+    *(("trace_block", field) for field in ("blockHash", "blockNumber", "to", "type")),
 ]
 
 
@@ -217,3 +217,24 @@ def test_a_message_is_one_line_however_long_the_value_is(boundary, field, value,
     for told in (str(caught.value), *caplog.messages):
         assert len(told) < 2_000
         assert "\n" not in told
+
+
+NO_HEX = ["0xzz", "hello", "0x1 ![x](/y)", "0x" + "f" * 65]
+UNPROVED = {
+    "trace_block": ("from", "to", "address", "transactionHash", "input", "init", "output", "code"),
+    "debug_traceBlockByHash": ("from", "to", "txHash", "input", "output"),
+}
+
+
+@pytest.mark.parametrize("value", NO_HEX)
+@pytest.mark.parametrize(("boundary", "field"), [(name, field) for name in UNPROVED for field in UNPROVED[name]])
+def test_a_trace_that_is_not_of_hex_is_refused_and_another_endpoint_serves(boundary, field, value):
+    """Nothing proves traces; and contracts are made of them later, when no endpoint can be asked any more."""
+    with pytest.raises(HeadwaterError):
+        _asked(boundary, field, value)
+    assert _asked(boundary, field, value, _Wire()) == _asked(boundary, "none", value)
+
+
+def test_traces_of_another_block_are_refused():
+    with pytest.raises(HeadwaterError, match="a trace of block 5 came for"):
+        _asked("trace_block", "blockNumber", 5)
