@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from assets.ethereum.extract.exports import VERIFY_FULL, Export, block_refs, evidence
 from assets.ethereum.proofs.derived import TRANSACTION_COLUMNS
 from assets.ethereum.spans import span_of, telling
-from assets.ethereum.tables import LOGS, RECEIPTS
+from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS
 from assets.ethereum.transform.rows import BlockRows, first_other, receipt_rows
-from core.errors import MethodUnsupported
+from core.errors import LakeDamaged, MethodUnsupported
 from core.spool import SpooledTable
 from resources.clients.ethereum.endpoints import Answer
 from resources.clients.ethereum.refusals import Kind, Refusal
@@ -30,6 +30,7 @@ def export_receipts(export: Export, blocks: LakeObject, transactions: LakeObject
     Raises:
         ChainReorganised: when a block is no longer the one in the lake.
         CommitmentMismatch: when no endpoint gives receipts that the block's header commits to.
+        LakeDamaged: when the transactions in the lake are not those of its blocks.
     """
     spool = export.spool(*RECEIPT_TABLES)
     export.progress.expect(blocks.rows)
@@ -45,14 +46,30 @@ def export_receipts(export: Export, blocks: LakeObject, transactions: LakeObject
 
 
 def known_blocks(blocks: LakeDay, transactions: LakeDay, columns: Sequence[str] = ()) -> Iterator[BlockRef]:
-    """A day's blocks with their transactions' hashes and other columns, from the lake; read as they are asked for."""
-    parts = transactions.batches(["hash", *columns])
+    """A day's blocks with their transactions' hashes and other columns, from the lake; read as they are asked for.
+
+    Raises:
+        LakeDamaged: when the transactions are not those of the blocks: either was exported without the other.
+    """
+    parts = transactions.batches(["block_hash", "hash", *columns])
     held = pa.Table.from_batches([next(parts)])
     for block in block_refs(blocks):
-        while len(held) < block.transaction_count:
-            held = pa.concat_tables([held, pa.Table.from_batches([next(parts)])])
-        yield replace(block, transactions=held.slice(0, block.transaction_count))
-        held = held.slice(block.transaction_count)
+        while len(held) < block.transaction_count and (part := next(parts, None)) is not None:
+            held = pa.concat_tables([held, pa.Table.from_batches([part])])
+        own, held = held.slice(0, block.transaction_count), held.slice(block.transaction_count)
+        if own.column("block_hash").to_pylist() != [block.hash] * block.transaction_count:
+            raise _not_theirs(blocks, f"not the {block.transaction_count} of block {block.number}, {block.hash}")
+        yield replace(block, transactions=own.drop_columns("block_hash"))
+    if len(held) or any(len(part) for part in parts):
+        raise _not_theirs(blocks, "more than its blocks count")
+
+
+def _not_theirs(blocks: LakeDay, problem: str) -> LakeDamaged:
+    return LakeDamaged(
+        f"Lake: the transactions of {blocks.day} are {problem}. Blocks and transactions were exported apart, from a "
+        f"chain that changed, or their export was interrupted: materialize {'/'.join(BLOCKS.lake_key)} and "
+        f"{'/'.join(TRANSACTIONS.lake_key)} for the day together."
+    )
 
 
 def _receipts(export: Export, blocks: LakeDay, transactions: LakeDay) -> Iterator[BlockRows]:
