@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 import urllib3
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import connect as websocket_connect
 
 from core.clock import Clock
@@ -45,7 +45,7 @@ def transport_for(uri: str, timeout: float, connections: int, clock: Clock) -> T
         keep_uri_secret(uri)
         if scheme in ("http", "https"):
             return HttpTransport(uri, timeout, connections, clock)
-        return StreamTransport(lambda: _WebSocket(uri, timeout))
+        return StreamTransport(lambda: _WebSocket(uri, timeout, clock))
     if uri.startswith("/") or scheme in ("file", "ipc"):
         return StreamTransport(lambda: _IpcSocket(urlsplit(uri).path, timeout))
     raise SettingError(
@@ -168,12 +168,17 @@ class StreamTransport:
 
 
 class _WebSocket:
-    def __init__(self, uri: str, timeout: float):
+    def __init__(self, uri: str, timeout: float, clock: Clock):
         self._timeout = timeout
         self._open = ExitStack()
-        self._socket = self._open.enter_context(
-            websocket_connect(uri, open_timeout=10, close_timeout=1, max_size=MOST_BYTES)
-        )
+        try:
+            self._socket = self._open.enter_context(
+                websocket_connect(uri, open_timeout=10, close_timeout=1, max_size=MOST_BYTES)
+            )
+        except InvalidStatus as error:  # the server was reached, and says no as it would over HTTP
+            answer = error.response
+            wait, text = seconds_to_wait(answer.headers.get("Retry-After"), clock.now()), answer.body or b""
+            raise classify_status(answer.status_code, text[:QUOTED].decode(errors="replace"), wait) from error
 
     def ask(self, body: bytes) -> bytes:
         self._socket.send(body.decode())

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
 
-from core.errors import NodeUnavailable, SettingError
+from core.errors import NodeRefused, NodeUnavailable, SettingError
 from resources.clients.ethereum.node import Budget, EthereumNode
 from resources.clients.ethereum.refusals import Kind, Refusal
 from resources.clients.ethereum.transports import transport_for
@@ -89,6 +89,35 @@ def test_nobody_there(uri, clock):
         uri = uri.format(port=free.getsockname()[1])
     with pytest.raises(NodeUnavailable, match="Check the node"):
         EthereumNode(uri, Budget(), clock).header(1)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind", "wait"),
+    [
+        (401, {}, Kind.DENIED, None),
+        (403, {}, Kind.DENIED, None),
+        (429, {"Retry-After": "7"}, Kind.RATE_LIMITED, 7),
+        (503, {}, Kind.SERVER_ERROR, None),
+        (404, {}, Kind.INVALID, None),
+    ],
+)
+def test_a_websocket_that_is_refused_means_what_the_status_does(status, headers, kind, wait, clock):
+    def refuse(connection, request):
+        answer = connection.respond(status, "no such project")
+        answer.headers.update(headers)
+        return answer
+
+    with serve(lambda connection: None, "127.0.0.1", 0, process_request=refuse) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        with pytest.raises(Refusal, match=f"HTTP {status}.* no such project") as refused:
+            transport_for(uri, 5, 1, clock).exchange(b"{}")
+        if kind is Kind.DENIED:
+            with pytest.raises(NodeRefused, match="Check the key in ETHEREUM_PROVIDER_URI"):
+                EthereumNode(uri, Budget(), clock).header(1)
+            assert not clock.slept
+        server.shutdown()
+    assert (refused.value.kind, refused.value.retry_after) == (kind, wait)
 
 
 def test_an_unknown_scheme_is_a_setting_to_correct():
