@@ -8,7 +8,7 @@ from itertools import tee
 from typing import Any, TypeVar
 
 from core.clock import Clock
-from core.errors import HeadwaterError, HistoryPruned
+from core.errors import HeadwaterError, HistoryPruned, SettingError
 from resources.clients.ethereum import shapes
 from resources.clients.ethereum.calls import Call, ReadTogether, answer_at_fault
 from resources.clients.ethereum.endpoints import Answer, Endpoint, Traffic
@@ -39,6 +39,9 @@ class EthereumNode:
     """A chain, seen through one or several endpoints.
 
     uris: comma-separated http(s), ws(s) URIs or IPC paths.
+
+    Raises:
+        SettingError: when one of them is none, or there is none.
     """
 
     def __init__(self, uris: str, budget: Budget | None = None, clock: Clock | None = None):
@@ -57,6 +60,8 @@ class EthereumNode:
             for uri in map(str.strip, uris.split(","))
             if uri
         ]
+        if not endpoints:
+            raise SettingError("ETHEREUM_PROVIDER_URI names no endpoint: set one, for example http://localhost:8545.")
         self._rpc = RpcClient(endpoints, self._clock)
 
     @property

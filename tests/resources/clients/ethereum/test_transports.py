@@ -120,6 +120,12 @@ def test_a_websocket_that_is_refused_means_what_the_status_does(status, headers,
     assert (refused.value.kind, refused.value.retry_after) == (kind, wait)
 
 
+@pytest.mark.parametrize("uris", [",", " , ", " "])
+def test_a_list_without_an_endpoint_is_a_setting_to_correct(uris):
+    with pytest.raises(SettingError, match="ETHEREUM_PROVIDER_URI names no endpoint"):
+        EthereumNode(uris)
+
+
 def test_an_unknown_scheme_is_a_setting_to_correct():
     with pytest.raises(SettingError, match="ETHEREUM_PROVIDER_URI: one of its endpoints is none"):
         EthereumNode("ftp://node")
