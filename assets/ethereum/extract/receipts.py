@@ -15,9 +15,10 @@ from assets.ethereum.spans import span_of, telling
 from assets.ethereum.tables import BLOCKS, LOGS, RECEIPTS, TRANSACTIONS
 from assets.ethereum.transform.rows import BlockRows, first_other, receipt_rows
 from core.errors import LakeDamaged, MethodUnsupported
+from core.plain import one_line
 from core.spool import SpooledTable
 from resources.clients.ethereum.endpoints import Answer
-from resources.clients.ethereum.refusals import Kind, Refusal
+from resources.clients.ethereum.refusals import QUOTED, Kind, Refusal
 from resources.clients.ethereum.shapes import BlockRef, moved, one_each
 from resources.clients.lake.reading import LakeDay, LakeObject
 
@@ -96,7 +97,25 @@ def read_receipts(export: Export, blocks: Sequence[BlockRef], answer: Answer) ->
     refused = {}
     if export.proves:
         refused = export.prover.prove_receipts(rows, answers, blocks)
+    else:
+        _check_hex(rows.tables[LOGS.name])
     return [refused.get(at) or block for at, block in enumerate(rows.blocks())]
+
+
+# What transfers are read from, when no endpoint can be asked any more; where receipts are proved, it is, too.
+_HEX = {
+    "address": "^0x[0-9a-fA-F]{1,64}$",
+    "topics": "^(0x[0-9a-fA-F]{1,64}(,|$))*$",
+    "data": "^0x([0-9a-fA-F]{2})*$",
+}
+
+
+def _check_hex(logs: pa.RecordBatch) -> None:
+    for name, pattern in _HEX.items():
+        at = pc.index(pc.match_substring_regex(logs.column(name), pattern), False).as_py()
+        if at >= 0:
+            number, told = logs.column("block_number")[at], one_line(logs.column(name)[at], QUOTED)
+            raise Refusal(Kind.BROKEN, f"a log of block {number} has {name} that are no hex: {told}")
 
 
 def _check_whole(blocks: Sequence[BlockRef], answers: pa.ListArray) -> None:

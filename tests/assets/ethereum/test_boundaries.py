@@ -192,13 +192,13 @@ class _Replacing:
         return {name: self._replaced(value) for name, value in found.items()} | here
 
 
-def _asked(boundary, field, value, *others):
+def _asked(boundary, field, value, *others, verify=exports.VERIFY_FULL):
     """What comes of a boundary's calls to a node with such answers, and to others beside it."""
     wires = iter([_Replacing(boundary.split(":")[0], field, value), *others])
     uris = ",".join(f"http://{name}" for name in "abc"[: 1 + len(others)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nodes, "transport_for", lambda *arguments: next(wires))
-        return BOUNDARIES[boundary](EthereumNode(uris, Budget(), ManualClock()), exports.VERIFY_FULL)
+        return BOUNDARIES[boundary](EthereumNode(uris, Budget(), ManualClock()), verify)
 
 
 ENDLESS = ["0x" + "f" * 100_000, "![x](/y)\n" * 9_000]
@@ -233,6 +233,21 @@ def test_a_trace_that_is_not_of_hex_is_refused_and_another_endpoint_serves(bound
     with pytest.raises(HeadwaterError):
         _asked(boundary, field, value)
     assert _asked(boundary, field, value, _Wire()) == _asked(boundary, "none", value)
+
+
+TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+
+
+@pytest.mark.parametrize("boundary", ["eth_getBlockReceipts", "eth_getTransactionReceipt"])
+@pytest.mark.parametrize("value", NO_HEX)
+@pytest.mark.parametrize("field", ["address", "data", "topics"])
+@pytest.mark.parametrize("verify", [exports.VERIFY_FULL, exports.VERIFY_OFF])
+def test_a_log_that_is_not_of_hex_is_refused_also_unproved(boundary, field, value, verify):
+    """Transfers are read from logs later, when no endpoint can be asked any more."""
+    bad = [TRANSFER, value] if field == "topics" else value
+    with pytest.raises(HeadwaterError):
+        _asked(boundary, field, bad, verify=verify)
+    assert _asked(boundary, field, bad, _Wire(), verify=verify) == _asked(boundary, "none", bad, verify=verify)
 
 
 def test_traces_of_another_block_are_refused():
