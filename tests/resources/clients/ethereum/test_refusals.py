@@ -172,7 +172,7 @@ VERSION_REFUSED = {
     "HTTP 429": Reply(b"", 429, {"Retry-After": "3600"}),
     "null": Reply({"jsonrpc": "2.0", "id": 1, "result": None}),
     "no JSON": Reply(b"<html>"),
-    "closed": Reply(b"", cut=0),
+    "closed": Reply(b"[]", cut=0),
 }
 
 
