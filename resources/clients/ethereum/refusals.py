@@ -196,9 +196,14 @@ CONTRACT_FAILURES = (
     "halt",
 )
 CONTRACT_CODES = (3, -32015)
+# What is the node's even where its words name the EVM, as providers name their plans and endpoints; a contract that
+# reverts may say anything. Time and size are the contract's, too.
+_THE_NODES = (Kind.RATE_LIMITED, Kind.QUOTA_SPENT, Kind.UNBATCHED, Kind.STATE_MISSING, Kind.PRUNED, Kind.BEHIND)
 
 
 def is_contracts_own(error: dict[str, Any]) -> bool:
     """Whether an error object of eth_call is a failure of the called contract's code."""
     message = str(error.get("message", "")).lower()
-    return error.get("code") in CONTRACT_CODES or any(words in message for words in CONTRACT_FAILURES)
+    if error.get("code") in CONTRACT_CODES or "revert" in message:
+        return True
+    return _by_words(message) not in _THE_NODES and any(words in message for words in CONTRACT_FAILURES)

@@ -256,6 +256,36 @@ def test_a_contract_that_fails_takes_no_other_with_it(halt, together, clock):
         assert list(node.contract_calls(calls)) == [None if to == "0xbad" else "0x01" for to, _ in calls]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        (-32005, "rate limit exceeded for your EVM endpoint"),
+        (-32029, "Too Many Requests: the EVM plan allows 5 calls per second"),
+        (429, "compute units per second capacity exceeded (EVM execution)"),
+        (-32000, "header not found: evm cannot be set up"),
+    ],
+)
+def test_a_trouble_of_the_node_that_names_the_evm_is_no_answer(said, clock):
+    """Else the token's symbol would be published as null."""
+
+    def behave(calls, honest):
+        return error(*said)(calls, honest) if sum(clock.slept) < 1 else None
+
+    def answer(request):
+        return {"jsonrpc": "2.0", "id": request["id"], "result": "0x01"}
+
+    with FaultyNode(answer, behave) as server:
+        calls = [(f"0x{at}", "0x95d89b41") for at in range(5)]
+        assert list(_node(clock, server).contract_calls(calls)) == ["0x01"] * 5
+
+
+@pytest.mark.parametrize("code", [3, -32000])
+def test_a_contract_that_reverts_may_say_anything(code, clock):
+    with FaultyNode(CHAIN.answer, error(code, "execution reverted: rate limit exceeded, too many requests")) as server:
+        assert list(_node(clock, server).contract_calls([("0xa", "0x1"), ("0xb", "0x1")])) == [None, None]
+    assert not clock.slept
+
+
 def test_a_node_that_fails_every_call_is_not_the_contracts_fault(clock):
     with FaultyNode(CHAIN.answer, error(-32603, "database is closed")) as server:
         with pytest.raises(NodeUnavailable):
