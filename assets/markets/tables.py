@@ -69,7 +69,9 @@ MARKET_DAILY = Table(
         Column("price", NUMERIC, "Price at the close; null when the source does not know it."),
         Column("volume", NUMERIC, "Money traded in the 24 hours before the close."),
         Column("market_cap", NUMERIC, "Capitalisation at the close."),
-        Column("observed_at", TIMESTAMP, "The midnight after the day: the source's own time stamp.", nullable=False),
+        Column(
+            "observed_at", TIMESTAMP, "The source's own stamp of the midnight after the day, as it is.", nullable=False
+        ),
     ),
     key=("coin_id", "vs_currency", "price_date"),
     sort_key="price_date",

@@ -120,3 +120,27 @@ def test_a_coin_that_ends_keeps_its_days_and_holds_up_nobody(markets, seed, monk
     assert any(name.startswith("relationships_fct_prices_daily_coin_id") for name in failed(result))
     assert shares(markets) == before | halves
     assert math.isclose(sum(shares(markets).values()), len(DAYS))
+
+
+def test_closes_stamped_beside_their_midnight_are_built_and_those_of_another_hour_are_not(markets):
+    """CoinGecko samples its daily series: a point some seconds off is the close all the same, under its own stamp."""
+    markets.run("key:raw/markets/market_daily", DAY)
+
+    def stamped(coin, seconds):
+        with markets.database.transaction() as connection:
+            connection.execute(
+                "UPDATE raw.market_daily SET observed_at = (price_date + 1)::timestamp AT TIME ZONE 'UTC' "
+                "+ %s * interval '1 second' WHERE coin_id = %s",
+                [seconds, coin],
+            )
+
+    stamped("bitcoin", 12.5)
+    stamped("dogecoin", -299)
+    markets.build(markets_dimensions)
+    assert failed(markets.build(markets_prices, DAY)) == set()
+    assert {(row["coin_id"], row["day"]) for row in markets.table("markets.fct_prices_daily")} >= {
+        (coin, DAY) for coin in COINS
+    }
+    stamped("ethereum", 3_559)
+    result = markets.build(markets_prices, DAY, expect_success=False)
+    assert "closes_are_of_their_day" in failed(result)
