@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dagster as dg
 import psycopg
@@ -16,7 +16,7 @@ from core.settings.base import revealed
 from resources.clients.http.api import HttpApi
 from resources.clients.lake.objects import PublishedObjects
 from resources.clients.lake.store_of_uri import store_for
-from resources.clients.markets.coingecko import KEY_HEADERS, PRO_ROOT, PUBLIC_ROOT
+from resources.clients.markets.coingecko import PRO_ROOT, PUBLIC_ROOT, key_headers, require_no_error
 from resources.clients.postgres.connection import PostgresAddress
 from resources.clients.postgres.embedded import embedded_postgres
 from resources.clients.stacks.answers import RawAnswers
@@ -103,8 +103,14 @@ class StacksResource(ReadsSettings, dg.ConfigurableResource):
         given = self.settings(coingecko.CoinGecko)
         plan, key = str(given.require("plan")[0]), revealed(given.api_key)
         root = given.url or (PRO_ROOT if plan == "pro" else PUBLIC_ROOT)
-        headers = {KEY_HEADERS[plan]: key} if plan in KEY_HEADERS and key else {}
-        return self._api("CoinGecko", root, headers, given.calls_per_minute, "COINGECKO_API_KEY and COINGECKO_PLAN")
+        return self._api(
+            "CoinGecko",
+            root,
+            key_headers(plan, key),
+            given.calls_per_minute,
+            "COINGECKO_API_KEY and COINGECKO_PLAN",
+            require_no_error=require_no_error,
+        )
 
     def lunar(self) -> AnswerApi | None:
         """LunarCrush; None without a key."""
@@ -141,13 +147,14 @@ class StacksResource(ReadsSettings, dg.ConfigurableResource):
         return sample_stacks(stage.directory) if sample_for(self.figures().db_host, stage) else None
 
     def _api(
-        self, name: str, root: str, headers: dict[str, str], per_minute: float | None, key_setting: str
+        self, name: str, root: str, headers: dict[str, str], per_minute: float | None, key_setting: str, **more: Any
     ) -> AnswerApi:
         # Pauses are taken from the machine's clock, moments from the sandbox's.
         return AnswerApi(
             HttpApi(name, root, Clock(), per_minute=per_minute, headers=headers, timeout=30.0),
             self.clock(),
             key_setting,
+            **more,
         )
 
 

@@ -43,17 +43,12 @@ class CoinGecko:
     def __init__(
         self, plan: str, key: str | None, clock: Clock, root: str | None = None, per_minute: float | None = None
     ):
-        header = KEY_HEADERS.get(plan)
-        if header and not key:
-            raise SettingError(
-                f"COINGECKO_API_KEY is not set, and the {plan} plan needs it. Set it, or COINGECKO_PLAN=keyless."
-            )
         self.http = HttpApi(
             name="CoinGecko",
             root=root or (PRO_ROOT if plan == "pro" else PUBLIC_ROOT),
             clock=clock,
             per_minute=per_minute,
-            headers={header: key} if header and key else {},
+            headers=key_headers(plan, key),
         )
 
     def coin_list(self) -> list[dict[str, Any]]:
@@ -115,27 +110,52 @@ class CoinGecko:
         """The document; None for 404 where the thing asked for may be none that it knows."""
 
         def judge(answer: Answer) -> Any:
-            code, message = error_of(answer)
-            if may_lack and answer.status == NOT_FOUND and code == NOT_FOUND:
+            if may_lack and answer.status == NOT_FOUND and error_of(answer)[0] == NOT_FOUND:
                 return None
-            if code is None and answer.document is not None:
-                return answer.document
-            if code is None:
-                raise Unusable("the answer is no JSON")
-            if code == MONTH_SPENT:
-                raise QuotaSpent(
-                    f"CoinGecko says that the month's credits are spent ({code} {message}), at "
-                    f"{self.http.address(path, parameters)}. Use a larger plan, set COINGECKO_PLAN=keyless, or run "
-                    "again next month."
-                )
-            if code in RETRIED or 500 <= code < 600:
-                raise Unusable(f"{code} {message}".strip())
-            raise SourceRefused(
-                f"CoinGecko refuses {self.http.address(path, parameters)}: {code} {message}. "
-                f"{REMEDIES.get(code) or REMEDIES.get(answer.status, REMEDIES[400])}"
-            )
+            require_no_error(answer, self.http.address(path, parameters))
+            return answer.document
 
         return self.http.get(path, parameters, judge)
+
+
+def key_headers(plan: str, key: str | None) -> dict[str, str]:
+    """What a request of the plan carries.
+
+    Raises:
+        SettingError: when the plan needs a key, and there is none.
+    """
+    header = KEY_HEADERS.get(plan)
+    if header and not key:
+        raise SettingError(
+            f"COINGECKO_API_KEY is not set, and the {plan} plan needs it. Set it, or COINGECKO_PLAN=keyless."
+        )
+    return {header: key} if header and key else {}
+
+
+def require_no_error(answer: Answer, address: str) -> None:
+    """See that an answer is a document, and no error under whatever status. address: what was asked, for the message.
+
+    Raises:
+        Unusable: when the next answer may be one.
+        QuotaSpent: when the month's credits are spent.
+        SourceRefused: when the request, the key or the plan is refused.
+    """
+    code, message = error_of(answer)
+    if code is None and answer.document is not None:
+        return
+    if code is None:
+        raise Unusable("the answer is no JSON")
+    if code == MONTH_SPENT:
+        raise QuotaSpent(
+            f"CoinGecko says that the month's credits are spent ({code} {message}), at {address}. Use a larger plan, "
+            "set COINGECKO_PLAN=keyless, or run again next month."
+        )
+    if code in RETRIED or 500 <= code < 600:
+        raise Unusable(f"{code} {message}".strip())
+    raise SourceRefused(
+        f"CoinGecko refuses {address}: {code} {message}. "
+        f"{REMEDIES.get(code) or REMEDIES.get(answer.status, REMEDIES[400])}"
+    )
 
 
 def error_of(answer: Answer) -> tuple[int | None, str]:

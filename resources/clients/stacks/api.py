@@ -42,10 +42,20 @@ class Route:
 
 
 class AnswerApi:
-    """An API whose answers are kept. ``key_setting``: what an error about credentials tells to check."""
+    """An API whose answers are kept.
 
-    def __init__(self, http: HttpApi, clock: Clock, key_setting: str):
-        self.http, self.clock, self.key_setting = http, clock, key_setting
+    ``key_setting``: what an error about credentials tells to check. ``require_no_error``: raises for an answer that is
+    an error by the API's own codes, which say more than the status; address: what was asked.
+    """
+
+    def __init__(
+        self,
+        http: HttpApi,
+        clock: Clock,
+        key_setting: str,
+        require_no_error: Callable[[Answer, str], None] = lambda answer, address: None,
+    ):
+        self.http, self.clock, self.key_setting, self.require_no_error = http, clock, key_setting, require_no_error
         self._pause_until = clock.monotonic()
 
     def ask(self, route: Route) -> list[RawAnswer]:
@@ -53,6 +63,7 @@ class AnswerApi:
 
         Raises:
             SourceUnavailable: when there was no usable answer in time.
+            QuotaSpent: when the API's quota is used up, and no pause helps.
             SourceRefused: when the request or the key is refused, or a route that is needed is absent.
             SourceMoved: when a listing changed while it was paged through, again and again.
         """
@@ -116,6 +127,8 @@ class AnswerApi:
         def judge(answer: Answer) -> Answer:
             self._obey_budget(answer.headers)
             self._tell_deprecation(route, answer.headers)
+            if answer.status not in ABSENT:
+                self.require_no_error(answer, self.http.address(route.path, parameters))
             if answer.status in RETRIED or answer.status >= 500:
                 raise Unusable(f"{answer.status} {one_line(answer.text, 100)}")
             if answer.status in ABSENT and route.optional:

@@ -8,11 +8,13 @@ import pytest
 from assets.stacks.extract import routes
 from assets.stacks.transform.prices import series
 from assets.stacks.transform.stacking import Cycles, pools, stackers
-from core.errors import InvalidAnswer, SourceMoved, SourceRefused, SourceUnavailable
+from core.errors import InvalidAnswer, QuotaSpent, SettingError, SourceMoved, SourceRefused, SourceUnavailable
 from resources.clients.http.api import HttpApi
 from resources.clients.lake.object_store import MemoryObjectStore
+from resources.clients.markets.coingecko import require_no_error
 from resources.clients.stacks.answers import Bundle, RawAnswer, RawAnswers, required, results, whole
 from resources.clients.stacks.api import AnswerApi, Route
+from resources.stacks import StacksResource
 from sandbox.stacks.chain import make_chain
 from sandbox.stacks.server import SILENCE, Fault, StacksServer, now_of
 from sandbox.stacks.story import Story
@@ -118,6 +120,53 @@ def test_an_error_in_an_answer_of_status_200_is_an_error(server, clock):
     server.faults = [Fault("/v2/info", 200, {"Response": "Error", "Message": "no"})]
     with pytest.raises(SourceRefused, match="v2/info"):
         routes.node_state(api(server.root, clock), clock)
+
+
+@pytest.fixture
+def coingecko(server, monkeypatch):
+    """CoinGecko as the room's resource asks it, beside a node of one's own."""
+
+    def asked(plan="keyless", key=""):
+        monkeypatch.setenv("STACKS_DB_HOST", "stacks-db.example.com")
+        monkeypatch.setenv("COINGECKO_PLAN", plan)
+        monkeypatch.setenv("COINGECKO_API_KEY", key)
+        monkeypatch.setenv("COINGECKO_URL", server.coingecko_root)
+        return StacksResource().prices()
+
+    return asked
+
+
+def told(code, message, status):
+    return Fault("/coins/", status, {"status": {"error_code": code, "error_message": message}}, times=99)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        (told(10006, "monthly credit limit reached", 429), QuotaSpent, "next month"),
+        (told(10006, "monthly credit limit reached", 200), QuotaSpent, "COINGECKO_PLAN=keyless"),
+        (told(10012, "too old", 401), SourceRefused, "365 days"),
+        (told(10010, "wrong key", 400), SourceRefused, "COINGECKO_PLAN=pro"),
+    ],
+)
+def test_what_coingecko_says_by_its_own_codes_counts_here_too(fault, error, words, server, coingecko):
+    server.faults = [fault]
+    with pytest.raises(error, match=words):
+        routes.prices(coingecko(), ManualClock())
+    assert len(server.requests) == 1
+
+
+def test_a_minutes_limit_told_under_a_good_status_is_tried_again(server, clock):
+    server.faults = [told(429, "slow down", 200)]
+    server.faults[0].times = 1
+    asked = AnswerApi(HttpApi("CoinGecko", server.coingecko_root, clock), clock, "KEY", require_no_error)
+    assert routes.coin(asked, clock).answers[0].attempt == 2
+
+
+def test_a_plan_with_a_key_is_not_asked_without_one(coingecko):
+    with pytest.raises(SettingError, match="COINGECKO_API_KEY is not set, and the demo plan needs it"):
+        coingecko("demo")
+    assert coingecko("demo", KEY).http.headers == {"x-cg-demo-api-key": KEY}
 
 
 def test_a_listing_that_moves_is_begun_anew_and_ends(server, clock):
