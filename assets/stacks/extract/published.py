@@ -82,8 +82,27 @@ def nonzero_balances(database: Postgres, first: date, last: date) -> dict[date, 
     return {row["day"]: row["nonzero_bals"] for row in found}
 
 
+def newest_loaded(database: Postgres, last: date) -> date:
+    """The newest day up to ``last`` that was read off the node: what has no row on it is known to be nothing.
+
+    Raises:
+        DayMissing: when none was.
+    """
+    found = _records(database, BLOCK_RANGE, "max(day) AS day", "day <= %(day)s", {"day": last})
+    if found[0]["day"] is None:
+        raise _missing(BLOCK_RANGE, last)
+    return found[0]["day"]
+
+
 def nfts_by_day(database: Postgres, last: date) -> dict[date, int]:
-    """NFTs in existence at the end of every day from the first that had any."""
+    """NFTs in existence at the end of every day from the first that had any, to the newest up to ``last`` that is
+    loaded.
+
+    Raises:
+        DayMissing: when a day before was not loaded: its mints and burns would be missing from all days after it.
+    """
+    last = newest_loaded(database, last)
+    require_days(database, last)
     found = _records(
         database, NFT_DAILY, "day, sum(minted - burned) AS more", "day <= %(day)s GROUP BY 1 ORDER BY 1", {"day": last}
     )
@@ -98,7 +117,13 @@ def nfts_by_day(database: Postgres, last: date) -> dict[date, int]:
 
 
 def mints(database: Postgres, day: date) -> dict[str, int]:
-    """Mints of a day, by asset."""
+    """Mints of a day, by asset; none before the first day.
+
+    Raises:
+        DayMissing: when the day was not loaded.
+    """
+    if day >= FIRST_DAY and newest_loaded(database, day) != day:
+        raise _missing(BLOCK_RANGE, day)
     found = _records(database, NFT_DAILY, "asset, minted", "day = %(day)s AND minted > 0", {"day": day})
     return {row["asset"]: row["minted"] for row in found}
 

@@ -70,9 +70,9 @@ DAILY_ONCE = (
     object_of_now(of.EMA, [answers.market_series], current.ema, freshness=ONCE_A_DAY_FRESH),
     object_of_now(of.POOLS, [answers.node_state], current.pools_number, freshness=ONCE_A_DAY_FRESH),
     object_of_now(of.TOP_POOLS, [answers.node_state], current.top_pools, freshness=ONCE_A_DAY_FRESH),
-    object_of_now(of.NFTS, _of(NFT_DAILY), current.nfts_now, freshness=ONCE_A_DAY_FRESH),
-    object_of_now(of.NFTS_OVER_TIME, _of(NFT_DAILY), current.nfts_over_time, freshness=ONCE_A_DAY_FRESH),
-    object_of_now(of.NFTS_GROWING, _of(NFT_DAILY), current.nfts_growing, freshness=ONCE_A_DAY_FRESH),
+    object_of_now(of.NFTS, _of(BLOCK_RANGE, NFT_DAILY), current.nfts_now, freshness=ONCE_A_DAY_FRESH),
+    object_of_now(of.NFTS_OVER_TIME, _of(BLOCK_RANGE, NFT_DAILY), current.nfts_over_time, freshness=ONCE_A_DAY_FRESH),
+    object_of_now(of.NFTS_GROWING, _of(BLOCK_RANGE, NFT_DAILY), current.nfts_growing, freshness=ONCE_A_DAY_FRESH),
     object_of_now(of.NFTS_BY_HOLDERS, [], current.nfts_by_holders, DB_POOL, freshness=ONCE_A_DAY_FRESH),
 )
 

@@ -195,13 +195,13 @@ def _pools(stacks: Sources) -> tuple[Any, Any] | None:
 
 
 def nfts_now(stacks: Sources, database: Postgres) -> Any:
-    """NFTs minted and not burned until the newest day."""
+    """NFTs minted and not burned until the end of the newest day that is loaded."""
     found = published.nfts_by_day(database, _newest_day(stacks))
     return {"result": found[max(found)] if found else 0}
 
 
 def nfts_over_time(stacks: Sources, database: Postgres) -> Any:
-    """The same at the end of each day."""
+    """NFTs minted and not burned at the end of each day."""
     return by_midnight(published.nfts_by_day(database, _newest_day(stacks)))
 
 
@@ -212,8 +212,8 @@ def nfts_by_mints(stacks: Sources, database: Postgres) -> Any:
 
 
 def nfts_growing(stacks: Sources, database: Postgres) -> Any:
-    """The assets whose mints grew most from one day to the next, in percent."""
-    day = _newest_day(stacks)
+    """The assets whose mints grew most from the day before the newest that is loaded to that one, in percent."""
+    day = published.newest_loaded(database, _newest_day(stacks))
     return nfts.top(nfts.growth(published.mints(database, day), published.mints(database, day - ONE_DAY)))
 
 

@@ -16,15 +16,15 @@ from assets.stacks.extract import now, published
 from assets.stacks.extract.balances import compute_following
 from assets.stacks.extract.days import FIRST_DAY, load_day, span_of
 from assets.stacks.public import current, daily
-from assets.stacks.tables import HOURLY_PRICE
+from assets.stacks.tables import BLOCK_RANGE, HOURLY_PRICE, NFT_DAILY
 from assets.stacks.transform import mining, nfts, stacking
 from assets.stacks.transform.balances import distribution, histogram, raw_balances
 from assets.stacks.transform.documents import movements_csv
 from assets.stacks.transform.prices import OLDEST, Prices
 from assets.stacks.transform.series import by_midnight
-from core.errors import InvalidAnswer
+from core.errors import DayMissing, InvalidAnswer
 from core.merging import Batch
-from core.windows import start_of
+from core.windows import end_of, start_of
 from resources.clients.lake.object_store import MemoryObjectStore
 from resources.clients.stacks.answers import Bundle, RawAnswer, RawAnswers
 from sandbox.stacks import hiro
@@ -170,6 +170,39 @@ def test_mining_counts_matured_rewards_and_the_one_burn_of_a_bitcoin_block(snaps
     assert overview["btc_burns"]["1"] is None
     risky = mining.risk_and_reward(blocks, bitcoin, Prices({}), Prices({}))
     assert {row["spent_usd"] for row in risky.values()} == {None}
+
+
+def nft_objects(database, day):
+    """What is published of NFTs when ``day`` has just ended."""
+    clock = SimpleNamespace(now=lambda: datetime.fromtimestamp(end_of(day), UTC))
+    sources = SimpleNamespace(clock=lambda: clock)
+    makers = (current.nfts_now, current.nfts_over_time, current.nfts_growing)
+    return [make(sources, database) for make in makers]
+
+
+def test_of_nfts_a_day_that_is_late_is_left_out_and_not_taken_for_one_without_any(filled):
+    expected = nft_objects(filled, DAYS[-1])
+    assert expected[2]
+    # The node is late: neither this day nor the next is loaded. What is published is of the newest that is.
+    assert nft_objects(filled, DAYS[-1] + timedelta(2)) == expected
+
+
+@pytest.mark.parametrize("hole", [DAYS[0], DAYS[-2]])
+def test_nfts_are_not_counted_over_a_day_that_was_never_loaded(filled, hole):
+    with filled.transaction() as connection:
+        for table in (BLOCK_RANGE, NFT_DAILY):
+            connection.execute(f"DELETE FROM {table.address} WHERE day = %s".encode(), [hole])
+    with pytest.raises(DayMissing, match=f"lacks {hole}"):
+        nft_objects(filled, DAYS[-1])
+    if hole == DAYS[-2]:
+        with pytest.raises(DayMissing, match=f"lacks {hole}"):
+            published.mints(filled, hole)
+    assert published.mints(filled, DAYS[0] - timedelta(1)) == {}
+
+
+def test_nfts_of_an_empty_database_are_not_none(database):
+    with pytest.raises(DayMissing, match="warehouse/stacks/block_range"):
+        nft_objects(database, DAYS[-1])
 
 
 def test_nfts_by_asset(filled, snapshot):

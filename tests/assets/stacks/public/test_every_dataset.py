@@ -159,9 +159,11 @@ def movements_by_hand(room):
 
 @needs_real_rows
 @pytest.mark.parametrize("name", SETS)
-def test_nfts_and_rewards_of_real_rows_are_those_of_their_log(postgres_server, database, name):
+def test_nfts_and_rewards_of_real_rows_are_those_of_their_log(postgres_server, database, name, monkeypatch):
     known = expected(name)
     of = [date.fromisoformat(day) for day in known["days"]]
+    for module in (days, balances, published):
+        monkeypatch.setattr(module, "FIRST_DAY", of[0])
     with indexer_of_files(postgres_server, name) as (indexer, _owner):
         for day in of:
             with indexer.snapshot() as snapshot:
