@@ -95,7 +95,7 @@ def _must_join(part: ChainDay, heights: Sequence[int], loaded: Mapping[date, tup
 def tx_daily_aggregate(
     blockchair: Blockchair, parts: Mapping[str, ChainDay], now: datetime, finality: timedelta, unsettled: Unsettled
 ) -> Iterator[tuple[str, Batch]]:
-    """The sums over the transactions of chains and days; one that fails takes no other with it.
+    """The sums over the transactions of chains and days; one that fails takes no other with it, nor a day asked again.
 
     A run of yesterday asks again for the days before, as far as the models look back, whose sums may still have changed
     since or were not all known: they come with yesterday's batch.
@@ -108,15 +108,10 @@ def tx_daily_aggregate(
     blockchair.ledger.require(COST_OF_SUMS * asked, _named("the daily sums of", parts))
     apart = Apart()
     for key, part in parts.items():
-        batch = None
-        with apart.item():
-            if part.day >= now.date():
-                raise DayIncomplete(f"Blockchair: {part} is not over in UTC. Run again after midnight.")
-            fetch = partial(_sums, blockchair, part.chain, [part.day, *again[key]], now, finality)
-            rows, spent = _accounted(blockchair, fetch)
-            batch = Batch(rows, blockchair.http.address(f"{part.chain}/transactions"), **spent)
-        if batch:
-            yield key, batch
+        days = [ChainDay(part.chain, day) for day in (part.day, *again[key])]
+        rows, spent = _accounted(blockchair, partial(_sums, blockchair, days, now, finality, apart))
+        if rows:
+            yield key, Batch(rows, blockchair.http.address(f"{part.chain}/transactions"), **spent)
         if apart.over:
             break
     apart.tell()
@@ -138,12 +133,20 @@ def _again(part: ChainDay, parts: Iterable[ChainDay], now: datetime, unsettled: 
     return found
 
 
-def _sums(blockchair: Blockchair, chain: str, days: Sequence[date], now: datetime, finality: timedelta) -> list[Row]:
-    fields = summed_fields(chain)
+def _sums(
+    blockchair: Blockchair, days: Sequence[ChainDay], now: datetime, finality: timedelta, apart: Apart
+) -> list[Row]:
+    """The sums of a chain's days, of those that can be had."""
     rows: list[Row] = []
-    for day in days:
-        _, sums = blockchair.sums_by(sorts_of(chain), chain, day, list(fields.values()))
-        rows.append(sums_row(chain, day, sums, fields, is_final=now >= _end(day) + finality))
+    for of in days:
+        with apart.item():
+            if of.day >= now.date():
+                raise DayIncomplete(f"Blockchair: {of} is not over in UTC. Run again after midnight.")
+            fields = summed_fields(of.chain)
+            _, sums = blockchair.sums_by(sorts_of(of.chain), of.chain, of.day, list(fields.values()))
+            rows.append(sums_row(of.chain, of.day, sums, fields, is_final=now >= _end(of.day) + finality))
+        if apart.over:
+            break
     return rows
 
 

@@ -10,7 +10,14 @@ from assets.markets import extract_chains
 from assets.markets.extract_chains import ChainDay
 from assets.markets.fields import as_declared
 from assets.markets.tables import BLOCKS, CHAIN_STATS, TRANSACTIONS
-from core.errors import InvalidAnswer, QuotaSpent, SourceInconsistent, SourceMoved, SourceRefused, SourceUnavailable
+from core.errors import (
+    InvalidAnswer,
+    QuotaSpent,
+    SourceInconsistent,
+    SourceMoved,
+    SourceRefused,
+    SourceUnavailable,
+)
 
 DAY = date(2024, 1, 2)
 ONE = timedelta(days=1)
@@ -123,6 +130,33 @@ def test_sums_asked_too_early_are_asked_again_by_the_next_night():
     # A run of an older day asks for that day alone.
     source, found = sums(CALLS, unsettled=unsettled, now=NOW + 5 * ONE)
     assert (len(seen), set(found)) == (1, {DAY})
+
+
+@pytest.mark.parametrize("failing", [DAY, DAY - ONE])
+@pytest.mark.parametrize("failure", [InvalidAnswer("odd"), SourceUnavailable("down")])
+def test_a_day_asked_again_and_the_night_that_asks_take_each_other_not_with_them(failing, failure):
+    bitcoin = {"count()": 3, "sum(fee)": 5, "sum(fee_usd)": 1, "sum(output_total)": 9, "sum(output_total_usd)": 1}
+    source = Chains({("bitcoin", day): [bitcoin] for day in (DAY, DAY - ONE)})
+    source.answers["bitcoin", failing] = failure
+    found, one = [], parts(("bitcoin", DAY))
+    with pytest.raises(type(failure), match=str(failure)):
+        found.extend(extract_chains.tx_daily_aggregate(source, one, NOW, SIX_HOURS, lambda chain, days: days[:1]))
+    assert {row["day"] for _, batch in found for row in batch.rows} == {DAY, DAY - ONE} - {failing}
+
+
+@pytest.mark.parametrize("failure", [QuotaSpent("spent"), SourceRefused("blocked")])
+def test_what_was_paid_for_before_the_units_were_spent_is_kept(failure):
+    source = Chains({("ethereum", DAY): CALLS, ("ethereum", DAY - ONE): failure})
+    found = []
+    with pytest.raises(type(failure)):
+        found.extend(
+            extract_chains.tx_daily_aggregate(
+                source, parts(("ethereum", DAY), ("bitcoin", DAY)), NOW, SIX_HOURS, lambda chain, days: days[:2]
+            )
+        )
+    assert [row["day"] for _, batch in found for row in batch.rows] == [DAY]
+    assert ("ethereum", DAY - 2 * ONE) not in source.asked
+    assert ("bitcoin", DAY) not in source.asked
 
 
 def test_the_last_time_that_sums_are_asked_again_is_told(caplog):
