@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from assets.markets.fields import is_transaction
+from assets.markets.fields import is_transaction, sorts_of
 from core.errors import InvalidAnswer
 from core.merging import Row
 from core.plain import one_line
@@ -217,7 +217,7 @@ def sums_row(
     row: dict[str, Any] = {"chain": chain, "day": day, "is_final": is_final}
     try:
         real = [found for found in sums if is_transaction(found)]
-        moved = [found for found in real if not _has_failed(found)]
+        moved = [found for found in real if not (sorts_of(chain) and _has_failed(found))]
         row["tx_count"] = _total(real, "count()", _whole)
         for column, field in fields.items():
             row[column] = _total(moved if column.startswith(MOVED) else real, f"sum({field})", _number)
@@ -230,8 +230,6 @@ def sums_row(
 
 
 def _has_failed(sums: Mapping[str, Any]) -> bool:
-    if "type" not in sums and "failed" not in sums:
-        return False  # a chain whose transactions are all of one sort
     if not isinstance(sums.get("type"), str):
         raise ValueError("no type")
     return _truth(sums.get("failed"))

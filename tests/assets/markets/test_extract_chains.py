@@ -110,6 +110,13 @@ def test_sums_that_do_not_tell_their_sort_are_refused(row):
         sums([CALLS[0] | row])
 
 
+@pytest.mark.parametrize("left", [{"count()", "sum(value)", "sum(fee)", "date"}, {"count()", "date"}])
+def test_sums_of_an_account_chain_that_came_ungrouped_are_refused(left):
+    """A source that passes over the grouping adds rewards and failures up with the rest."""
+    with pytest.raises(InvalidAnswer, match="do not tell their sort"):
+        sums([{name: value for name, value in CALLS[0].items() if name in left}])
+
+
 def test_the_other_chains_have_one_sort():
     row = {"date": "2024-01-02", "count()": 3, "sum(fee)": 5, "sum(fee_usd)": 1, "sum(output_total)": 9}
     _, found = sums([row], "bitcoin")
