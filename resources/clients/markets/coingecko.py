@@ -64,14 +64,13 @@ class CoinGecko:
         return list(found.values())
 
     def _market_pages(self, coins: Sequence[str], currency: str) -> Iterator[list[dict[str, Any]]]:
-        number = 1
-        while True:
-            parameters = {"vs_currency": currency, "ids": ",".join(coins), "order": "market_cap_desc"}
+        parameters = {"vs_currency": currency, "ids": ",".join(coins), "order": "market_cap_desc"}
+        # So many coins fill no more pages, whatever comes: one that passes over `page` or `ids` would have no end.
+        for number in range(1, len(coins) // PAGE + 2):
             page = self._list("coins/markets", parameters | {"per_page": PAGE, "page": number})
             yield page
             if len(page) < PAGE:
                 return
-            number += 1
 
     def market_chart(self, coin: str, currency: str, days: int) -> Mapping[str, list[Any]] | None:
         """Daily points of the last ``days`` days: lists of [Unix milliseconds, value]; None of a coin it does not know.

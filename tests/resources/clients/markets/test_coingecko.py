@@ -157,7 +157,15 @@ def test_every_coin_once_whatever_the_number_of_pages(count, doubled):
 def test_a_coin_that_moves_between_pages_counts_once(market, clock):
     page = [{"id": f"coin-{at}"} for at in range(250)]
     market.faults += [Fault("markets", 200, page), Fault("markets", 200, [{"id": "coin-249"}, {"id": "coin-250"}])]
-    assert len(client(market, clock).markets(["x"], "usd")) == 251
+    assert len(client(market, clock).markets([f"coin-{at}" for at in range(251)], "usd")) == 251
+
+
+@pytest.mark.parametrize(("coins", "pages"), [(3, 1), (249, 1), (250, 2), (600, 3)])
+def test_full_pages_without_end_end(coins, pages, market, clock):
+    """A proxy that passes over `page`, or over `ids`, answers every page alike."""
+    market.faults.append(Fault("markets", 200, [{"id": f"coin-{at}"} for at in range(250)], times=99))
+    found = client(market, clock).markets([f"coin-{at}" for at in range(coins)], "usd")
+    assert (len(found), len(market.requests)) == (250, pages)
 
 
 def test_an_answer_of_another_form_is_no_data(market, clock):
