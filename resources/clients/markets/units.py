@@ -27,7 +27,8 @@ class UnitLedger:
         """Units spent today, by all runs."""
         self._prepare()
         found = self.database.records(
-            f"SELECT spent FROM {REQUEST_UNITS.address} WHERE api = %s AND day = %s", self._today()
+            f"SELECT spent FROM {REQUEST_UNITS.address} WHERE api = %s AND day = %s",
+            [self.api, self._clock.now().date()],
         )
         return found[0]["spent"] if found else Decimal(0)
 
@@ -59,12 +60,12 @@ class UnitLedger:
         with self.database.transaction() as connection:
             connection.execute(
                 f"INSERT INTO {REQUEST_UNITS.address} VALUES (%s, %s, 0) ON CONFLICT DO NOTHING".encode(),
-                self._today(),
+                [self.api, self._charged_on],
             )
             done = connection.execute(
                 f"UPDATE {REQUEST_UNITS.address} SET spent = spent + %(units)s WHERE api = %(api)s AND day = %(day)s "
                 "AND (%(limit)s::numeric IS NULL OR spent + %(units)s <= %(limit)s)".encode(),
-                {"units": units, "limit": self.per_day, "api": self.api, "day": self._today()[1]},
+                {"units": units, "limit": self.per_day, "api": self.api, "day": self._charged_on},
             )
         if not done.rowcount:
             raise QuotaSpent(
@@ -86,11 +87,11 @@ class UnitLedger:
         self.charged -= units
 
     def exhaust(self) -> None:
-        """The API itself says that the day's units are spent: so does the counter."""
+        """The API itself says that the units of the request's day are spent: so does the counter."""
         with self.database.transaction() as connection:
             connection.execute(
                 f"UPDATE {REQUEST_UNITS.address} SET spent = %s WHERE api = %s AND day = %s AND spent < %s".encode(),
-                [self.per_day, *self._today(), self.per_day],
+                [self.per_day, self.api, self._charged_on, self.per_day],
             )
 
     def _remedy(self, estimate: Decimal) -> str:
@@ -103,9 +104,6 @@ class UnitLedger:
         if not self._ready:
             self.database.migrate(REQUEST_UNITS)
             self._ready = True
-
-    def _today(self) -> list:
-        return [self.api, self._clock.now().date()]
 
     def _reset(self) -> str:
         tomorrow = self._clock.now().date() + timedelta(days=1)

@@ -326,6 +326,18 @@ def test_an_answer_after_midnight_corrects_the_day_that_its_request_was_charged_
     assert other.spent() == 1
 
 
+def test_units_said_to_be_spent_are_those_of_the_day_that_the_request_was_made_on(database):
+    clock = DayClock()
+    ledger, other = (UnitLedger(database, "Blockchair", Decimal(1440), clock) for _ in range(2))
+    ledger.charge(Decimal(16))
+    clock.moment += timedelta(days=1)
+    other.charge(Decimal(1))
+    ledger.exhaust()
+    assert other.rest() == 1439
+    clock.moment -= timedelta(days=1)
+    assert other.rest() == 0
+
+
 @pytest.mark.parametrize("row", [[1], "x", None, 7])
 @pytest.mark.parametrize("table", ["blocks", "transactions"])
 def test_rows_that_are_none_are_told(row, table):
