@@ -32,15 +32,14 @@ def current_cycle(answers: list[RawAnswer]) -> int:
 
 
 def _signers(name: str, cycle: int) -> Route:
-    return Route(name, f"extended/v2/pox/cycles/{cycle}/signers", {}, optional=True, page=SIGNERS_PAGE)
+    path = f"extended/v2/pox/cycles/{cycle}/signers"
+    return Route(name, path, {}, optional=True, page=SIGNERS_PAGE, key="signing_key")
 
 
 def cycles(stacks: AnswerApi, clock: Clock) -> Bundle:
     """Every cycle that the API has a reward set of."""
-    answers = [
-        *stacks.ask(Route("pox", "v2/pox", {})),
-        *stacks.ask(Route("cycles", "extended/v2/pox/cycles", {}, optional=True, page=CYCLES_PAGE)),
-    ]
+    listing = Route("cycles", "extended/v2/pox/cycles", {}, optional=True, page=CYCLES_PAGE, key="cycle_number")
+    answers = [*stacks.ask(Route("pox", "v2/pox", {})), *stacks.ask(listing)]
     return Bundle("pox_cycles", clock.now(), tuple(answers))
 
 

@@ -32,13 +32,15 @@ SUCCESSORS = {
 
 @dataclass(frozen=True)
 class Route:
-    """One thing to ask. ``optional``: that the route is absent is an answer, too. ``page``: its pages' length."""
+    """One thing to ask. ``optional``: that the route is absent is an answer, too. ``page``: its pages' length, and
+    ``key``: the field that tells their entries apart."""
 
     name: str
     path: str
     parameters: Mapping[str, Any]
     optional: bool = False
     page: int | None = None
+    key: str | None = None
 
 
 class AnswerApi:
@@ -79,9 +81,12 @@ class AnswerApi:
         )
 
     def _listing(self, route: Route, length: int) -> tuple[list[RawAnswer], bool]:
-        """The pages of a listing, and whether they hold as many entries as each of them says that there are."""
+        """The pages of a listing, and whether they hold as many entries as each of them says that there are.
+
+        An entry given twice stands for one that moved to a page already read, and was not seen.
+        """
         answers: list[RawAnswer] = []
-        totals: set[int] = set()
+        totals, named = set[int](), list[str]()
         entries = size = 0
         while len(answers) < MOST_PAGES:
             answer = self._one(route, {**route.parameters, "limit": length, "offset": len(answers) * length})
@@ -93,10 +98,11 @@ class AnswerApi:
             if not isinstance(document, dict) or not isinstance(page, list):
                 return answers, True  # absent, or against its contract, as whoever reads it will say
             entries += len(page)
+            named += [str(entry[route.key]) for entry in page if isinstance(entry, dict) and route.key in entry]
             total = document.get("total")
             totals |= {total} if isinstance(total, int) else set()
             if len(totals) > 1 or len(page) < length or entries >= max(totals, default=entries + 1):
-                return answers, totals <= {entries}
+                return answers, totals <= {entries} and len(set(named)) == len(named)
         raise SourceMoved(f"{self.http.name}: {self.http.address(route.path)} has no end after {MOST_PAGES} pages.")
 
     def _require_fit(self, route: Route, size: int) -> None:

@@ -180,6 +180,21 @@ def test_a_listing_that_moves_is_begun_anew_and_ends(server, clock):
         routes.node_state(api(server.root, clock), clock)
 
 
+def test_an_entry_on_two_pages_stands_for_one_that_was_not_seen(server, clock):
+    """Between two pages a signer left and another came: the total is the same, and each page is as it should be."""
+    first = {"total": 251, "results": [{"signing_key": str(at)} for at in range(250)]}
+    server.faults = [
+        Fault("/signers", 200, first),
+        Fault("/signers", 200, {"total": 251, "results": first["results"][-1:]}),
+    ]
+    bundle = routes.node_state(api(server.root, clock), clock)
+    assert len(list(results(bundle.pages("signers"), "signing_key"))) == 7  # asked again from the first page
+    twice = [{"total": 2, "results": [{"cycle_number": 84}] * 2}]
+    server.faults = [Fault("/pox/cycles", 200, page, times=9) for page in twice]
+    with pytest.raises(SourceMoved, match="do not add up"):
+        routes.cycles(api(server.root, clock), clock)
+
+
 def test_a_spent_budget_is_waited_out(clock):
     with StacksServer(CHAIN, now_of(CHAIN), budget=2) as server:
         routes.node_state(api(server.root, clock), clock)
