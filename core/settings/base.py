@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, SecretStr, ValidationError
@@ -74,7 +75,20 @@ def _plain_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in {"https", "http"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        whole = False
+    # Without a scheme, HTTP would be taken for granted, and a key sent unencrypted; paths are put behind the address.
+    if not whole or re.search(r"[?#\s]", value):
+        raise ValueError("an address that begins with https:// or http://, without parameters")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_plain)]
+Address = Annotated[Text, AfterValidator(_address)]
 Secret = Annotated[SecretStr, AfterValidator(_plain_secret)]
 Port = Annotated[int, Between(1, 65535)]
 

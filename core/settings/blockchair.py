@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from core.settings.base import Between, Secret, Settings, Text, setting
+from core.settings.base import Address, Between, Secret, Settings, setting
 
 
 class Blockchair(Settings):
@@ -19,7 +19,7 @@ class Blockchair(Settings):
         "Key of the plan.",
         "from-your-account",
     )
-    url: Text | None = setting(
+    url: Address | None = setting(
         "BLOCKCHAIR_URL",
         "Root of the API, where it is not the public one (a proxy).",
         "https://api.blockchair.com",
@@ -51,7 +51,7 @@ class Blockchair(Settings):
         "dumps",
         "api",
     )
-    dumps_url: Text | None = setting(
+    dumps_url: Address | None = setting(
         "BLOCKCHAIR_DUMPS_URL",
         "Address of a dump, with {chain}, {table} and {day} as YYYYMMDD in it; Blockchair's own when not set.",
         "https://gz.blockchair.com/{chain}/{table}/blockchair_{chain}_{table}_{day}.tsv.gz",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from core.settings.base import Between, Secret, Settings, Text, setting
+from core.settings.base import Address, Between, Secret, Settings, setting
 
 
 class CoinGecko(Settings):
@@ -19,7 +19,7 @@ class CoinGecko(Settings):
         "Key of the demo or pro plan.",
         "CG-from-your-account",
     )
-    url: Text | None = setting(
+    url: Address | None = setting(
         "COINGECKO_URL",
         "Root of the API, where it is not the plan's own (a proxy).",
         "https://api.coingecko.com/api/v3",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from core.settings.base import Between, Port, Secret, Settings, Text, setting
+from core.settings.base import Address, Between, Port, Secret, Settings, Text, setting
 
 
 class Stacks(Settings):
@@ -32,7 +32,7 @@ class Stacks(Settings):
     db_seconds: Annotated[int, Between(1, 86_400)] = setting(
         "STACKS_DB_SECONDS", "Seconds that a statement on it may take.", "600", 300
     )
-    api_url: Text = setting(
+    api_url: Address = setting(
         "STACKS_API_URL",
         "Root of the Stacks API: Hiro's, or that of a node of yours.",
         "https://api.hiro.so",
@@ -48,7 +48,7 @@ class Stacks(Settings):
     lunar_key: Secret | None = setting(
         "STACKS_LUNAR_KEY", "Key of LunarCrush; its scores are left out without one.", "from-your-account"
     )
-    lunar_url: Text = setting(
+    lunar_url: Address = setting(
         "STACKS_LUNAR_URL",
         "Root of LunarCrush's API.",
         "https://lunarcrush.com/api4",

@@ -70,6 +70,28 @@ def test_text_is_one_line_of_sensible_length(value):
         Postgres.read({"POSTGRES_HOST": value})
 
 
+@pytest.mark.parametrize("name", ["COINGECKO_URL", "BLOCKCHAIR_URL", "STACKS_API_URL", "STACKS_LUNAR_URL"])
+@pytest.mark.parametrize(
+    "value",
+    ["api.example.com/v3", "//api.example.com", "ftp://api.example.com", "http://", "https:/api.example.com",
+     "https://api.example.com/v3?key=1", "https://api.example.com/v3#x", "http://[::1", "http://a:99999", "http://a:b",
+     " https://api.example.com", "https://api example.com"],
+)  # fmt: skip
+def test_an_address_has_a_scheme_and_a_host_and_nothing_behind_its_path(name, value):
+    model = next(model for model in MODELS if any(listed(field).name == name for field in model.model_fields.values()))
+    with pytest.raises(SettingError, match=f"{name}=.*: expected an address that begins with https:// or http://"):
+        model.read({name: value})
+    for good in ("https://api.example.com/v3", "http://127.0.0.1:80/x/", "https://[::1]:8443"):
+        assert good in model.read({name: good}).model_dump().values()
+
+
+def test_the_address_of_dumps_has_its_places_in_the_path():
+    pattern = "http://proxy:8080/{chain}/{table}/{day}.tsv.gz"
+    assert Blockchair.read({"BLOCKCHAIR_DUMPS_URL": pattern}).dumps_url == pattern
+    with pytest.raises(SettingError, match="BLOCKCHAIR_DUMPS_URL"):
+        Blockchair.read({"BLOCKCHAIR_DUMPS_URL": "http://proxy/?f={chain}/{table}/{day}"})
+
+
 def test_a_wrong_secret_is_not_shown():
     with pytest.raises(SettingError) as error:
         Postgres.read({"POSTGRES_PASSWORD": "planted\nqwertz"})
