@@ -10,6 +10,7 @@ import dagster as dg
 import psycopg
 
 from core.clock import Clock
+from core.errors import SettingError
 from core.loopback import sslmode_for
 from core.settings import coingecko, lake, stacks
 from core.settings.base import revealed
@@ -26,11 +27,11 @@ from resources.clients.stacks.indexer import Indexer
 from resources.configured import ReadsSettings
 from resources.in_force import origins
 from resources.io_managers.objects import ObjectIOManager
-from resources.samples import sample_for
+from resources.samples import SAMPLE, sample_for
 from sandbox.stacks.chain import make_chain
 from sandbox.stacks.indexer import READER, SCHEMA, install
 from sandbox.stacks.server import StacksServer, now_of
-from sandbox.stacks.story import SAMPLE
+from sandbox.stacks.story import SAMPLE as STORY
 
 SAMPLE_DATABASE = "stacks_sandbox"
 
@@ -102,6 +103,11 @@ class StacksResource(ReadsSettings, dg.ConfigurableResource):
             return self._api("CoinGecko", sample.server.coingecko_root, {}, None, "COINGECKO_API_KEY")
         given = self.settings(coingecko.CoinGecko)
         plan, key = str(given.require("plan")[0]), revealed(given.api_key)
+        if plan == SAMPLE:
+            raise SettingError(
+                "COINGECKO_PLAN=sample has no prices for the node behind STACKS_DB_HOST, which are of now: set "
+                "COINGECKO_PLAN=keyless, demo or pro, or leave STACKS_DB_HOST out for the sandbox."
+            )
         root = given.url or (PRO_ROOT if plan == "pro" else PUBLIC_ROOT)
         return self._api(
             "CoinGecko",
@@ -178,7 +184,7 @@ class StacksObjectIOManager(ObjectIOManager):
 @cache
 def sample_stacks(home: Path) -> Sample:
     """The sandbox below a home directory: its chain in the embedded PostgreSQL, its APIs served from this process."""
-    chain = make_chain(SAMPLE)
+    chain = make_chain(STORY)
     server = embedded_postgres(home)
     with psycopg.connect(**server.parameters(), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [SAMPLE_DATABASE])

@@ -180,6 +180,12 @@ def test_a_listing_that_moves_is_begun_anew_and_ends(server, clock):
         routes.node_state(api(server.root, clock), clock)
 
 
+def test_the_sample_of_prices_is_none_for_a_node_of_ones_own(coingecko, server):
+    with pytest.raises(SettingError, match="COINGECKO_PLAN=sample has no prices for the node behind STACKS_DB_HOST"):
+        coingecko("sample")
+    assert server.requests == []
+
+
 def test_an_entry_on_two_pages_stands_for_one_that_was_not_seen(server, clock):
     """Between two pages a signer left and another came: the total is the same, and each page is as it should be."""
     first = {"total": 251, "results": [{"signing_key": str(at)} for at in range(250)]}
