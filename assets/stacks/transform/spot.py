@@ -87,16 +87,24 @@ def _balances(moment: Moment) -> dict[str, Any]:
 
 def _market(moment: Moment) -> dict[str, Any]:
     market = required(moment.coin.document("coin"), "market_data")
+    change = _usd(market, "ath_change_percentage")
     fee, supply = moment.node.document("fee"), moment.node.document("supply")
     per_byte = None if fee is None else stx(whole(fee, "v2/fees/transfer"))
     price = moment.stx_prices.at(moment.now)
     return {
-        "ath": decimal(required(market, "ath", "usd"), "ath.usd"),
-        "perc_from_ath": round(decimal(required(market, "ath_change_percentage", "usd"), "ath_change_percentage"), 2),
+        "ath": _usd(market, "ath"),
+        "perc_from_ath": None if change is None else round(change, 2),
         "mstx_fee": per_byte,
         "usd_fee": None if per_byte is None or price is None else per_byte * price,
         "circulating_supply": None if supply is None else round(stx(whole(required(supply, "total"), "total")), 3),
     }
+
+
+def _usd(market: Any, name: str) -> float | None:
+    """A figure of the coin; None where CoinGecko does not know it: the other figures are none the worse."""
+    figures = market.get(name) if isinstance(market, dict) else None
+    value = figures.get("usd") if isinstance(figures, dict) else None
+    return None if value is None else decimal(value, f"CoinGecko's {name}.usd")
 
 
 def historical(first_of_days: Iterable[tuple[datetime, str]]) -> dict[str, Any]:

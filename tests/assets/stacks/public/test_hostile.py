@@ -66,6 +66,11 @@ def bundle(name, documents):
     return Bundle(name, AT, tuple(answers))
 
 
+def moment_of(of_all):
+    totals = {"whale": None, "median_fee": None, "total_txs_alltime": 1, "total_txs_past24": 1}
+    return spot.Moment(NOW, of_all, of_all, totals, None, 3, Prices({NOW: 1.5}), Prices({NOW: 2.5}), 5, 6, NOW)
+
+
 def consumed(documents):
     """Everything that is made of answers, one after the other; each as far as it comes."""
     of_all = bundle("all", documents)
@@ -74,8 +79,7 @@ def consumed(documents):
         clock=lambda: SimpleNamespace(now=lambda: AT),
         figures=lambda: SimpleNamespace(names_of_pools={}, legacy=False),
     )
-    totals = {"whale": None, "median_fee": None, "total_txs_alltime": 1, "total_txs_past24": 1}
-    moment = spot.Moment(NOW, of_all, of_all, totals, None, 3, Prices({NOW: 1.5}), Prices({NOW: 2.5}), 5, 6, NOW)
+    moment = moment_of(of_all)
     makers = [
         lambda: spot.spot_stats(moment),
         lambda: routes.current_cycle(list(of_all.answers)),
@@ -128,6 +132,17 @@ def replaced(document, path, value):
 
 def test_honest_answers_are_taken():
     consumed(DOCUMENTS)
+
+
+@pytest.mark.parametrize("unknown", [{}, {"ath": None}, {"ath": {}}, {"ath": {"usd": None}}, {"ath": {"eur": 3}}])
+def test_what_coingecko_does_not_know_of_the_coin_is_null_beside_all_other_figures(unknown):
+    market = {"ath": {"usd": 3.5}, "ath_change_percentage": {"usd": -40.123}} | unknown
+    market |= {"ath_change_percentage": unknown["ath"]} if unknown else {}
+    found = spot.spot_stats(moment_of(bundle("all", DOCUMENTS | {"coin": {"market_data": market}})))
+    expected = (None, None) if unknown else (3.5, -40.12)
+    assert (found["ath"], found["perc_from_ath"]) == expected
+    assert found["total_stacked"] > 0
+    assert ("ath" in spot.missing(found)) == bool(unknown)  # which the check `complete` warns of
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
