@@ -11,14 +11,14 @@ from statistics import stdev
 
 import pytest
 
-from assets.markets.models import markets_dimensions, markets_network, markets_prices
+from assets.markets.models import markets_chains, markets_dimensions, markets_network, markets_prices
 from core.errors import SettingError
 from resources.dbt import PROJECT_DIR
 from resources.io_managers.postgres import PostgresIOManager
 from sandbox.markets.server import Fault
 from sandbox.markets.world import Figures
 from tests.assets.markets.conftest import CHAINS
-from tests.standins.markets import DAY, sums_of
+from tests.standins.markets import DAY, chain, sums_of
 
 ONE = timedelta(days=1)
 FIRST = DAY - 99 * ONE
@@ -185,3 +185,22 @@ def test_network_value_needs_neither_prices_nor_chains_to_have_been_built(market
     markets.run_job("markets_prices_job", str(DAY))
     markets.build(markets_network, DAY)
     assert None not in {row["nvt"] for row in markets.table("markets.fct_network_value")}
+
+
+def test_a_day_of_which_only_a_neighbours_strays_are_loaded_was_not_fetched(markets):
+    """Miners set their clocks: blocks between a day's heights carry a time of the day before, or after."""
+    served = chain("bitcoin", 150, days=(DAY - ONE, DAY))
+    of_day = [row for row in served.blocks if row["date"] == str(DAY)]
+    for row, day in ((of_day[2], DAY - ONE), (of_day[-3], DAY + ONE)):
+        row["date"], row["time"] = str(day), f"{day} {'23:59:50' if day < DAY else '00:00:10'}"
+    markets.server.world.chains["bitcoin"] = served
+    markets.run("key:raw/markets/blocks", f"bitcoin|{DAY}")
+    markets.build(markets_dimensions)
+    markets.build(markets_chains, DAY - ONE, DAY + ONE)
+    found = markets.rows("SELECT day, blocks FROM markets.fct_chain_daily WHERE chain = 'bitcoin' ORDER BY day")
+    assert found == [{"day": DAY, "blocks": 148}]
+
+    markets.run("key:raw/markets/blocks", f"bitcoin|{DAY - ONE}")
+    markets.build(markets_chains, DAY - ONE)
+    found = markets.rows("SELECT day, blocks FROM markets.fct_chain_daily WHERE chain = 'bitcoin' ORDER BY day")
+    assert found == [{"day": DAY - ONE, "blocks": 151}, {"day": DAY, "blocks": 148}]

@@ -8,18 +8,50 @@ with assets as (
     group by chain
 ),
 
-by_blocks as (
+ranges as (
     select
         chain,
         day,
-        count(*) as blocks,
-        sum(tx_count) as block_tx_count,
-        avg(interval_seconds) as mean_interval_seconds,
-        sum(size_bytes) as size_bytes,
-        sum(reward) as reward
-    from {{ ref("int_block_intervals") }}
-    where {{ in_reach("day") }}
+        min(height) as lowest,
+        max(height) as highest
+    from {{ ref("stg_blockchair__blocks") }}
+    where {{ in_window("day", lookback_days() ~ " + 1", 1) }}
     group by chain, day
+),
+
+-- Between the heights of a day lie blocks whose time is of a day beside, and they come with it: a day that has no
+-- others was not fetched.
+fetched as (
+    select distinct
+        blocks.chain,
+        blocks.day
+    from {{ ref("stg_blockchair__blocks") }} as blocks
+    left join ranges as beside
+        on
+            blocks.chain = beside.chain
+            and blocks.day between beside.day - 1 and beside.day + 1
+            and blocks.day <> beside.day
+            and blocks.height > beside.lowest
+            and blocks.height < beside.highest
+    where beside.day is null and {{ in_reach("blocks.day") }}
+),
+
+by_blocks as (
+    select
+        blocks.chain,
+        blocks.day,
+        count(*) as blocks,
+        sum(blocks.tx_count) as block_tx_count,
+        avg(blocks.interval_seconds) as mean_interval_seconds,
+        sum(blocks.size_bytes) as size_bytes,
+        sum(blocks.reward) as reward
+    from {{ ref("int_block_intervals") }} as blocks
+    inner join fetched
+        on
+            blocks.chain = fetched.chain
+            and blocks.day = fetched.day
+    where {{ in_reach("blocks.day") }}
+    group by blocks.chain, blocks.day
 ),
 
 sums as (
