@@ -1,5 +1,6 @@
 """The Stacks node's PostgreSQL: read only, in one snapshot, and only when it has the columns that are read."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,10 +148,12 @@ class Indexer:
             yield snapshot
 
     def _parameters(self) -> dict[str, Any]:
-        options = {"timezone": "UTC", "search_path": self.schema, "default_transaction_read_only": "on"}
-        options |= {"statement_timeout": str(self.seconds * 1000)} | ({"role": self.role} if self.role else {})
+        # Quoted: unquoted, PostgreSQL would look for the schema by its name in lower case.
+        options = {"timezone": "UTC", "search_path": sql.Identifier(self.schema).as_string()}
+        options |= {"default_transaction_read_only": "on", "statement_timeout": str(self.seconds * 1000)}
+        options |= {"role": self.role} if self.role else {}
         return self.address.parameters() | {
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items())
+            "options": " ".join(f"-c {name}={_unbroken(value)}" for name, value in options.items())
         }
 
     def _require_columns(self, snapshot: Snapshot) -> None:
@@ -173,3 +176,8 @@ class Indexer:
                 f"Stacks database at {self}: {'; '.join(problems[:NAMED])}{more}. Check STACKS_DB_SCHEMA and the "
                 "role's grants; if the indexer's schema has changed, so must the statements in assets/stacks."
             )
+
+
+def _unbroken(value: str) -> str:
+    """A value among a connection's options, which are told apart by spaces."""
+    return re.sub(r"([\\ ])", r"\\\1", value)

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from psycopg import sql
 
 from assets.stacks.extract import now
 from assets.stacks.extract.days import FIRST_DAY, load_day, span_of
 from assets.stacks.extract.source import reorganised_days, require_over, require_sound
 from core.errors import DayIncomplete, InvalidAnswer, SourceInconsistent
 from core.windows import end_of
-from resources.clients.stacks.indexer import READ
+from resources.clients.stacks.indexer import READ, Indexer
 from sandbox.stacks.chain import make_chain
 from sandbox.stacks.indexer import READER, SCHEMA
 from sandbox.stacks.story import Story
@@ -173,6 +174,19 @@ def test_a_column_of_another_type_is_named(opened, column, type, named):
             pass
     finally:
         owner.execute("DROP TABLE txs; ALTER TABLE true_txs RENAME TO txs")
+
+
+@pytest.mark.parametrize("schema", ["Stacks", "stacks-api", "my stacks", 'odd"one', "back\\slash", "a,b"])
+def test_a_schema_of_any_name_is_read(opened, schema):
+    indexer, owner = opened
+    rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
+    owner.execute(rename.format(sql.Identifier(SCHEMA), sql.Identifier(schema)))
+    try:
+        with Indexer(indexer.address, schema, 60).snapshot() as snapshot:
+            assert now.require_tip(snapshot).height > 0
+            assert snapshot.record("SHOW statement_timeout") == {"statement_timeout": "1min"}
+    finally:
+        owner.execute(rename.format(sql.Identifier(schema), sql.Identifier(SCHEMA)))
 
 
 def test_columns_that_come_new_change_nothing(opened):
