@@ -198,8 +198,8 @@ class Blockchair:
 
     def stats(self, chain: str) -> Mapping[str, Any]:
         """The chain's figures of this moment."""
-        page = self._get(f"{chain}/stats", {}, COST_OF_STATS, dict)
-        return page.rows
+        path = f"{chain}/stats"
+        return self._get(path, {}, COST_OF_STATS).page(self.http.address(path), dict, counted=False).rows
 
     def _page(
         self,
@@ -216,24 +216,25 @@ class Blockchair:
         parameters |= {"a": aggregate} if aggregate else {}
         parameters |= {"limit": limit} if limit else {}
         units = cost(table, len(filters), limit, aggregated=bool(aggregate))
-        return self._get(f"{chain}/{table}", parameters, units, list)
+        envelope = self._get(f"{chain}/{table}", parameters, units)
+        return envelope.page(self.http.address(f"{chain}/{table}", parameters), list, counted=not aggregate)
 
-    def _get(self, path: str, parameters: Mapping[str, Any], units: Decimal, holds: type) -> Page:
+    def _get(self, path: str, parameters: Mapping[str, Any], units: Decimal) -> Envelope:
         return self.http.get(
             path,
             parameters,
-            lambda answer: self._judge(answer, self.http.address(path, parameters), holds, units),
+            lambda answer: self._judge(answer, self.http.address(path, parameters), units),
             before=lambda: self.ledger.charge(units),
         )
 
-    def _judge(self, answer: Answer, address: str, holds: type, units: Decimal) -> Page:
+    def _judge(self, answer: Answer, address: str, units: Decimal) -> Envelope:
         envelope = Envelope.of(answer)
         # The envelope's code counts beside the status: either may be the only one that tells.
         code = answer.status if envelope.code in (None, OK) else envelope.code or 0
         words, good = envelope.words, code == envelope.code == OK
         self._settle(units, envelope.cost, units if good else Decimal(0), address)
         if good:
-            return envelope.page(address, holds)
+            return envelope
         if code == OK:
             raise Unusable("the answer has no envelope")
         if code in RETRIED or code >= SERVER_ERRORS:

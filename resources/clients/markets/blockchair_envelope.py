@@ -16,7 +16,7 @@ MOST_WORDS, MOST_DIGITS = 200, 80
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of one answer, with how many the query matches and the chain's newest block."""
+    """Rows of one answer, with how many the query matches and the chain's newest block; 0 where these are not told."""
 
     rows: Any
     total: int
@@ -59,11 +59,13 @@ class Envelope:
             return None
         return told if told.is_finite() and 0 <= told <= MOST_UNITS else None
 
-    def page(self, address: str, holds: type) -> Page:
+    def page(self, address: str, holds: type, *, counted: bool) -> Page:
         """The rows, if ``data`` is of the kind wanted: a list of objects, or one object.
 
+        counted: they are a part of more, and of no use without what tells of how much, and up to which block.
+
         Raises:
-            InvalidAnswer: when it is not.
+            InvalidAnswer: when it is not, or that is not told.
         """
         kinds = sorted(
             {type(row).__name__ for row in self.data if not isinstance(row, dict)}
@@ -76,8 +78,13 @@ class Envelope:
                 f"Blockchair: `data` of {address} is a {held}, not a {holds.__name__}{' of rows' if kinds else ''}. "
                 "Update the client."
             )
-        total, state = self.context.get("total_rows"), self.context.get("state")
-        return Page(self.data, _number(total) or 0, _number(state) or 0)
+        told = {name: _number(self.context.get(name)) for name in ("total_rows", "state")}
+        if counted and (untold := [name for name, number in told.items() if number is None]):
+            raise InvalidAnswer(
+                f"Blockchair: the context of {address} tells no {' and no '.join(untold)}, so that nothing shows "
+                "whether all of it came. Nothing was written; run again, and if it stays so, update the client."
+            )
+        return Page(self.data, told["total_rows"] or 0, told["state"] or 0)
 
 
 def _number(value: Any) -> int | None:

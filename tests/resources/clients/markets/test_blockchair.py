@@ -241,7 +241,7 @@ def test_the_standin_refuses_what_the_documentation_does_not_know():
                 blockchair.http.get(
                     "bitcoin/blocks",
                     parameters,
-                    lambda answer: blockchair._judge(answer, "x", list, Decimal(0)),
+                    lambda answer: blockchair._judge(answer, "x", Decimal(0)),
                 )
 
 
@@ -399,3 +399,26 @@ def test_sums_come_by_the_sorts_that_are_asked_for():
         state, found = client(market).sums_by(("type", "failed"), "ethereum", DAY, ["fee"])
         assert (state, [row["type"] for row in found]) == (1008, ["call"])
         assert market.requests[-1].parameters["a"] == "date,type,failed,count(),sum(fee)"
+
+
+@pytest.mark.parametrize("field", ["total_rows", "state"])
+@pytest.mark.parametrize("value", ["absent", None, "many", 1.5, [], True])
+def test_an_answer_that_does_not_tell_what_pages_are_measured_by_is_refused(field, value):
+    """Taken for 0, it was a day that is not over, or a chain that changed: told to run again, for ever."""
+
+    def without(request):
+        if "a" not in request.parameters:
+            _, answer = market.blockchair.answer(request.path.split("/blockchair/")[-1], request.parameters)
+            answer["context"] |= {field: value}
+            if value == "absent":
+                del answer["context"][field]
+            market.faults.append(Fault("bitcoin/", 200, answer))
+
+    with serving(chain("bitcoin", 5, transactions=transactions("bitcoin", 7))) as market:
+        market.before = without
+        for ask in (
+            lambda: client(market).blocks("bitcoin", DAY),
+            lambda: client(market).transactions("bitcoin", DAY, 5),
+        ):
+            with pytest.raises(InvalidAnswer, match=f"tells no {field}"):
+                ask()
