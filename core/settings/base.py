@@ -26,6 +26,8 @@ LONGEST = 4096
 # How much of a wrong value is shown.
 SHOWN = 80
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+# Of an address, the user and password before its host.
+_LOGIN = re.compile(r"[^/@:\s]*:[^/@\s]*@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]|[\ud800-\udfff]")
 
 
@@ -81,13 +83,14 @@ def _address(value: str) -> str:
         whole = parts.scheme in {"https", "http"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         whole = False
-    # Without a scheme, HTTP would be taken for granted, and a key sent unencrypted; paths are put behind the address.
+    # Without a scheme libraries send a key unencrypted, or look for another host; paths are put behind the address.
     if not whole or re.search(r"[?#\s]", value):
         raise ValueError("an address that begins with https:// or http://, without parameters")
     return value
 
 
 Text = Annotated[str, AfterValidator(_plain)]
+# Where an API answers.
 Address = Annotated[Text, AfterValidator(_address)]
 Secret = Annotated[SecretStr, AfterValidator(_plain_secret)]
 Port = Annotated[int, Between(1, 65535)]
@@ -207,7 +210,7 @@ def _kinds(annotation: Any) -> list[Any]:
 def _sentence(model: type[Settings], error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     entry = next(entry for entry in map(listed, model.model_fields.values()) if entry.name == name)
-    value = repr(error["input"])
+    value = repr(_LOGIN.sub("***@", str(error["input"])))
     shown = value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
     subject = f"{name} (not shown, it is secret)" if entry.secret else f"{name}={shown}"
     if entry.choices:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from core.settings.base import Between, Settings, Text, setting
+from core.settings.base import Address, Between, Settings, Text, setting
 
 
 class Exchanges(Settings):
@@ -14,12 +14,12 @@ class Exchanges(Settings):
         "set; elsewhere it has to be set.",
         "live",
     )
-    url: Text | None = setting(
+    url: Address | None = setting(
         "EXCHANGES_URL",
         "Scheme and host that answer instead of the exchanges' own (a proxy); each path stays.",
         "http://proxy.internal:8080",
     )
-    dumps_url: Text = setting(
+    dumps_url: Address = setting(
         "EXCHANGES_DUMPS_URL",
         "Root of Binance's public dumps.",
         "https://data.binance.vision",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from core.settings.base import Port, Secret, Settings, Text, setting
+from core.settings.base import Address, Port, Secret, Settings, Text, setting
 
 
 class WebhookNotices(Settings):
@@ -28,7 +28,7 @@ class TelegramNotices(Settings):
         "Id of the chat that the bot writes to.",
         "-1001234567890",
     )
-    url: Text = setting(
+    url: Address = setting(
         "NOTICE_TELEGRAM_URL",
         "Root of the Bot API, where it is not Telegram's own (a proxy).",
         "https://api.telegram.org",

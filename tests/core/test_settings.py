@@ -12,6 +12,7 @@ from core.settings import base
 from core.settings.base import Settings, Text, environment, listed, setting, together
 from core.settings.blockchair import Blockchair
 from core.settings.ethereum import Ethereum
+from core.settings.exchanges import Exchanges
 from core.settings.lake import Lake
 from core.settings.listing import MODELS, all_settings
 from core.settings.notices import MailNotices
@@ -68,21 +69,6 @@ def test_least_and_most_are_included():
 def test_text_is_one_line_of_sensible_length(value):
     with pytest.raises(SettingError, match=r"POSTGRES_HOST=.*: expected at most 4,096 characters and none of control"):
         Postgres.read({"POSTGRES_HOST": value})
-
-
-@pytest.mark.parametrize("name", ["COINGECKO_URL", "BLOCKCHAIR_URL", "STACKS_API_URL", "STACKS_LUNAR_URL"])
-@pytest.mark.parametrize(
-    "value",
-    ["api.example.com/v3", "//api.example.com", "ftp://api.example.com", "http://", "https:/api.example.com",
-     "https://api.example.com/v3?key=1", "https://api.example.com/v3#x", "http://[::1", "http://a:99999", "http://a:b",
-     " https://api.example.com", "https://api example.com"],
-)  # fmt: skip
-def test_an_address_has_a_scheme_and_a_host_and_nothing_behind_its_path(name, value):
-    model = next(model for model in MODELS if any(listed(field).name == name for field in model.model_fields.values()))
-    with pytest.raises(SettingError, match=f"{name}=.*: expected an address that begins with https:// or http://"):
-        model.read({name: value})
-    for good in ("https://api.example.com/v3", "http://127.0.0.1:80/x/", "https://[::1]:8443"):
-        assert good in model.read({name: good}).model_dump().values()
 
 
 def test_the_address_of_dumps_has_its_places_in_the_path():
@@ -241,3 +227,33 @@ def test_any_value_of_any_setting_is_taken_or_told_by_name(model, data):
 def test_any_lake_uri_is_a_place_or_told(uri):
     store, said = read_or_told(lambda: store_for(Lake.read({"LAKE_URI": uri}).root(Stage.read({}))))
     assert said.startswith("LAKE_URI=") if said else store.uri("k")
+
+
+ADDRESSES = [
+    (model, entry.name)
+    for model in MODELS
+    for entry in map(listed, model.model_fields.values())
+    if entry.name.startswith(("EXCHANGES_", "BLOCKCHAIR_", "COINGECKO_", "STACKS_", "NOTICE_TELEGRAM_"))
+    and entry.name.endswith("URL")
+]
+
+
+@pytest.mark.parametrize(("model", "name"), ADDRESSES)
+@pytest.mark.parametrize(
+    "value",
+    ["api.example.com/v3", "//api.example.com", "proxy:8080", "ftp://api.example.com", "http://",
+     "https:/api.example.com", "https://api.example.com/v3?key=1", "https://api.example.com/v3#x", "http://[::1", "http://a:99999",
+     "http://a:b", " https://api.example.com", "https://api example.com"],
+)  # fmt: skip
+def test_an_address_has_a_scheme_and_a_host_and_nothing_behind_its_path(model, name, value):
+    with pytest.raises(SettingError, match=rf"^{name}='.*': expected an address that begins with https:// .* such as "):
+        model.read({name: value})
+    for good in ("https://api.example.com/v3", "http://127.0.0.1:80/x/", "https://[::1]:8443"):
+        assert good in model.read({name: good}).model_dump().values()
+
+
+def test_an_address_that_is_none_is_told_without_its_login():
+    with pytest.raises(SettingError, match="EXCHANGES_URL='") as error:
+        Exchanges.read({"EXCHANGES_URL": "me:planted@proxy:8080"})
+    assert "planted" not in str(error.value)
+    assert Exchanges.read({"EXCHANGES_URL": "http://me:planted@proxy:8080"}).url == "http://me:planted@proxy:8080"
