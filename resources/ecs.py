@@ -13,7 +13,7 @@ import dagster as dg
 from dagster_pipes import PIPES_PROTOCOL_VERSION_FIELD, PipesDefaultMessageWriter, PipesMessage
 
 from core.clock import Clock
-from core.errors import HeadwaterError
+from core.errors import HeadwaterError, TransientError
 from resources.clients.aws.ecs import EcsTasks, Task, task_request
 from resources.clients.aws.sdk import aws_client
 
@@ -80,7 +80,7 @@ class PipesEcsTasks(dg.PipesClient):
         tags: Mapping[str, str],
         extras: dict[str, Any] | None = None,
     ) -> dg.PipesClientCompletedInvocation:
-        """Run one task to its end; stop it when the run is cancelled.
+        """Run one task to its end; stop it when the run is cancelled, or nobody can tell any more how it goes.
 
         Raises:
             HeadwaterError: when it does not start, or ends otherwise than with 0.
@@ -103,8 +103,8 @@ class PipesEcsTasks(dg.PipesClient):
                 task = self._tasks.start(request, context.log.warning)
                 context.log.info(f"[pipes] ECS task {task.id} started of {definition}")
                 *_, ended = self._tasks.follow(place.cluster, task, definition)
-            except dg.DagsterExecutionInterruptedError:
-                self._cancel(context, place.cluster, task)
+            except (dg.DagsterExecutionInterruptedError, TransientError) as error:
+                self._cancel(context, place.cluster, task, error)
                 raise
             self._report(reader, definition, ended)
         self._tasks.check(definition, ended)
@@ -117,11 +117,13 @@ class PipesEcsTasks(dg.PipesClient):
                 return
             self._clock.sleep(LOG_PAUSE)
 
-    def _cancel(self, context: dg.AssetExecutionContext, cluster: str, task: Task | None) -> None:
+    def _cancel(self, context: dg.AssetExecutionContext, cluster: str, task: Task | None, error: BaseException) -> None:
+        """Stop a task that nobody follows any more: a step that is tried again starts another one."""
         if task is None:
             return
+        why = "ECS does not answer" if isinstance(error, TransientError) else "run interrupted"
         try:
-            context.log.warning(f"[pipes] run interrupted, stopping ECS task {task.id}")
-            self._tasks.stop(cluster, task, "Dagster's run was interrupted")
-        except HeadwaterError as error:
-            context.log.warning(f"[pipes] run interrupted; ECS task {task.id} could not be stopped: {error}")
+            context.log.warning(f"[pipes] {why}, stopping ECS task {task.id}")
+            self._tasks.stop(cluster, task, f"Dagster: {why}")
+        except HeadwaterError as unstopped:
+            context.log.warning(f"[pipes] {why}; ECS task {task.id} could not be stopped: {unstopped}")

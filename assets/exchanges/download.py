@@ -23,12 +23,13 @@ from assets.exchanges.listed import Ask, DayPairs, pairs_of
 from assets.exchanges.names import JobName, check_username, dataset_path, parse_job
 from assets.exchanges.repair import EVERYTHING, Choice, unfetched
 from assets.exchanges.vendors import CcxtVendor, DumpVendor, Vendor
-from core.errors import HeadwaterError, SettingError
+from core.errors import HeadwaterError, SettingError, TransientError
 from core.settings.base import environment
 from core.settings.exchanges import Exchanges, words
 from core.settings.lake import Lake
 from core.settings.stage import Stage
 from core.windows import parse_day
+from resources.clients.aws.batch import TEMPORARY_FAILURE
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.dumps import BinanceDumps
 from resources.clients.exchanges.objects import BarObjects, SymbolDay, Written
@@ -196,7 +197,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             exchange.policy.tell(verdict, logging.warning)
     except (HeadwaterError, ValueError) as error:
         sys.stderr.write(f"Failed: {error}\n")
-        return 1
+        # Whoever started the task tries again what may pass, and hears of it by nothing but this.
+        as_task = DAGSTER_PIPES_CONTEXT_ENV_VAR in environ
+        return TEMPORARY_FAILURE if as_task and isinstance(error, TransientError) else 1
     return 0
 
 

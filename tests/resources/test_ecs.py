@@ -5,7 +5,7 @@ import sys
 import dagster as dg
 import pytest
 
-from core.errors import JobFailed
+from core.errors import JobFailed, TransientError
 from resources.ecs import EcsPlace, PipesEcsTasks
 from tests.standins.clock import ManualClock
 from tests.standins.ecs import Ecs
@@ -61,5 +61,12 @@ def test_a_failed_program_is_told_with_its_last_words():
 def test_a_cancelled_run_stops_its_task():
     ecs = Ecs(interrupted=True)
     with pytest.raises(dg.DagsterExecutionInterruptedError):
+        run(ecs, PROGRAM)
+    assert ecs.stopped == ["arn:task/cluster/1"]
+
+
+def test_a_task_that_can_no_longer_be_followed_is_stopped_before_another_is_started():
+    ecs = Ecs(lost=True)
+    with pytest.raises(TransientError, match="cannot describe task"):
         run(ecs, PROGRAM)
     assert ecs.stopped == ["arn:task/cluster/1"]

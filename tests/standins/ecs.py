@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+from botocore.exceptions import EndpointConnectionError
 
 ROOT = Path(__file__).parents[2]
 # A task has nothing of its starter's environment but what its request names.
@@ -14,10 +15,10 @@ BARE = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 class Ecs:
     """ECS and its log: a task runs to its end when it is started. interrupted: the run is cancelled meanwhile.
-    late: how often its log is still empty."""
+    late: how often its log is still empty. lost: nothing answers any more to who asks how a task goes."""
 
-    def __init__(self, *, interrupted=False, late=0):
-        self.requests, self.stopped, self.interrupted, self.late = [], [], interrupted, late
+    def __init__(self, *, interrupted=False, late=0, lost=False):
+        self.requests, self.stopped, self.interrupted, self.late, self.lost = [], [], interrupted, late, lost
 
     def run_task(self, **request):
         self.requests.append(request)
@@ -31,6 +32,8 @@ class Ecs:
     def describe_tasks(self, **_):
         if self.interrupted:
             raise dg.DagsterExecutionInterruptedError
+        if self.lost:
+            raise EndpointConnectionError(endpoint_url="https://ecs.example.com")
         container = {"name": "cmamp", "exitCode": self.done.returncode}
         return {"tasks": [{"taskArn": "arn:task/cluster/1", "lastStatus": "STOPPED", "containers": [container]}]}
 

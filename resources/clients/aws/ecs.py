@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.clock import Clock
-from core.errors import JobFailed, JobInterrupted
+from core.errors import JobFailed, JobInterrupted, TransientError
+from resources.clients.aws.batch import LONGEST_OUTAGE, TEMPORARY_FAILURE
 from resources.clients.aws.failures import AWS_FAILURES, aws_failure
 
 # The old system's: a quarter of a CPU, and the least that AWS lets the temporary disk be.
@@ -14,6 +15,8 @@ CPU, MEMORY, DISK_GIB = "256", "512", 21
 NO_ROOM = "Capacity is unavailable at this time."
 ATTEMPTS, PAUSE = 2, 15.0
 POLL = 6.0
+# ECS may not know a task for a while after it has started it.
+LONGEST_UNKNOWN = 60.0
 LONGEST = 26 * 3600.0
 # Lines of the log that an error shows.
 LAST_LINES = 200
@@ -111,23 +114,35 @@ class EcsTasks:
 
         Raises:
             JobFailed: when it is gone, or has not ended after 26 hours; then it is stopped.
+            TransientError: when ECS has not answered for ten minutes. The task goes on.
         """
-        began = self._clock.monotonic()
+        began = heard = self._clock.monotonic()
         while True:
-            asked = lambda: self._client.describe_tasks(cluster=cluster, tasks=[task.arn])  # noqa: E731
-            found = self._asked(f"describe task {task.id}", asked).get("tasks") or []
-            if not found:
-                raise JobFailed(
-                    f"ECS: there is no task {task.id} in {cluster} (any more). Materialize the partition again."
-                )
-            now = _task(found[0], container)
-            yield now
-            if now.ended:
-                return
+            try:
+                now = self._described(cluster, task, container)
+            except TransientError:
+                if self._clock.monotonic() - heard > LONGEST_OUTAGE:
+                    raise
+            else:
+                if now:
+                    heard = self._clock.monotonic()
+                    yield now
+                    if now.ended:
+                        return
+                elif self._clock.monotonic() - heard > LONGEST_UNKNOWN:
+                    raise JobFailed(
+                        f"ECS: there is no task {task.id} in {cluster} (any more). Materialize the partition again."
+                    )
             if self._clock.monotonic() - began > LONGEST:
                 self.stop(cluster, task, "it ran for more than 26 hours")
                 raise JobFailed(f"ECS: task {task.id} had not ended after 26 hours and was stopped.")
             self._clock.sleep(POLL)
+
+    def _described(self, cluster: str, task: Task, container: str) -> Task | None:
+        """The task as it is now; None when ECS knows of none."""
+        asked = lambda: self._client.describe_tasks(cluster=cluster, tasks=[task.arn])  # noqa: E731
+        found = self._asked(f"describe task {task.id}", asked).get("tasks")
+        return _task(found[0], container) if found else None
 
     def stop(self, cluster: str, task: Task, reason: str) -> None:
         """Stop a task; nothing happens to one that has ended."""
@@ -150,16 +165,16 @@ class EcsTasks:
         """Tell why an ended task failed.
 
         Raises:
-            JobFailed: with its last lines, unless it ended with 0. Without an exit code it did not.
+            JobInterrupted: with its last lines, when its program asks to be tried again.
+            JobFailed: the same of any other end but 0. Without an exit code it did not end well.
         """
         if task.exit_code == 0:
             return
         code = "no exit code" if task.exit_code is None else f"exit code {task.exit_code}"
         lines = "\n".join(self.last_lines(definition, task))[-SHOWN_LINES:]
         said = f" Its last lines:\n{lines}" if lines else " Its log could not be read, or is empty."
-        raise JobFailed(
-            f"ECS: task {task.id} of {definition} failed with {code}: {task.reason or 'no reason given'}.{said}"
-        )
+        kind = JobInterrupted if task.exit_code == TEMPORARY_FAILURE else JobFailed
+        raise kind(f"ECS: task {task.id} of {definition} failed with {code}: {task.reason or 'no reason given'}.{said}")
 
     def _asked(self, what: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         try:

@@ -27,8 +27,9 @@ from core.partitions import PartitionAddress
 from resources.clients.exchanges.profiles import profile_of
 from resources.clients.lake.lake import Lake
 from resources.ecs import PipesEcsTasks
-from resources.exchanges import ExchangesResource
+from resources.exchanges import RETRIES, ExchangesResource
 from resources.io_managers.lake import LakeIOManager
+from resources.retries import Retries
 from sandbox.exchanges.server import ExchangeServer, Fault
 from sandbox.exchanges.world import MINUTE_MS, SAMPLE_PAIRS, SAMPLE_START_MS, Listing, World, listings
 from tests.standins.clock import ManualClock
@@ -381,8 +382,21 @@ def test_a_failed_task_tells_which_symbols(on_ecs, server):
     result = run(assets=[ohlcv_1m_raw], pairs=["BTC_USDT", "ETH_USDT"])
 
     assert not result.success
-    assert "exit code 1" in reasons(result)[0]
+    assert "exit code 75" in reasons(result)[0]
     assert "1 of 2 symbols are not complete: ETH_USDT failed" in reasons(result)[0]
+
+
+def test_a_task_is_tried_again_where_the_run_itself_would_be(on_ecs, server, monkeypatch):
+    tried = Retries(1, 0.0)
+    monkeypatch.setitem(RETRIES, "test", tried)
+    server.faults.append(Fault("symbol=ETHUSDT", 451, "no", times=1))
+    result = run(assets=[ohlcv_1m_raw], pairs=["BTC_USDT", "ETH_USDT"])
+
+    assert result.success, reasons(result)
+    assert len(on_ecs.requests) == 2
+    server.faults.append(Fault("exchangeInfo", 451, "no", times=99))  # nothing that may pass
+    assert not run(assets=[ohlcv_1m_raw], pairs=["BTC_USDT"]).success
+    assert len(on_ecs.requests) == 3
 
 
 def test_locally_there_are_no_tasks_and_it_is_said(on_ecs, monkeypatch):

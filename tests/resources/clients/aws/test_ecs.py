@@ -4,7 +4,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from core.errors import JobFailed, JobInterrupted, SettingError
+from core.errors import JobFailed, JobInterrupted, SettingError, TransientError
 from resources.clients.aws.ecs import NO_ROOM, EcsTasks, Task, task_request
 from tests.standins.clock import ManualClock
 
@@ -108,8 +108,11 @@ def test_a_task_is_followed_to_its_end(ecs):
     tasks.check("cmamp-preprod", found[-1])
 
 
-@pytest.mark.parametrize(("code", "said"), [(1, "exit code 1"), (None, "no exit code")])
-def test_a_failure_shows_the_last_lines_of_the_log(ecs, code, said):
+@pytest.mark.parametrize(
+    ("code", "said", "kind"),
+    [(1, "exit code 1", JobFailed), (None, "no exit code", JobFailed), (75, "exit code 75", JobInterrupted)],
+)
+def test_a_failure_shows_the_last_lines_of_the_log(ecs, code, said, kind):
     tasks, _, of_logs, _ = ecs
     of_logs.add_response(
         "get_log_events",
@@ -121,7 +124,7 @@ def test_a_failure_shows_the_last_lines_of_the_log(ecs, code, said):
             "startFromHead": False,
         },
     )
-    with pytest.raises(JobFailed, match=said) as caught:
+    with pytest.raises(kind, match=said) as caught:
         tasks.check("cmamp-preprod", Task(ARN, "STOPPED", code, "it ended"))
     lines = str(caught.value).splitlines()
     assert lines[-1] == "line 249"
@@ -150,7 +153,40 @@ def test_a_task_that_does_not_end_is_stopped(ecs, monkeypatch):
 
 def test_a_task_that_is_gone_is_told(ecs):
     tasks, of_ecs, _, _ = ecs
-    of_ecs.add_response("describe_tasks", {"tasks": []})
+    for _ in range(12):
+        of_ecs.add_response("describe_tasks", {"tasks": []})
 
     with pytest.raises(JobFailed, match="there is no task"):
         list(tasks.follow("cluster", Task(ARN, ""), "cmamp-preprod"))
+
+
+def test_a_task_that_ecs_does_not_know_yet_is_waited_for(ecs):
+    tasks, of_ecs, _, _ = ecs
+    missing = {"tasks": [], "failures": [{"arn": ARN, "reason": "MISSING"}]}
+    for answer in (missing, missing, described("RUNNING"), missing, described("STOPPED", 0)):
+        of_ecs.add_response("describe_tasks", answer)
+
+    found = list(tasks.follow("cluster", Task(ARN, ""), "cmamp-preprod"))
+    assert [task.status for task in found] == ["RUNNING", "STOPPED"]
+
+
+def test_a_service_that_does_not_answer_for_a_while_leaves_the_task_alone(ecs):
+    tasks, of_ecs, _, clock = ecs
+    of_ecs.add_response("describe_tasks", described("RUNNING"))
+    for _ in range(20):
+        of_ecs.add_client_error("describe_tasks", "ServerException", http_status_code=500)
+    of_ecs.add_response("describe_tasks", described("STOPPED", 0))
+
+    found = list(tasks.follow("cluster", Task(ARN, ""), "cmamp-preprod"))
+    assert [task.status for task in found] == ["RUNNING", "STOPPED"]
+    assert sum(clock.slept) == 21 * 6
+
+
+def test_a_service_that_does_not_answer_for_ten_minutes_is_given_up(ecs):
+    tasks, of_ecs, _, clock = ecs
+    for _ in range(110):
+        of_ecs.add_client_error("describe_tasks", "ServerException", http_status_code=500)
+
+    with pytest.raises(TransientError, match="cannot describe task"):
+        list(tasks.follow("cluster", Task(ARN, ""), "cmamp-preprod"))
+    assert 600 < sum(clock.slept) < 610
