@@ -109,7 +109,7 @@ class RecordWriter:
 
     def _json(self, value: Any, name: str) -> str:
         try:
-            return _ESCAPED_NUL.sub(r"\1", json.dumps(value, ensure_ascii=False, default=_plain))
+            return _ESCAPED_NUL.sub(r"\1", json_text(value))
         except RecursionError:
             raise self._unfit(name, "is nested too deep") from None
 
@@ -122,8 +122,19 @@ def localised(moment: datetime, zone: ZoneInfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
+def json_text(value: Any) -> str:
+    """A value as JSON."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
 def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else str(value)
+    """What JSON has for a value that it does not know: a number where it is one to the digit, else its text."""
+    if isinstance(value, Decimal) and value.is_finite():
+        if value == value.to_integral_value():
+            return int(value)
+        if Decimal(repr(float(value))) == value:
+            return float(value)
+    return str(value)
 
 
 def encoding_of(path: Path) -> str:

@@ -3,7 +3,6 @@
 Knack says app-local time even where it writes a Z, so only the app's time zone gives the true moment.
 """
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from core.clock import Clock
 from core.errors import InvalidAnswer, SourceMoved, SourceRefused
 from core.plain import one_line
 from resources.clients.databridge.knack.names import column_names
+from resources.clients.databridge.records import json_text
 from resources.clients.databridge.schema import Column, TableSchema, checked
 from resources.clients.http.api import Answer, HttpApi, Unusable
 
@@ -137,8 +137,8 @@ def value_of(record: Mapping[str, Any], field: Mapping[str, Any], zone: ZoneInfo
         links = kind == "connection"
         return [part.get(ID) if links and isinstance(part, dict) else part for part in _listed(value)]
     if TYPES.get(kind) == "object":
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
+        return json_text(value) if isinstance(value, str) else value
+    return json_text(value) if isinstance(value, dict | list) else value
 
 
 def moment_of(value: Any, zone: ZoneInfo) -> datetime | None:

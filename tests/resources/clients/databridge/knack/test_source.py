@@ -1,5 +1,7 @@
 """Knack over HTTP: names, types, values and moments, pages of any number, answers that are wrong."""
 
+import csv
+import io
 import json
 import tracemalloc
 from datetime import UTC, datetime
@@ -10,6 +12,8 @@ import pytest
 from core.errors import InvalidAnswer, SourceMoved, SourceRefused, SourceUnavailable
 from resources.clients.databridge.knack.names import column_name, column_names
 from resources.clients.databridge.knack.source import KnackSource, moment_of, value_of
+from resources.clients.databridge.records import RecordWriter
+from resources.clients.databridge.source import read_into
 from sandbox.databridge.apps import APP, FIELDS, KEY, Apps, class_record
 from tests.standins.captured import needs_captured_data
 from tests.standins.databridge import CAPTURED
@@ -70,6 +74,17 @@ def test_pages_of_any_number(apps, clock, records, as_text):
     rows = [row[0] for row in source.rows(source.schema())]
     assert rows == [f"{number:024x}" for number in range(records)]
     assert len(apps.requests) == 1 + max(1, -(-records // 1000))
+
+
+def test_numbers_in_an_address_stay_numbers(apps, clock, tmp_path):
+    parts = {"street": "1 Example St", "latitude": 39.9526, "longitude": -75.0}
+    apps.objects["object_4"] = (FIELDS, [class_record(1) | {"field_6_raw": parts, "field_1_raw": parts}])
+    source = knack(apps, clock)
+    with (tmp_path / "t.csv").open("w+b") as file:
+        read_into(RecordWriter(file, source.schema()), source)
+        file.seek(0)
+        (row,) = csv.DictReader(io.StringIO(file.read().decode(), newline=""))
+    assert json.loads(row["address"]) == json.loads(row["class_name"]) == parts
 
 
 def test_an_object_of_any_size_takes_the_same_memory(apps, clock, monkeypatch):
