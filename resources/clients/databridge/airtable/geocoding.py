@@ -42,6 +42,8 @@ class Geocoder:
             return None
         if answer.status != OK:
             raise SourceRefused(f"AIS: HTTP {answer.status}: {one_line(answer.text, 200)!r}. Check the secret `ais`.")
+        if answer.document is None:
+            raise Unusable("no JSON in the answer")
         try:
             lon, lat = (float(number) for number in answer.document["features"][0]["geometry"]["coordinates"][:2])
         except (LookupError, TypeError, ValueError, OverflowError):

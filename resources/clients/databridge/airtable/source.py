@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import quote
 
 from core.clock import Clock
-from core.errors import InvalidAnswer, SourceRefused
-from core.plain import one_line
+from core.errors import InvalidAnswer, SourceMoved, SourceRefused
+from core.plain import one_line, plain
 from resources.clients.databridge.knack.names import column_names
 from resources.clients.databridge.schema import Column, TableSchema, checked
 from resources.clients.http.api import Answer, HttpApi, Unusable
@@ -14,8 +14,11 @@ from resources.clients.http.api import Answer, HttpApi, Unusable
 ROOT = "https://api.airtable.com/v0"
 PAGE = 100
 # Airtable's own limit for a base is 500,000 records; these are tables of some hundreds.
-MOST_RECORDS = 500_000
-OK, TOO_MANY, SERVER_ERROR = 200, 429, 500
+MOST_PAGES = 5_000
+LONGEST_OFFSET = 1_000
+OK, UNPROCESSABLE, TOO_MANY, SERVER_ERROR = 200, 422, 429, 500
+# What Airtable says of an offset that is too old for it, beside the status; from the first page on it answers again.
+EXPIRED = "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"
 
 
 class AirtableSource:
@@ -58,22 +61,27 @@ class AirtableSource:
 
     def _read(self) -> list[dict[str, Any]]:
         if self._records is None:
-            records: list[dict[str, Any]] = []
+            records: dict[str, dict[str, Any]] = {}
             parameters: dict[str, Any] = {"pageSize": PAGE}
-            while True:
+            for _ in range(MOST_PAGES):
                 answer = self._api.get(self._path, parameters, self._judged)
-                records += answer["records"]
-                if len(records) > MOST_RECORDS:
-                    raise InvalidAnswer(f"{self}: more than {MOST_RECORDS:,} records. Check the API's address.")
-                if not answer.get("offset") or not answer["records"]:
-                    break
-                parameters["offset"] = str(answer["offset"])[:200]
-            self._records = records
+                for record in answer["records"]:
+                    if record["id"] in records:
+                        raise SourceMoved(f"{self}: record {plain(record['id'], 40)} came twice. Run again.")
+                    records[record["id"]] = record
+                # A page may be short or empty, and another one follow it.
+                if not answer.get("offset"):
+                    self._records = list(records.values())
+                    return self._records
+                parameters["offset"] = answer["offset"]
+            raise InvalidAnswer(f"{self}: more than {MOST_PAGES:,} pages. Check the API's address.")
         return self._records
 
     def _judged(self, answer: Answer) -> dict[str, Any]:
         if answer.status == TOO_MANY or answer.status >= SERVER_ERROR:
             raise Unusable(f"HTTP {answer.status}")
+        if answer.status == UNPROCESSABLE and EXPIRED in answer.text:
+            raise SourceMoved(f"{self}: its pages were no longer kept when the next one was asked for. Run again.")
         if answer.status != OK:
             raise SourceRefused(
                 f"{self}: HTTP {answer.status}: {one_line(answer.text, 200)!r}. Check application id and key."
@@ -85,4 +93,7 @@ class AirtableSource:
             for record in records
         ):
             raise Unusable("no records in the answer")
+        offset = document.get("offset")
+        if not (offset is None or isinstance(offset, str)) or len(offset or "") > LONGEST_OFFSET:
+            raise InvalidAnswer(f"{self}: the offset {one_line(offset, 80)!r} is none. Check the API's address.")
         return document

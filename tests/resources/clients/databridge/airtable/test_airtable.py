@@ -1,8 +1,11 @@
 """Airtable and the geocoder: pages, columns that only some records have, addresses that are not known."""
 
+import json
+
 import pytest
 
-from core.errors import InvalidAnswer, SourceRefused, SourceUnavailable
+from core.errors import InvalidAnswer, SourceMoved, SourceRefused, SourceUnavailable
+from resources.clients.databridge.airtable import source
 from resources.clients.databridge.airtable.geocoding import GeocodedSource, Geocoder
 from resources.clients.databridge.airtable.source import AirtableSource
 from sandbox.databridge.apps import APP, KEY, Apps
@@ -39,6 +42,45 @@ def test_all_pages_are_read_once(apps, clock):
     source = services(apps, clock)
     assert (source.count(), len(list(source.rows(source.schema())))) == (250, 250)
     assert len(apps.requests) == 3
+
+
+def page(*ids, offset=None):
+    records = [{"id": f"rec{number}", "fields": {"Name": str(number)}} for number in ids]
+    return 200, json.dumps({"records": records} | ({"offset": offset} if offset else {})).encode()
+
+
+def test_a_page_without_a_record_is_not_the_end(apps, clock):
+    apps.answers = [page(1, offset="a"), page(offset="b"), page(2)]
+    assert services(apps, clock).count() == 2
+    assert [request.rsplit("offset=")[-1] for request in apps.requests[1:]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("second", [page(1, 2, offset="b"), page(3, 2), page(3, 3)])
+def test_a_record_that_comes_twice_is_no_second_row(apps, clock, second):
+    apps.answers = [page(1, 2, offset="a"), second]
+    with pytest.raises(SourceMoved, match="record rec[123] came twice"):
+        services(apps, clock).count()
+
+
+def test_pages_have_an_end(apps, clock, monkeypatch):
+    monkeypatch.setattr(source, "MOST_PAGES", 3)
+    apps.answers = [page(offset="a")] * 4
+    with pytest.raises(InvalidAnswer, match="more than 3 pages"):
+        services(apps, clock).count()
+    apps.answers = [(200, json.dumps({"records": [], "offset": ["a"]}).encode())]
+    with pytest.raises(InvalidAnswer, match="offset"):
+        services(apps, clock).count()
+
+
+def test_pages_that_are_no_longer_kept_are_asked_for_by_the_next_try(apps, clock):
+    apps.answers = [page(1, offset="a"), (422, b'{"error": "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"}')]
+    with pytest.raises(SourceMoved, match="no longer kept"):
+        services(apps, clock).count()
+
+
+def test_an_answer_of_the_geocoder_that_is_no_json_is_no_unknown_address(apps, clock):
+    apps.answers = [(200, b"<html>down for maintenance</html>"), (200, b'{"features": [')]
+    assert Geocoder(KEY, clock, apps.ais).located("1 Market St") == (-75.161, 39.95)
 
 
 def test_addresses_become_points_and_unknown_ones_null(apps, clock):
