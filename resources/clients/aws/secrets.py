@@ -6,12 +6,14 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.errors import PermanentError, SourceUnavailable
+from core.errors import PermanentError, SettingError, SourceUnavailable
 from core.secrecy import keep_secret
+from resources.clients.aws.failures import aws_failure, error_code
 
 LONGEST = 1 << 16
-# What the service says when it is not to blame on the request.
-_LATER = ("ThrottlingException", "InternalServiceError", "ServiceUnavailable", "RequestTimeout")
+SERVER_ERROR = 500
+# What the service says, with a status of 400, when it is not to blame on the request.
+_LATER = ("Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "RequestTimeout")
 
 
 class Secrets(Protocol):
@@ -30,19 +32,22 @@ class SecretsManager:
         """The values of a secret; they are kept out of messages from now on.
 
         Raises:
-            PermanentError: when there is no such secret, or it is no JSON object. SourceUnavailable: for now.
+            PermanentError: when there is no such secret, it is no JSON object, or nobody may ask.
+            SourceUnavailable: when there is no answer for now.
         """
         try:
             answer = self._client.get_secret_value(SecretId=name)
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            kind = SourceUnavailable if code in _LATER else PermanentError
-            raise kind(
-                f"Secrets Manager: the secret {name!r} cannot be read ({code}). Check that it is there and that the "
-                "task's role may read it."
-            ) from None
+            code = error_code(error)
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            subject = f"Secrets Manager: the secret {name!r} cannot be read ({code})"
+            if status >= SERVER_ERROR or code in _LATER:
+                raise SourceUnavailable(f"{subject}. Run again.") from None
+            raise PermanentError(f"{subject}. Check that it is there and that the task's role may read it.") from None
         except BotoCoreError as error:
-            raise SourceUnavailable(f"Secrets Manager: no answer for {name!r} ({type(error).__name__}).") from None
+            remedy = "Check the role or credentials of whoever runs this."
+            failure = aws_failure(f"Secrets Manager: no answer for {name!r}", error, remedy)
+            raise failure if isinstance(failure, SettingError) else SourceUnavailable(str(failure)) from None
         data = answer["SecretString"].encode() if "SecretString" in answer else answer.get("SecretBinary", b"")
         try:
             if len(data) > LONGEST:

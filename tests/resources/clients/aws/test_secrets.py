@@ -5,9 +5,11 @@ import uuid
 
 import boto3
 import pytest
+from botocore.exceptions import NoCredentialsError
+from botocore.stub import Stubber
 from moto import mock_aws
 
-from core.errors import PermanentError, SourceUnavailable
+from core.errors import PermanentError, SettingError, SourceUnavailable
 from core.secrecy import hidden
 from resources.clients.aws.secrets import SecretsManager, need
 
@@ -64,4 +66,33 @@ def test_a_service_that_is_away_is_tried_again(client, monkeypatch):
 
     monkeypatch.setattr(client, "get_secret_value", down)
     with pytest.raises(SourceUnavailable):
+        SecretsManager(client).read("any")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("InternalServiceError", 500, SourceUnavailable),
+        ("InternalFailure", 500, SourceUnavailable),
+        ("ServiceUnavailableException", 503, SourceUnavailable),
+        ("ThrottlingException", 400, SourceUnavailable),
+        ("TooManyRequestsException", 400, SourceUnavailable),
+        ("AccessDeniedException", 400, PermanentError),
+        ("InvalidRequestException", 400, PermanentError),
+    ],
+)
+def test_what_the_service_is_to_blame_for_may_pass(client, code, status, kind):
+    with Stubber(client) as answers:
+        answers.add_client_error("get_secret_value", code, http_status_code=status)
+        with pytest.raises(kind, match=f"'any' cannot be read .{code}.") as failed:
+            SecretsManager(client).read("any")
+    assert ("Run again" in str(failed.value)) == (kind is SourceUnavailable)
+
+
+def test_without_credentials_the_remedy_is_not_to_try_again(client, monkeypatch):
+    def refused(**_):
+        raise NoCredentialsError
+
+    monkeypatch.setattr(client, "get_secret_value", refused)
+    with pytest.raises(SettingError, match=r"'any'.*Unable to locate credentials.*Check the role or credentials"):
         SecretsManager(client).read("any")
