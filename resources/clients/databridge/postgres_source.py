@@ -17,6 +17,7 @@ from resources.clients.databridge.postgres_sql import ALIVE, said
 from resources.clients.databridge.records import TIME_ZONE
 from resources.clients.databridge.schema import Column, TableSchema, checked, literal, quoted
 from resources.clients.databridge.source import Since, in_pieces
+from resources.clients.postgres.connection import refuses_login
 
 CONNECT_SECONDS = 5
 # Also of a database that does not know its encoding, whose texts would be bytes.
@@ -140,6 +141,8 @@ class PostgresSource:
             with psycopg.connect(**self._parameters, autocommit=True) as connection:
                 yield connection
         except psycopg.OperationalError as error:
+            if refuses_login(error):
+                raise SourceRefused(f"{self}: {said(error)}. Check the connection's secret.") from error
             raise DatabaseUnavailable(f"{self}: {said(error)}. Check that it runs, then run again.") from error
         except psycopg.DataError as error:
             raise InvalidAnswer(f"{self}: {said(error)}. Mend it in the source.") from error

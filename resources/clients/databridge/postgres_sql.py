@@ -7,9 +7,10 @@ from typing import IO, Any
 import psycopg
 from psycopg.rows import dict_row
 
-from core.errors import DatabaseUnavailable, LoadRejected
+from core.errors import DatabaseUnavailable, LoadRejected, SourceRefused
 from core.plain import one_line
 from core.secrecy import hidden
+from resources.clients.postgres.connection import refuses_login
 
 PIECE = 1 << 18
 CONNECT_SECONDS = 10
@@ -34,6 +35,7 @@ class PostgresSql:
 
         Raises:
             DatabaseUnavailable, LoadRejected: when the server breaks off, or refuses the SQL.
+            SourceRefused: when it refuses the login.
         """
         with self._explained() as connection:
             cursor = connection.execute(sql.encode())
@@ -68,6 +70,8 @@ class PostgresSql:
             raise DatabaseUnavailable(f"{self}: {said(error)}. Run again when the table is less in use.") from error
         except psycopg.OperationalError as error:
             self.close()
+            if refuses_login(error):
+                raise SourceRefused(f"{self}: {said(error)}. Check the connection's secret.") from error
             raise DatabaseUnavailable(f"{self}: {said(error)}. Check that it runs, then run again.") from error
         except psycopg.Error as error:
             raise LoadRejected(f"{self}: {said(error)}. Correct the table's file, schema or data.") from error

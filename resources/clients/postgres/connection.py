@@ -1,6 +1,7 @@
 """Connecting to PostgreSQL, and what it complains of as our errors: once for everything that speaks to it."""
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,12 @@ REFUSED = (
     psycopg.errors.InvalidPassword,
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.InvalidCatalogName,
+)
+# What a server says when it lets nobody in: the driver has only its words then. One that says so in another language
+# counts as one that does not answer.
+_NO_ENTRY = re.compile(
+    "authentication failed|no password supplied|not permitted to log in|no pg_hba.conf entry|permission denied for "
+    'database|(role|user|database) ".*" does not exist'
 )
 
 
@@ -120,21 +127,26 @@ def connected(address: PostgresAddress, label: str | None = None) -> Iterator[Po
         raise LoadRejected(
             f"PostgreSQL at {address} refuses rows: {said(error)}. Nothing was changed; mend the rows, then run again."
         ) from error
-    except REFUSED as error:
-        raise PermanentError(
-            f"PostgreSQL at {address} refuses {address.user}: {said(error)}. Check POSTGRES_USER, "
-            "POSTGRES_PASSWORD and POSTGRES_DATABASE, and what the role may do."
-        ) from error
     except psycopg.errors.DiskFull as error:
         raise DiskRefused(
             f"PostgreSQL at {address}: {said(error)}. Nothing was changed; make room on the server's disk, then run "
             "again."
         ) from error
-    except psycopg.OperationalError as error:
+    except (*REFUSED, psycopg.OperationalError) as error:
+        if refuses_login(error):
+            raise PermanentError(
+                f"PostgreSQL at {address} refuses {address.user}: {said(error)}. Check POSTGRES_USER, "
+                "POSTGRES_PASSWORD and POSTGRES_DATABASE, and what the role may do."
+            ) from error
         raise DatabaseUnavailable(
             f"PostgreSQL at {address}: {said(error)}. Check that it runs and that POSTGRES_HOST, "
             "POSTGRES_PORT and POSTGRES_SSLMODE are right, then run again."
         ) from error
+
+
+def refuses_login(error: psycopg.Error) -> bool:
+    """Whether a server refuses who asks, which stays so until somebody changes a login, a right or a name."""
+    return isinstance(error, REFUSED) or (error.sqlstate is None and _NO_ENTRY.search(str(error)) is not None)
 
 
 def _connect(address: PostgresAddress) -> PostgresSession:

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from core.errors import DatabaseUnavailable, InvalidAnswer, PermanentError
-from resources.clients.postgres.connection import PostgresAddress, said
+from resources.clients.postgres.connection import PostgresAddress, refuses_login, said
 
 # The columns that are read, by what they must hold. The indexer's schema is its own affair, and moves.
 READ: Mapping[str, Mapping[str, str]] = {
@@ -110,6 +110,11 @@ def _explained(address: str) -> Iterator[None]:
             "STACKS_DB_SECONDS."
         ) from error
     except psycopg.OperationalError as error:
+        if refuses_login(error):
+            raise PermanentError(
+                f"Stacks database at {address}: access refused ({said(error)}). Check STACKS_DB_USER, "
+                "STACKS_DB_PASSWORD and STACKS_DB_DATABASE."
+            ) from error
         raise DatabaseUnavailable(
             f"Stacks database at {address}: {said(error)}. Check that it runs and that STACKS_DB_HOST and "
             "STACKS_DB_PORT are right, then run again."

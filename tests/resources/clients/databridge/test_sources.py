@@ -14,6 +14,7 @@ import pytest
 from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
 from resources.clients.databridge import source as sources
 from resources.clients.databridge.postgres_source import PostgresSource
+from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.records import TIME_ZONE, RecordWriter
 from resources.clients.databridge.schema import Column
 from resources.clients.databridge.source import Since, read_into
@@ -200,6 +201,15 @@ def test_postgres_gives_the_rows_since_and_those_without_a_value_and_counts_all(
     part = source.since(Since(column, least))
     assert [cells[0] for cells in cells_of(part)] == ["1", "2", "3"]
     assert part.count() == source.count() == len(cells_of(source)) == 4
+
+
+@pytest.mark.parametrize("wrong", [{"dbname": "nothing_there"}, {"user": "nobody_there"}])
+def test_a_login_that_is_refused_is_not_tried_again(database, wrong):
+    parameters = {**database.address.parameters(), **wrong}
+    with pytest.raises(SourceRefused, match="does not exist.*secret"):
+        PostgresSource(parameters, "public", "calls").count()
+    with pytest.raises(SourceRefused, match="does not exist.*secret"):
+        PostgresSql(parameters).run("SELECT 1")
 
 
 def test_what_is_not_there_is_named(calls, database):

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import DatabaseUnavailable, LoadRejected
+from core.errors import DatabaseUnavailable, LoadRejected, PermanentError
 from core.merging import Batch, Merge
 from core.tables import Column, ColumnType, Table
 from core.windows import DayWindow
-from resources.clients.postgres.connection import PostgresAddress
+from resources.clients.postgres.connection import PostgresAddress, refuses_login
 from resources.clients.postgres.database import Postgres
 
 NOW = datetime(2024, 1, 3, 1, tzinfo=UTC)
@@ -245,6 +246,32 @@ def test_a_server_that_is_not_there_is_named_without_its_password():
     with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1:1/db") as caught:
         Postgres(address).records("SELECT 1")
     assert "s3cret-word" not in f"{caught.value}{address!r}{Postgres(address).uri('a.b')}"
+
+
+@pytest.mark.parametrize("wrong", [{"database": "nothing_there"}, {"user": "nobody_there"}])
+def test_a_login_that_is_refused_is_not_tried_again(database, wrong):
+    address = replace(database.address, **wrong)
+    with pytest.raises(PermanentError, match=r"refuses .*does not exist.*Check POSTGRES_USER"):
+        Postgres(address).records("SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ('password authentication failed for user "etl"', True),
+        ('Peer authentication failed for user "etl"', True),
+        ('no pg_hba.conf entry for host "10.0.0.1", user "etl", database "d", no encryption', True),
+        ('role "etl" is not permitted to log in', True),
+        ('permission denied for database "d"', True),
+        ("the database system is starting up", False),
+        ("sorry, too many clients already", False),
+    ],
+)
+def test_who_is_refused_is_told_from_a_server_that_does_not_answer(said, refused):
+    failed = psycopg.OperationalError(
+        f'connection failed: connection to server at "10.0.0.2", port 5432 failed: {said}'
+    )
+    assert refuses_login(failed) is refused
 
 
 @pytest.mark.slow
