@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from assets.exchanges.minutes import Neighbours, SymbolFacts, account
 from assets.exchanges.vendors import Found, Vendor
-from core.errors import HeadwaterError, SourceUnavailable
+from core.errors import DiskRefused, HeadwaterError, SettingError, SourceUnavailable
 from core.plain import one_line
 from core.windows import start_of
 from resources.clients.exchanges.bars import DAY_MS, MINUTE_MS, MINUTES
@@ -112,7 +112,11 @@ def fetch_job_day(
     store: Store,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> JobDay:
-    """Every symbol's day, each stored as soon as it is there. facts: what all objects' metadata tell."""
+    """Every symbol's day, each stored as soon as it is there. facts: what all objects' metadata tell.
+
+    Raises:
+        DiskRefused, SettingError: when the lake takes nothing. What a symbol met is its result.
+    """
     done = JobDay()
     for pair in pairs:
         started = now()
@@ -124,6 +128,8 @@ def fetch_job_day(
             times = {"fetch_started": started.isoformat(), "fetch_ended": now().isoformat()}
             stored = SymbolDay(exchange_id, pair, day, found.fetched.bars, facts={**facts, **known, **times})
             result = SymbolResult(**{**vars(result), "written": store(stored)})
+        except (DiskRefused, SettingError):
+            raise  # no symbol's fault: the next one could not be stored either
         except HeadwaterError as error:
             result = SymbolResult(pair, "failed", reason=one_line(error, 500))
         log.log(

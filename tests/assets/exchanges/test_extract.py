@@ -6,7 +6,7 @@ import pytest
 
 from assets.exchanges.extract import SHOWN, JobDay, Policy, SymbolResult, fetch_job_day
 from assets.exchanges.vendors import CcxtVendor, DumpVendor
-from core.errors import InvalidAnswer, SourceUnavailable
+from core.errors import DiskRefused, InvalidAnswer, SettingError, SourceUnavailable
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.dumps import BinanceDumps
 from resources.clients.exchanges.objects import BarObjects
@@ -139,6 +139,18 @@ def test_a_ban_stops_the_other_symbols(server, fetch):
 
     assert outcomes(done) == dict.fromkeys(PAIRS, "failed")
     assert len(server.asked("klines")) == 1
+
+
+@pytest.mark.usefixtures("unthrottled")
+@pytest.mark.parametrize("refused", [DiskRefused("Lake: no space left"), SettingError("Lake: access denied")])
+def test_a_lake_that_takes_nothing_is_no_symbols_fault(server, fetch, objects, monkeypatch, refused):
+    def put(*_):
+        raise refused
+
+    monkeypatch.setattr(objects, "put", put)
+    with pytest.raises(type(refused), match="Lake"):
+        fetch()
+    assert {request.parameters["symbol"] for request in server.asked("klines")} == {"BTCUSDT"}
 
 
 def test_an_unfinished_day_has_only_what_is_over(server, fetch, objects):
