@@ -14,10 +14,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-from assets.exchanges.names import PAIR, JobName
+from assets.exchanges.names import JobName
 from assets.exchanges.universe import MOST_BYTES, MOST_PAIRS, load
 from core.errors import DayMissing, InvalidAnswer, LakeDamaged
 from core.plain import one_line, plain
+from core.settings.exchanges import PAIR
 from core.windows import end_of
 from resources.clients.exchanges.bars import DAY_MS, FIRST_MS, LAST_MS
 from resources.clients.exchanges.markets import Market

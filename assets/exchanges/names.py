@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from datetime import date
 
+from core.settings.exchanges import PAIR
+
 STAGES = ("test", "preprod", "prod")
 SCHEMA = "v3"
 # In the order of a signature. The universe is checked by its form here, and by existence where it is loaded.
@@ -25,7 +27,6 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
 }
 _UNIVERSE = re.compile(r"v[1-9][0-9]{0,2}(\.[1-9][0-9]{0,2})?|all")
 _USERNAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-PAIR = re.compile(r"[A-Z0-9]{1,20}_[A-Z0-9]{1,20}")
 
 
 @dataclass(frozen=True)

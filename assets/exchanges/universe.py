@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assets.exchanges.names import ALLOWED, PAIR, JobName
+from assets.exchanges.names import ALLOWED, JobName
 from core.errors import SettingError
 from core.plain import one_line
+from core.settings.exchanges import PAIR
 
 FOLDER = Path(__file__).parent / "universes"
 # The largest exchange lists some 3,000 markets.

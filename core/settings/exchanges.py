@@ -1,8 +1,25 @@
 """The exchanges."""
 
+import re
 from typing import Annotated, Literal
 
+from pydantic import AfterValidator
+
 from core.settings.base import Address, Between, Settings, Text, setting
+
+# A pair as universes spell it.
+PAIR = re.compile(r"[A-Z0-9]{1,20}_[A-Z0-9]{1,20}")
+
+
+def words(text: str | None) -> tuple[str, ...]:
+    """The words of a setting that holds some, with commas between them."""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
+def _pairs(text: str) -> str:
+    if not all(map(PAIR.fullmatch, words(text))):
+        raise ValueError("pairs of capitals and digits around one _, with commas between them")
+    return text
 
 
 class Exchanges(Settings):
@@ -49,7 +66,7 @@ class Exchanges(Settings):
         "0.99",
         1.0,
     )
-    required: Text = setting(
+    required: Annotated[Text, AfterValidator(_pairs)] = setting(
         "EXCHANGES_REQUIRED",
         "Pairs that may not be delisted, with commas between them.",
         "BTC_USDT,ETH_USDT",
@@ -112,8 +129,3 @@ class Exchanges(Settings):
     def chosen(self) -> str | None:
         """The source that is set, or that follows from another address; None where nothing is."""
         return self.source or ("live" if self.url else None)
-
-
-def words(text: str | None) -> tuple[str, ...]:
-    """The words of a setting that holds some, with commas between them."""
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())

@@ -257,3 +257,10 @@ def test_an_address_that_is_none_is_told_without_its_login():
         Exchanges.read({"EXCHANGES_URL": "me:planted@proxy:8080"})
     assert "planted" not in str(error.value)
     assert Exchanges.read({"EXCHANGES_URL": "http://me:planted@proxy:8080"}).url == "http://me:planted@proxy:8080"
+
+
+@pytest.mark.parametrize("value", ["BTC/USDT", "BTCUSDT", "btc_usdt", "BTC_USDT ETH_USDT", "BTC_USDT,ETH-USDT"])
+def test_a_required_pair_that_no_universe_can_have_is_refused(value):
+    with pytest.raises(SettingError, match="EXCHANGES_REQUIRED=.*: expected pairs of capitals and digits around one _"):
+        Exchanges.read({"EXCHANGES_REQUIRED": value})
+    assert Exchanges.read({"EXCHANGES_REQUIRED": "BTC_USDT, 1INCH_USDT,"}).required == "BTC_USDT, 1INCH_USDT,"
