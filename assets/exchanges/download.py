@@ -30,6 +30,7 @@ from core.settings.lake import Lake
 from core.settings.stage import Stage
 from core.windows import parse_day
 from resources.clients.aws.batch import TEMPORARY_FAILURE
+from resources.clients.exchanges import old_layout
 from resources.clients.exchanges.ccxt_source import CcxtSource
 from resources.clients.exchanges.dumps import BinanceDumps
 from resources.clients.exchanges.objects import BarObjects, SymbolDay, Written
@@ -96,6 +97,14 @@ class Exchange:
         """The key of a symbol's object."""
         return self.prefix + dataset_path(job.signature(), pair, day)
 
+    def former(self, job: JobName, pair: str, day: date) -> SymbolDay:
+        """What the old system left of a pair's day.
+
+        Raises:
+            LakeDamaged: naming a file that is none of its.
+        """
+        return old_layout.read_day(self.objects.store, self.prefix + job.signature().path, job.exchange_id, pair, day)
+
     def pairs(self, job: JobName, day: date, ask: Ask | None = None) -> DayPairs:
         """The pairs of a job's day; see ``pairs_of``."""
         return pairs_of(self.objects.store, self.prefix, job, day, ask)
@@ -133,7 +142,8 @@ def download(exchange: Exchange, job: JobName, day: date, choice: Choice = EVERY
         return unfetched(lambda pair: exchange.objects.read(exchange.key(job, pair, day)), pair, day, empty_minute)
 
     def store(one: SymbolDay) -> Written:
-        return exchange.objects.put(exchange.key(job, one.pair, day), one, now())
+        former = lambda: exchange.former(job, one.pair, day).bars  # noqa: E731
+        return exchange.objects.put(exchange.key(job, one.pair, day), one, now(), former)
 
     with ExitStack() as opened:
         # Where nothing is to be fetched, nobody is asked.

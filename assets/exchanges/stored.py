@@ -10,7 +10,6 @@ from datetime import date
 from assets.exchanges.download import Exchange
 from assets.exchanges.names import JobName
 from assets.exchanges.transform import Stored
-from resources.clients.exchanges import old_layout
 from resources.clients.exchanges.columns import NONE, Bars
 from resources.clients.exchanges.objects import SymbolDay
 
@@ -62,6 +61,5 @@ def day_of(exchange: Exchange, job: JobName, pair: str, day: date) -> SymbolDay 
     """
     if found := exchange.objects.read(exchange.key(job, pair, day)):
         return found
-    dataset = exchange.prefix + job.signature().path
-    old = old_layout.read_day(exchange.objects.store, dataset, job.exchange_id, pair, day)
+    old = exchange.former(job, pair, day)
     return old if len(old.bars) else None

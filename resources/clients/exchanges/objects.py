@@ -6,7 +6,7 @@ changed. A bar that was stored stays until another one of the same minute comes;
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -169,9 +169,16 @@ class BarObjects:
         most = MOST_FORMER if key.startswith(REVISIONS) else MOST_ROWS
         return None if data is None else decode(data, self.store.uri(key), most)
 
-    def put(self, key: str, new: SymbolDay, now: datetime) -> Written:
-        """Bring a day up to date. Replaced rows are kept first, so that a kill between the two writes loses none."""
+    def put(self, key: str, new: SymbolDay, now: datetime, elsewhere: Callable[[], Bars] = lambda: NONE) -> Written:
+        """Bring a day up to date. Replaced rows are kept first, so that a kill between the two writes loses none.
+
+        elsewhere: bars of a day without an object, which its object is going to hide; asked for when minutes are
+        missing, and those that the new ones lack are kept.
+        """
         old, kept = self._whole(key), self._whole(revisions_key(key))
+        if old is None and new.bars.on_grid.sum() < MINUTES:
+            found = elsewhere()
+            old = new.holding(found.where(~np.isin(found.times, new.bars.times))) if len(found) else None
         if old and len(old.bars) and not len(new.bars) and not new.facts.get("confirmed"):
             # A fetch that found nothing, and did not make sure of it, takes nothing back of what an earlier one found.
             return Written(key, False, old.bars.sha256, len(old.bars), withdrawn=len(old.bars))

@@ -293,6 +293,24 @@ def test_days_of_the_old_layout_are_explained_and_resampled_like_any_other(serve
     assert len(stored_days(Exchange.of({"HEADWATER_HOME": str(home)}), parse_job(SPOT), FIRST)[1].bars) == 1440
 
 
+def test_a_fetch_takes_nothing_back_of_what_only_the_old_layout_has(server, home, monkeypatch):
+    monkeypatch.setenv("EXCHANGES_ON_MISSING", "warn")
+    dataset = home / "lake" / parse_job(SPOT).signature().path
+    for pair in ("BTC_USDT", "ETH_USDT"):
+        table = pa.Table.from_pandas(old_frame(pair, range(1440), "2024-01-02"))
+        pq.write_to_dataset(table, dataset, partition_cols=["currency_pair", "year", "month"])
+    server.world.listings["ETH_USDT"] = Listing("ETH_USDT", 230_000, gone=True)
+    server.world.missing["BTC_USDT"] = {SAMPLE_START_MS + minute * MINUTE_MS for minute in range(100, 110)}
+
+    assert run(assets=[ohlcv_1m_raw]).success
+    exchange = Exchange.of({"HEADWATER_HOME": str(home)})
+    stored = {one.pair: one for one in stored_days(exchange, parse_job(SPOT), FIRST)}
+    assert [len(stored[pair].bars) for pair in ("BTC_USDT", "ETH_USDT")] == [1440, 1440]
+    quotes = stored["BTC_USDT"].bars.rows.column("quote_volume")
+    assert quotes.is_null().to_numpy(zero_copy_only=False).nonzero()[0].tolist() == list(range(100, 110))
+    assert not stored["BTC_USDT"].revised
+
+
 def test_the_policy_may_be_to_warn(server, monkeypatch):
     monkeypatch.setenv("EXCHANGES_ON_MISSING", "warn")
     server.faults.append(Fault("symbol=ETHUSDT", 451, "no", times=99))
