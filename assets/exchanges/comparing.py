@@ -1,8 +1,11 @@
 """What a job's day is held against, gathered: the exchange's own hours and days, the second vendor, the perpetual."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+
+import numpy as np
 
 from assets.exchanges.crosscheck import Finding, against_exchange, closes, perpetual_limits, reconciled
 from assets.exchanges.download import Exchange
@@ -31,12 +34,20 @@ def compared(
             mine = bars_of(exchange, job, pair, day)
             found += reconciled(pair, mine.where(mine.on_grid), theirs.where(theirs.on_grid))
     contract = other_contract(job, jobs)
-    if contract:
-        last = {pair: bars_of(exchange, contract, pair, day) for pair in days}
-        others: dict[str, Decimal | None] = {pair: bars.last.close for pair, bars in last.items() if len(bars)}
-        ours = {pair: bars[-1] for pair, bars in days.items() if pair in others}
-        found += closes("spot_perpetual", ours, others, perpetual_limits(exchange.given))
-    return found
+    return found + _with_contract(exchange, job, contract, day, days) if contract else found
+
+
+def _with_contract(exchange: Exchange, job: JobName, contract: JobName, day: date, days: LongBars) -> list[Finding]:
+    """Closes of the last minute that both have: one that stopped earlier had the price of that moment."""
+    ours: dict[str, LongBar] = {}
+    others: dict[str, Decimal | None] = {}
+    for pair, (*_, whole) in days.items():
+        mine, theirs = (bars_of(exchange, of, pair, day) for of in (job, contract))
+        if len(theirs):
+            _, at, there = np.intersect1d(mine.times, theirs.times, return_indices=True)
+            ours[pair] = replace(whole, close=mine.at(at[-1:]).last.close) if len(at) else whole
+            others[pair] = theirs.at(there[-1:]).last.close if len(at) else None
+    return closes("spot_perpetual", ours, others, perpetual_limits(exchange.given))
 
 
 def _with_exchange(exchange: Exchange, job: JobName, day: date, hours: LongBars, days: LongBars) -> list[Finding]:
