@@ -14,7 +14,7 @@ from assets.exchanges.partitions import JOB_DAYS
 from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1M, OHLCV_GAPS, VENDOR_CROSSCHECK
 from core.partitions import PartitionAddress
 from core.tables import Table
-from core.windows import parse_day
+from core.windows import ONE_DAY, parse_day
 from resources.exchanges import ExchangesResource
 from resources.io_managers.lake import LakeIOManager
 
@@ -89,6 +89,25 @@ def complete(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResourc
     yield from evaluations(context, found, error=given.on_missing == "fail")
 
 
+@dg.asset_check(
+    asset=OHLCV_1M.lake_key,
+    name="no_jump",
+    description="No close is more than 20% (as a logarithm) from the minute before, also of the day before.",
+    partitions_def=JOB_DAYS,
+)
+def no_jump(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake):
+    """Midnight is when coins are split or swapped. A day before that is not in the lake tells nothing."""
+    found: dict[str, list[str]] = {}
+    with exchanges.failures_explained():
+        client = lake.lake()
+        for key, address in _addresses(context).items():
+            eve = PartitionAddress.of(address.day - ONE_DAY, address.dimensions)
+            days = [eve, address] if client.manifest(OHLCV_1M, eve) else [address]
+            rows = client.open(OHLCV_1M, days).table(quality.OF_JUMPS)
+            found[key] = [f"{address}: {problem}" for problem in quality.jumps(rows, address.day)]
+    yield from evaluations(context, found)
+
+
 CHECKS = (
     _check(
         OHLCV_1M,
@@ -97,13 +116,7 @@ CHECKS = (
         "above zero, nothing known before it was over. A minute without volume is allowed.",
         lambda rows, address: quality.unsound(rows, address.day),
     ),
-    _check(
-        OHLCV_1M,
-        "no_jump",
-        "No close is more than 20% (as a logarithm) from the minute before.",
-        lambda rows, _: quality.jumps(rows),
-        blocking=False,
-    ),
+    no_jump,
     _check(
         VENDOR_CROSSCHECK,
         "others_agree",

@@ -12,6 +12,8 @@ from assets.exchanges.tables import OHLCV_1M
 from core.windows import end_of, start_of
 from resources.clients.exchanges.bars import MINUTE_MS, MINUTES
 
+# What a jump is seen by.
+OF_JUMPS = ["currency_pair", "timestamp", "close"]
 # A logarithm of 20%, up or down.
 HIGHEST, LOWEST = Decimal("1.2214"), Decimal("0.8187")
 
@@ -51,10 +53,10 @@ def _zero(column: pa.ChunkedArray) -> pa.Scalar:
     return pa.scalar(Decimal(0), column.type)
 
 
-def jumps(rows: pa.Table) -> Iterator[str]:
-    """Closes far from the minute's before, of the same pair."""
+def jumps(rows: pa.Table, day: date) -> Iterator[str]:
+    """Closes of the day far from the minute's before, of the same pair. rows: the day before's as well, if there is."""
     last: dict[str, tuple[int, Decimal]] = {}
-    columns = rows.select(["currency_pair", "timestamp", "close"]).to_pydict()
+    columns = rows.filter(pc.field("timestamp") >= start_of(day) * 1000 - MINUTE_MS).select(OF_JUMPS).to_pydict()
     for pair, at, close in sorted(zip(*columns.values(), strict=True)):
         before, price = last.get(pair, (0, close))
         last[pair] = (at, close)

@@ -123,6 +123,19 @@ def test_a_day_with_an_outage_a_loss_of_the_apis_and_a_revision(server, home):
     assert statuses.count("revised") == 1
 
 
+def test_a_coin_that_is_split_at_midnight_is_a_jump(server):
+    assert run().success
+    listing = server.world.listings["ETH_USDT"]
+    server.world.listings["ETH_USDT"] = replace(listing, start=listing.start // 1000)
+    second = run(day="2024-01-02")
+
+    assert second.success  # somebody should look at it
+    (check,) = [one for one in second.get_asset_check_evaluations() if one.check_name == "no_jump"]
+    assert not check.passed
+    assert "ETH_USDT went from" in check.metadata["first_problems"].value
+    assert check.metadata["problems"].value == 1
+
+
 def test_a_complete_day_agrees_with_the_exchanges_own(server, home):
     assert run().success
     findings = rows(home, VENDOR_CROSSCHECK).to_pylist()

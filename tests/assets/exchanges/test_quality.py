@@ -36,7 +36,7 @@ SOUND = [minute(at) for at in range(1440)]
 def test_a_sound_day_has_no_problem():
     minutes, gaps = rows(day_of("A_B", SOUND), day_of("C_D", SOUND[:700]), Stored("E_F", None))
 
-    assert not [*quality.unsound(minutes, DAY), *quality.jumps(minutes)]
+    assert not [*quality.unsound(minutes, DAY), *quality.jumps(minutes, DAY)]
     assert not [*quality.unexplained(minutes, gaps, ["A_B", "C_D", "E_F"], DAY)]
     assert list(quality.incomplete(gaps, 1.0)) == ["E_F lacks 1440 minutes that were not fetched"]
     assert minutes.num_rows == 2140
@@ -77,9 +77,19 @@ def test_other_columns_are_found_before_anything_else():
 
 def test_a_jump_between_neighbours_is_one_and_across_a_gap_is_none():
     high = minute(1, open=Decimal(14), high=Decimal(14), low=Decimal(13), close=Decimal("13.5"))
-    assert len(list(quality.jumps(rows(day_of("A_B", [minute(0), high]))[0]))) == 1
+    assert len(list(quality.jumps(rows(day_of("A_B", [minute(0), high]))[0], DAY))) == 1
     apart = replace(high, open_ms=START + 5 * MINUTE_MS)
-    assert not list(quality.jumps(rows(day_of("A_B", [minute(0), apart]))[0]))
+    assert not list(quality.jumps(rows(day_of("A_B", [minute(0), apart]))[0], DAY))
+
+
+def test_the_last_minute_of_the_day_before_is_a_neighbour_and_none_before_it():
+    eve = [minute(at) for at in (-3, -2, -1)]
+    eve[1] = replace(eve[1], open=Decimal(99), high=Decimal(99), close=Decimal(99))
+    cut = minute(0, open=Decimal("0.01"), high=Decimal("0.02"), low=Decimal("0.01"), close=Decimal("0.011"))
+    before = minute_rows(JOB, DAY - timedelta(days=1), explained([day_of("A_B", eve)], DAY, "zero_bar"))
+    both = pa.concat_tables([before, rows(day_of("A_B", [cut]), day_of("C_D", [cut]))[0]])
+
+    assert list(quality.jumps(both, DAY)) == [f"A_B went from 11 to 0.011 in the minute {START}"]
 
 
 def test_a_minute_that_is_left_over_or_told_twice_is_found():
