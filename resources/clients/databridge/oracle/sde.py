@@ -30,12 +30,16 @@ SRID = (
     "SELECT r.auth_srid FROM sde.layers l JOIN sde.spatial_references r ON r.srid = l.srid "
     "WHERE l.owner = :owner AND l.table_name = :name"
 )
+# NULL for NULL, as it would not be with the offset behind it.
+UTC_TEXT = 'YYYY-MM-DD HH24:MI:SS.FF6"+00:00"'
 READ_ONLY = "SET TRANSACTION READ ONLY"
 # Connection lost, not there, refused for now or not answered in time; a moment that is no longer kept.
 _UNAVAILABLE = (
     *("03113", "03114", "12514", "12541", "12170", "01033", "01034", "DPY-4011", "DPY-4024", "DPY-6005"),
     "01555",
 )
+# Of the types of moments with an offset, the session's or their own.
+ZONED = "TIME ZONE"
 _TYPES = {
     "VARCHAR2": "text", "NVARCHAR2": "text", "CHAR": "text", "NCHAR": "text", "CLOB": "text", "NCLOB": "text",
     "NUMBER": "numeric", "FLOAT": "numeric", "BINARY_FLOAT": "double precision", "BINARY_DOUBLE": "double precision",
@@ -75,11 +79,22 @@ def where(since: Since) -> str:
     return f" WHERE {column} >= {least} OR {column} IS NULL"
 
 
-def select(owner: str, table: str, schema: TableSchema, longest: int, since: Since | None = None) -> str:
-    """All rows, or those since; geometries as text. longest: the most points that one has."""
+def select(
+    owner: str,
+    table: str,
+    schema: TableSchema,
+    longest: int,
+    since: Since | None = None,
+    *,
+    zoned: frozenset[str] = frozenset(),
+) -> str:
+    """All rows, or those since; geometries as text. longest: the most points that one has. zoned: columns of moments
+    with an offset, which python-oracledb would lose; they come as texts."""
     cells = []
     for column in schema.columns:
         name = identifier(column.name)
+        if column.name in zoned:
+            name = f"to_char(sys_extract_utc({name}), '{UTC_TEXT}')"
         if column.is_geometry:
             text = f"sde.st_astext({name})"
             text = f"to_char({text})" if longest <= SHORT else text
@@ -95,6 +110,7 @@ class OracleSource:
         self._connect, self._where = connect, where
         self._owner, self._table = owner.upper(), table.upper()
         self._since: Since | None = None
+        self._zoned: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"Oracle {self._where} {self._owner}.{self._table}"
@@ -104,6 +120,7 @@ class OracleSource:
         found = self._all(COLUMNS, parameters)
         if not found:
             raise SourceRefused(f"{self}: there is no such table, or the user may not see it.")
+        self._zoned = frozenset(row[0].lower() for row in found if ZONED in row[1])
         columns = []
         for name, kind, scale, nullable, owner in found:
             if (owner, kind) in (("SDE", "ST_GEOMETRY"), ("MDSYS", "SDO_GEOMETRY")) or kind == "ST_GEOMETRY":
@@ -133,7 +150,7 @@ class OracleSource:
             with closing(self._connect()) as connection, closing(connection.cursor()) as cursor:
                 cursor.execute(READ_ONLY)
                 cursor.arraysize = BATCH
-                cursor.execute(select(self._owner, self._table, schema, longest, self._since))
+                cursor.execute(select(self._owner, self._table, schema, longest, self._since, zoned=self._zoned))
                 while batch := cursor.fetchmany(BATCH):
                     yield from batch
         except Exception as error:
@@ -155,7 +172,7 @@ class OracleSource:
 
     def _type(self, name: str, kind: str, scale: int | None) -> str:
         if kind.startswith("TIMESTAMP"):
-            return "timestamp with time zone" if "TIME ZONE" in kind else "datetime"
+            return "timestamp with time zone" if ZONED in kind else "datetime"
         if kind == "NUMBER" and scale == 0:
             return "numeric"
         if kind not in _TYPES:

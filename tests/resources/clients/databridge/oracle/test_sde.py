@@ -120,6 +120,19 @@ def test_the_rows_since_are_those_at_or_above_and_those_without_a_value(least, e
     assert driver.asked[-2:] == [sde.READ_ONLY, sql]
 
 
+def test_moments_with_an_offset_come_as_texts_since_the_driver_would_lose_it():
+    types = ["TIMESTAMP(6) WITH TIME ZONE", "TIMESTAMP(6) WITH LOCAL TIME ZONE", "TIMESTAMP(6)"]
+    columns = [(f"C{at}", kind, None, "Y", None) for at, kind in enumerate(types)]
+    # By a schema kept by hand they are called moments like any other.
+    schema = TableSchema(tuple(Column(f"c{at}", "datetime") for at in range(3)))
+    text = """to_char(sys_extract_utc("C{}"), 'YYYY-MM-DD HH24:MI:SS.FF6"+00:00"')"""
+    sql = f'SELECT {text.format(0)}, {text.format(1)}, "C2" FROM "GIS_LNI"."PERMITS"'
+    bridge, driver = source({sde.COLUMNS: columns, sql: [("2024-01-02 03:04:05.000000+00:00", None, None)]})
+    bridge.schema()
+    assert list(bridge.rows(schema)) == [("2024-01-02 03:04:05.000000+00:00", None, None)]
+    assert driver.asked[-1] == sql
+
+
 def test_a_moment_whose_offset_the_driver_loses_is_no_watermark():
     with pytest.raises(SourceRefused, match="watermark zoned has a time zone"):
         source({})[0].since(Since("zoned", datetime(2024, 1, 2, tzinfo=UTC)))
