@@ -117,7 +117,10 @@ class DumpVendor:
         return Found(fetched, self._told(pair, fetched, start_of(day) * 1000))
 
     def _told(self, pair: str, fetched: Fetched, start_ms: int) -> Market | None:
-        """What the exchange says of a pair. When it does not answer, which is no fault of the dumps, it trades."""
+        """What the exchange says of a pair. When it does not answer, which is no fault of the dumps, it trades; when it
+        has locked this address out, it is asked for nothing more."""
+        if self._exchange and self._exchange.patience.banned and self._markets is not None:
+            return self._markets.get(pair)
         if self._silent and self._markets is None:
             return _dumped(pair)
         try:

@@ -236,6 +236,16 @@ def test_why_a_dump_is_missing_or_short_says_the_exchange(server, fetch, objects
     assert outcomes(fetch(["ETH_BUSD"], dumps=True)) == {"ETH_BUSD": "empty"}
 
 
+def test_an_exchange_that_bans_is_asked_for_no_other_symbol_of_the_dumps(server, fetch):
+    noon = SAMPLE_START_MS + 720 * MINUTE_MS
+    server.world.listings = {pair: Listing(pair, 1_000, listed_ms=noon) for pair in PAIRS}
+    server.faults.append(Fault("v3/klines", 418, "banned", {"Retry-After": "86400"}, times=99))
+    done = fetch([*PAIRS, "ETH_BUSD"], dumps=True)
+
+    assert outcomes(done) == dict.fromkeys(PAIRS, "partial") | {"ETH_BUSD": "delisted"}
+    assert len(server.asked("v3/klines")) == 1
+
+
 @pytest.mark.usefixtures("unthrottled")
 def test_a_pair_that_is_renamed_in_the_middle_of_the_day_has_two_halves(server, fetch, objects):
     noon = SAMPLE_START_MS + 720 * MINUTE_MS
