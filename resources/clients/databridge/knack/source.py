@@ -83,6 +83,8 @@ class KnackSource:
                 yield [record.get(ID) if field is None else value_of(record, field, self._zone) for field in fields]
             if page >= answer["total_pages"]:
                 return
+            if not answer["records"]:
+                raise SourceMoved(f"{self}: page {page:,} of {answer['total_pages']:,} has no records. Run again.")
         raise InvalidAnswer(f"{self}: more than {MOST_PAGES:,} pages. Check the API's address.")
 
     def _names(self) -> list[str]:

@@ -117,6 +117,16 @@ def test_a_record_that_moves_between_pages_is_seen(apps, clock):
         list(rows)
 
 
+def test_a_page_without_records_is_not_passed_over(apps, clock, monkeypatch):
+    source = knack(apps, clock)
+    schema = source.schema()
+    pages = [{"records": [class_record(1)]}, {"records": []}, {"records": [class_record(3)]}]
+    monkeypatch.setattr(source, "_page", lambda page, size: pages[page - 1] | {"total_pages": 3})
+    assert source.count() is None  # not every app says how many there are
+    with pytest.raises(SourceMoved, match="page 2 of 3 has no records"):
+        list(source.rows(schema))
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(429, b"{}"), (500, b"oops"), (200, b"<html>"), (200, b"[1]"), (200, b'{"records": 3}')]
 )
