@@ -9,10 +9,13 @@ from pathlib import Path
 import boto3
 import pytest
 
+from assets.databridge.assets import CONFIGURED
+from assets.databridge.factory import request_of, steps_of
 from resources.clients.databridge.connections import SECRETS
 from resources.clients.databridge.schema import Column, TableSchema
 from resources.clients.databridge.staging import Manifest, StagedKeys, Staging
 from resources.clients.lake.s3_store import PART_BYTES, S3ObjectStore
+from resources.databridge import DatabridgeResource
 
 POLICY = Path(__file__).parents[2] / "deploy/iam/databridge.json"
 BUCKET = "my-bridge"
@@ -89,3 +92,36 @@ def test_the_secrets_are_those_of_the_connections():
     for secret in set(SECRETS.values()):
         assert allows("secretsmanager:GetSecretValue", arn.format(secret)) == (secret not in UNUSED)
     assert not allows("secretsmanager:GetSecretValue", arn.format("airflow-fernet"))
+
+
+WORDS = {"REGION": "us-east-1", "ACCOUNT": "123456789012", "ENVIRONMENT": "test", "JOB_LOG_GROUP": "/aws/batch/job"}
+
+
+def may_on_batch(action, resource):
+    text = (POLICY.parent / "databridge-batch.json").read_text()
+    for word, value in WORDS.items():
+        text = text.replace(word, value)
+    return any(
+        action in listed(statement["Action"])
+        and any(fnmatch.fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
+        for statement in json.loads(text)["Statement"]
+    )
+
+
+def test_who_runs_steps_on_batch_may_submit_what_each_shipped_table_asks_for():
+    arn = "arn:aws:{}:us-east-1:123456789012:{}".format
+    resource = DatabridgeResource()
+    asked = [request_of(resource, table, step, "r") for table in CONFIGURED.tables for step in steps_of(table)]
+    assert {request["jobDefinition"] for request in asked} == {
+        *("carto-db2-airflow-test", "knack-airflow-test", "airtable-airflow-test")
+    }
+    for request in asked:
+        for name in (f"job-queue/{request['jobQueue']}", f"job-definition/{request['jobDefinition']}", "job/0f1e"):
+            assert may_on_batch("batch:SubmitJob", arn("batch", name))
+            assert may_on_batch("batch:TagResource", arn("batch", name))
+    for action, other in [("batch:DescribeJobs", "*"), ("batch:ListJobs", "*")]:
+        assert may_on_batch(action, other)
+    assert may_on_batch("batch:TerminateJob", arn("batch", "job/0f1e"))
+    assert may_on_batch("logs:GetLogEvents", arn("logs", "log-group:/aws/batch/job:log-stream:carto-db2/default/0f1e"))
+    for other in ("job-queue/airflow-prod", "job-definition/carto-db2-airflow-prod", "job-definition/other"):
+        assert not may_on_batch("batch:SubmitJob", arn("batch", other))
