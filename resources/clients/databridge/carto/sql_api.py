@@ -38,7 +38,8 @@ _CONNECTION = re.compile(r"carto://(?P<user>[^/?#@\s]+):(?P<key>[^:/?#@\s]+)")
 
 @dataclass(frozen=True)
 class CartoAccount:
-    """An account: where it answers, its user, its key. base: of the API, such as ``https://u.carto.com/``."""
+    """An account: where it answers, its user, its key. base: of the API, such as ``https://u.carto.com/``, with the
+    slash at its end."""
 
     user: str
     key: str = field(repr=False)
@@ -55,7 +56,10 @@ class CartoAccount:
         if not found:
             raise SettingError("Carto: the connection_string is not like carto://user:key. Correct the secret.")
         keep_secret(found["key"])
-        return cls(found["user"], found["key"], base or f"https://{found['user']}.carto.com/")
+        if base and not re.match(r"https?://[^/?#\s]", base):
+            raise SettingError("Carto: the base_url is not like https://carto.example.com/user/u/. Correct the secret.")
+        root = base or f"https://{found['user']}.carto.com"
+        return cls(found["user"], found["key"], f"{root.rstrip('/')}/")
 
 
 class SqlApi:

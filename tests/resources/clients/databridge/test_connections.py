@@ -97,3 +97,14 @@ def test_a_certificate_is_checked_over_a_network_unless_the_secret_says_otherwis
     monkeypatch.setitem(VALUES, "databridge-raw", secret)
     source = Connections(Held(), clock).database("databridge2", "gis_lni", "permits", None)
     assert source._parameters["sslmode"] == secured
+
+
+@pytest.mark.parametrize("base", ["https://carto.example.com/user/phl", "https://carto.example.com/user/phl/"])
+def test_an_accounts_address_ends_where_the_apis_begin(base):
+    assert CartoAccount.of("carto://phl:key-of-carto", base).base == "https://carto.example.com/user/phl/"
+
+
+@pytest.mark.parametrize("base", ["carto.example.com", "ftp://carto.example.com", "https://", "https:///user/phl"])
+def test_an_accounts_address_that_is_none_is_named(base):
+    with pytest.raises(SettingError, match="base_url is not like"):
+        CartoAccount.of("carto://phl:key-of-carto", base)
