@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.exc import ArgumentError
+from urllib3.exceptions import LocationParseError
 
 from core.clock import Clock
 from core.errors import SettingError
@@ -63,10 +65,9 @@ class Connections:
         """
         name, values = self._secret(connection)
         if "url" in values:
-            keep_uri_secret(values["url"])
             if values["url"].startswith(("postgresql://", "postgres://")):
                 return PostgresSource(_parameters(values["url"], name), schema, table)
-            return SqlAlchemySource(values["url"], schema, table, geometry)
+            return _sqlalchemy(values["url"], name, schema, table, geometry)
         host, user, password = need(values, name, "host", "username", "password")
         if connection in DATABASES:
             return PostgresSource(self._server(connection), schema, table)
@@ -115,7 +116,6 @@ class Connections:
     def _server(self, connection: str) -> dict[str, Any]:
         name, values = self._secret(connection)
         if "url" in values:
-            keep_uri_secret(values["url"])
             return _parameters(values["url"], name)
         host, user, password = need(values, name, "host", "username", "password")
         database = values.get("database") or DATABASES.get(connection) or connection
@@ -124,10 +124,22 @@ class Connections:
         return {"host": host, "port": port, "dbname": database, "user": user, "password": password, "sslmode": secured}
 
 
+def _sqlalchemy(url: str, name: str, schema: str, table: str, geometry: Column | None) -> SqlAlchemySource:
+    try:
+        keep_uri_secret(url)
+        return SqlAlchemySource(url, schema, table, geometry)
+    except (LocationParseError, ArgumentError, ImportError) as error:
+        raise SettingError(
+            f"The secret {name!r}: its url is none that can be read here ({type(error).__name__}). Correct it, such as "
+            "postgresql://user@host/db, or install the driver of its database."
+        ) from None
+
+
 def _parameters(url: str, name: str) -> dict[str, Any]:
     try:
+        keep_uri_secret(url)
         given = dict(conninfo_to_dict(url))
-    except psycopg.ProgrammingError:
+    except (LocationParseError, psycopg.ProgrammingError):
         raise SettingError(f"The secret {name!r}: its url is none, such as postgresql://user@host/db.") from None
     # A URL without a host is a socket's.
     return {"sslmode": sslmode_for(str(given.get("host") or "/"))} | given

@@ -108,3 +108,22 @@ def test_an_accounts_address_ends_where_the_apis_begin(base):
 def test_an_accounts_address_that_is_none_is_named(base):
     with pytest.raises(SettingError, match="base_url is not like"):
         CartoAccount.of("carto://phl:key-of-carto", base)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "no-url-but-a-word",
+        "://",
+        "nothing://etl:a-word-of-it@db.example.com/city",
+        "mssql+pyodbc://etl:a-word-of-it@db.example.com/city",
+        "sqlite://etl:a-word-of-it@db.example.com:99999999/city",
+        "postgresql://etl:a-word-of-it@db.example.com:99999999/city",
+        "postgresql://etl:a-word-of it@db.example.com/city",
+    ],
+)
+def test_a_url_that_nothing_reads_is_told_by_its_secret(connections, monkeypatch, url):
+    monkeypatch.setitem(VALUES, "other", {"url": url})
+    with pytest.raises(SettingError, match="^The secret 'other': its url is none") as refused:
+        connections.database("other", "public", "t", None)
+    assert "a-word" not in str(refused.value)
