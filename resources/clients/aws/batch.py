@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from core.clock import Clock
 from core.errors import JobFailed, JobInterrupted, PermanentError, TransientError
 from core.plain import one_line
+from core.secrecy import SHORTEST
 from core.settings.listing import all_settings
 
 # Characters of JSON. Batch takes a longer override and fails the job afterwards, when it hands it to ECS.
@@ -68,7 +69,8 @@ def job_name(prefix: str, *identity: str) -> str:
 def check_request(request: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Refuse a SubmitJob request that Batch would take and then fail, or that says a secret aloud.
 
-    environ: where the secret settings' values are; the request may hold none, and set no such setting.
+    environ: where the secret settings' values are; the request may hold none, and set no such setting. One of fewer
+        letters than ``SHORTEST`` is part of too many names to be looked for.
 
     Raises:
         PermanentError: saying what to do instead.
@@ -88,8 +90,9 @@ def check_request(request: Mapping[str, Any], environ: Mapping[str, str]) -> Non
     text = json.dumps(request)
     overridden = {entry["name"] for entry in request.get("containerOverrides", {}).get("environment", ())}
     for setting in all_settings():
-        value = environ.get(setting.name)
-        if setting.secret and (setting.name in overridden or (value and json.dumps(value)[1:-1] in text)):
+        value = environ.get(setting.name, "")
+        said = len(value) >= SHORTEST and json.dumps(value)[1:-1] in text
+        if setting.secret and (setting.name in overridden or said):
             raise PermanentError(
                 f"AWS Batch: the request for {request['jobName']} holds {setting.name}, which anybody who may describe "
                 "jobs could read. Name it under `secrets` in the job definition instead (deploy/batch/)."

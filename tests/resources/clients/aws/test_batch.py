@@ -55,6 +55,14 @@ def test_requests_that_batch_would_fail_later_are_refused_at_once():
         check_request({**REQUEST, "arrayProperties": {"size": 2}}, {})
 
 
+def test_a_password_that_is_a_word_is_no_secret_in_the_names_of_queues():
+    check_request(
+        {**REQUEST, "jobQueue": "airflow-test"}, {"POSTGRES_PASSWORD": "test", "REDSHIFT_PASSWORD": "airflow"}
+    )
+    with pytest.raises(PermanentError, match="holds POSTGRES_PASSWORD"):
+        check_request(_overriding(POSTGRES_PASSWORD="test"), {"POSTGRES_PASSWORD": "test"})
+
+
 def test_every_setting_that_names_a_credential_is_secret():
     words = ("PASSWORD", "KEY", "TOKEN", "PROVIDER_URI", "NOTICE_URL")
     names = {s.name for s in all_settings() if any(word in s.name for word in words)} - {"LAKE_KMS_KEY"}  # a key's name
