@@ -136,7 +136,7 @@ def load_file(root: Path, path: Path) -> BridgeTable | list[Fault]:
     except _Refused as refused:
         return [Fault(shown, None, f"{refused}.")]
     except ValidationError as wrong:
-        return [_fault(shown, CONFIGS[kind].model_fields, error) for error in wrong.errors()] + strays
+        return [_fault(shown, CONFIGS[kind].model_fields, error) for error in _own(wrong.errors())] + strays
     if strays:
         return strays
     department = "airtable" if kind == "airtable" else folders[-1]
@@ -173,6 +173,14 @@ def _values(path: Path) -> dict[str, Any]:
     return values
 
 
+def _own(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Those that no other one causes: a list is too short for pydantic, too, where an entry of it is wrong."""
+    for error in errors:
+        inside = any(other["loc"][: len(error["loc"])] == error["loc"] for other in errors if other is not error)
+        if error["type"] != "too_short" or not inside:
+            yield error
+
+
 def _fault(path: str, fields: Iterable[str], error: ErrorDetails) -> Fault:
     """The fault that a message of pydantic's tells."""
     key = ".".join(
@@ -189,7 +197,8 @@ def _fault(path: str, fields: Iterable[str], error: ErrorDetails) -> Fault:
     given = error["input"]
     shown = repr(list(given) if isinstance(given, tuple) else given)
     value = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
-    said = str(error.get("ctx", {}).get("error") or error["msg"])
+    said = "expected at least 1 entry" if error["type"] == "too_short" else error["msg"]
+    said = str(error.get("ctx", {}).get("error") or said)
     example = f", such as {EXAMPLES[key]}" if key in EXAMPLES and "such as" not in said else ""
     return Fault(path, key, f"{value}: {said[0].lower()}{said[1:]}{example}.")
 

@@ -194,6 +194,18 @@ def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path):
     assert "carto_conn_id: 'carto_phl' is not 'carto_gsg'" in said
 
 
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        (["Public User"], "carto_users.0: 'Public User': expected the name of a role, such as publicuser."),
+        ([], "carto_users: []: expected at least 1 entry, such as carto_users: [publicuser, tileuser]."),
+    ],
+)
+def test_an_entry_that_is_wrong_is_no_empty_list(tmp_path, users, said):
+    put(tmp_path, "databridge/a/t.yml", GOOD | {"carto_users": users})
+    assert faults(tmp_path) == [f"databridge/a/t.yml: {said}"]
+
+
 def test_two_files_with_one_target_or_one_key_are_named(tmp_path):
     put(tmp_path, "databridge/a/t.yml", GOOD)
     put(tmp_path, "databridge/b/t.yml", GOOD)
