@@ -7,7 +7,7 @@ from typing import IO, Any
 import psycopg
 from psycopg.rows import dict_row
 
-from core.errors import DatabaseUnavailable, LoadRejected, SourceRefused
+from core.errors import DatabaseUnavailable, DiskRefused, LoadRejected, SourceRefused
 from core.plain import one_line
 from core.secrecy import hidden
 from resources.clients.postgres.connection import refuses_login
@@ -35,7 +35,7 @@ class PostgresSql:
 
         Raises:
             DatabaseUnavailable, LoadRejected: when the server breaks off, or refuses the SQL.
-            SourceRefused: when it refuses the login.
+            SourceRefused, DiskRefused: when it refuses the login, or its disk is full.
         """
         with self._explained() as connection:
             cursor = connection.execute(sql.encode())
@@ -68,6 +68,10 @@ class PostgresSql:
             psycopg.errors.DeadlockDetected,
         ) as error:
             raise DatabaseUnavailable(f"{self}: {said(error)}. Run again when the table is less in use.") from error
+        except psycopg.errors.DiskFull as error:
+            raise DiskRefused(
+                f"{self}: {said(error)}. The live table is as it was; make room on the server's disk, then run again."
+            ) from error
         except psycopg.OperationalError as error:
             self.close()
             if refuses_login(error):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from core.errors import InvalidAnswer, LoadRejected, SourceRefused, SourceUnavailable
+from core.errors import DiskRefused, InvalidAnswer, LoadRejected, SourceRefused, SourceUnavailable
 from resources.clients.databridge.carto.sql_api import CartoAccount, SqlApi
 from resources.clients.databridge.postgres_sql import PostgresSql
 from resources.clients.databridge.replacing import Replacement, Wanted
@@ -526,6 +526,15 @@ def test_a_wrong_key_is_refused_without_being_said(carto, tmp_path):
     with pytest.raises(SourceRefused) as refused:
         load(api(carto, "another-secret-key"), tmp_path, 1, 1)
     assert "another-secret-key" not in str(refused.value)
+
+
+def test_a_disk_of_postgres_that_is_full_is_told_as_such(database, tmp_path):
+    """By the server's own words, of a statement that says them."""
+    full = "DO $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$"
+    sql = PostgresSql(database.address.parameters())
+    with pytest.raises(DiskRefused, match=r"No space left on device\. The live table is as it was; make room"):
+        sql.run(full)
+    sql.close()
 
 
 def test_postgres_is_replaced_with_the_same_guarantees(carto, database, tmp_path):
