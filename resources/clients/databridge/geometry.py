@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 
 from core.errors import InvalidAnswer
 
@@ -150,8 +151,9 @@ class GeometryColumn:
             return None
         if self.takes_points and (point := _PLAIN_POINT.fullmatch(text)) and int(point[1]) == self.srid:
             x, y = float(point[2]), float(point[3])
-            facts.add_points(1, x, y, x, y)
-            return text
+            if isfinite(x) and isfinite(y):
+                facts.add_points(1, x, y, x, y)
+                return text
         if len(text) > LONGEST:
             raise self._wrong(text, record, f"has {len(text):,} characters, the most is {LONGEST:,}")
         head = _HEAD.match(text)
@@ -178,7 +180,12 @@ class GeometryColumn:
         dimensions = len(texts[0])
         if any(len(point) != dimensions for point in texts):
             raise self._wrong(body, record, "has points of different dimensions")
-        facts.add(kind, [[float(number) for number in point] for point in texts], dimensions)
+        numbers = [[float(number) for number in point] for point in texts]
+        if not all(isfinite(number) for point in numbers for number in point):
+            raise self._wrong(body, record, "has a number that is too large")
+        facts.add(kind, numbers, dimensions)
+        if "LINESTRING" in kind and not all("," in line for line in _RINGS.findall(body)):
+            raise self._wrong(body, record, "has a line of a single point")
         if "POLYGON" in kind:
             for ring in _RINGS.findall(body):
                 points = [point.split()[:2] for point in ring.split(",")]

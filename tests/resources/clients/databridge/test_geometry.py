@@ -61,6 +61,11 @@ def test_empty_is_null_in_any_column(text):
         ("LINESTRING(0 0,1 1 1)", "line", "different dimensions"),
         ("POLYGON((0 0,0 1,1 1,0 2))", "polygon", "not closed"),
         ("POLYGON((0 0,1 1,0 0))", "polygon", "fewer than four"),
+        ("LINESTRING(0 0)", "line", "a line of a single point"),
+        ("MULTILINESTRING((0 0,1 1),(2 2))", "multilinestring", "a line of a single point"),
+        ("SRID=2272;POINT(1e400 2)", "point", "too large"),
+        ("POINT Z (1 2 1e400)", "point", "too large"),
+        ("POLYGON((0 0,0 1,1e999 1,0 0))", "polygon", "too large"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(text, kind, reason):
