@@ -12,6 +12,7 @@ import pyarrow as pa
 from assets.ethereum.tables import TRACES
 from assets.ethereum.transform.rows import batch
 from core.errors import InvalidAnswer
+from core.plain import one_line
 from core.tables import LARGEST_DECIMAL
 
 Record = Mapping[str, Any]
@@ -19,6 +20,8 @@ Row = dict[str, Any]
 
 # Names of fields, and characters of each, that a warning repeats of a node.
 MOST_NAMED = 50
+# Characters of a node's own words that are repeated.
+MOST_TOLD = 200
 # What the machine's stack holds: 256 bits, with leading zeros from some nodes.
 _QUANTITY = re.compile("0x0*[0-9a-fA-F]{1,64}")
 # No header commits to traces, so their shape is all that is known of them: hashes and addresses, and kinds.
@@ -107,7 +110,7 @@ def _parity_row(trace: Record) -> Row:
         "subtraces": trace.get("subtraces"),
         "trace_address": list(trace.get("traceAddress") or ()),
         "error": trace.get("error") or None,
-        "trace_type": _kind(kind),
+        "trace_type": _type(kind),
     }
     if kind in ("call", "create"):
         row |= {"from_address": _address(action.get("from")), "value": quantity(action.get("value"))}
@@ -136,7 +139,7 @@ def geth_traces(block_number: int, transactions: Sequence[Record]) -> list[Row]:
     rows: list[Row] = []
     for index, transaction in enumerate(transactions):
         if "result" not in transaction:
-            problem = transaction.get("error", "no result")
+            problem = one_line(transaction.get("error", "no result"), MOST_TOLD)
             raise InvalidAnswer(
                 f"The node could not trace transaction {index} of block {block_number}: {problem}. "
                 "Point ETHEREUM_PROVIDER_URI_ARCHIVAL at a node that holds the block's state."
@@ -154,7 +157,7 @@ def geth_traces(block_number: int, transactions: Sequence[Record]) -> list[Row]:
 
 
 def _geth_row(call: Record, place: Row, path: list[int]) -> Row:
-    kind = str(_kind(call["type"])).lower()
+    kind = _type(call["type"]).lower()
     return place | {
         "from_address": _address(call.get("from")),
         "to_address": _address(call.get("to")),
@@ -232,8 +235,12 @@ def _hash(text: str | None) -> str | None:
 
 
 def _kind(text: str | None) -> str | None:
-    if text and not _KIND.fullmatch(text):
-        raise ValueError(f"{text[:100]!r} is no kind of trace")
+    return _type(text) if text else text
+
+
+def _type(text: str | None) -> str:
+    if not text or not _KIND.fullmatch(text):
+        raise ValueError(f"{str(text)[:100]!r} is no kind of trace")
     return text
 
 

@@ -250,6 +250,14 @@ def test_a_log_that_is_not_of_hex_is_refused_also_unproved(boundary, field, valu
     assert _asked(boundary, field, bad, _Wire(), verify=verify) == _asked(boundary, "none", bad, verify=verify)
 
 
+@pytest.mark.parametrize("boundary", UNPROVED)
+@pytest.mark.parametrize("value", [None, "", 5, "![x](/y)"])
+def test_a_trace_without_a_type_is_refused_and_another_endpoint_serves(boundary, value):
+    with pytest.raises(HeadwaterError):
+        _asked(boundary, "type", value)
+    assert _asked(boundary, "type", value, _Wire()) == _asked(boundary, "none", value)
+
+
 def test_traces_of_another_block_are_refused():
     with pytest.raises(HeadwaterError, match="a trace of block 5 came for"):
         _asked("trace_block", "blockNumber", 5)

@@ -43,6 +43,10 @@ def test_a_trace_without_its_parent_is_an_error():
 def test_a_transaction_the_node_could_not_trace_is_an_error():
     with pytest.raises(InvalidAnswer, match=r"could not trace transaction 1 of block 9: .*missing trie node"):
         geth_traces(9, [{"result": {"type": "CALL"}}, {"error": "missing trie node"}])
+    with pytest.raises(InvalidAnswer) as told:
+        geth_traces(9, [{"error": "missing\n" * 10_000}])
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 500
 
 
 def test_contracts_of_failed_creations_are_left_out():
