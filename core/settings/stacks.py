@@ -2,7 +2,17 @@
 
 from typing import Annotated, Literal
 
+from pydantic import AfterValidator
+
 from core.settings.base import Address, Between, Port, Secret, Settings, Text, setting
+
+
+def _names(value: str) -> str:
+    pairs = [pair.split("=") for pair in value.split(",") if pair.strip()]
+    addresses = {pair[0].strip() for pair in pairs}
+    if len(addresses) < len(pairs) or not all(len(pair) == 2 and pair[0].strip() and pair[1].strip() for pair in pairs):
+        raise ValueError("pairs address=name with commas between them, each address once")
+    return value
 
 
 class Stacks(Settings):
@@ -96,7 +106,7 @@ class Stacks(Settings):
     tip_hours: Annotated[float, Between(0.1, 10_000)] = setting(
         "STACKS_TIP_HOURS", "Hours after which the newest block counts as late.", "3", 3
     )
-    pool_names: Text = setting(
+    pool_names: Annotated[Text, AfterValidator(_names)] = setting(
         "STACKS_POOL_NAMES",
         "Names of pools, as address=name, comma-separated; a pool without one goes by its address.",
         "SP000000000000000000002Q6VF78=friends,SP2VNPVCQJ4NZYWQTTC0SR65ZPQ73S2RBBR3MESV5=others",
@@ -112,4 +122,4 @@ class Stacks(Settings):
     def names_of_pools(self) -> dict[str, str]:
         """Names by address."""
         pairs = (pair.partition("=") for pair in self.pool_names.split(",") if pair.strip())
-        return {address.strip(): name.strip() for address, _, name in pairs if name.strip()}
+        return {address.strip(): name.strip() for address, _, name in pairs}

@@ -17,6 +17,7 @@ from core.settings.lake import Lake
 from core.settings.listing import MODELS, all_settings
 from core.settings.notices import MailNotices
 from core.settings.postgres import Postgres
+from core.settings.stacks import Stacks
 from core.settings.stage import Stage, stage_from
 from resources.clients.lake.store_of_uri import store_for
 from tests.conftest import fuzzed
@@ -76,6 +77,20 @@ def test_the_address_of_dumps_has_its_places_in_the_path():
     assert Blockchair.read({"BLOCKCHAIR_DUMPS_URL": pattern}).dumps_url == pattern
     with pytest.raises(SettingError, match="BLOCKCHAIR_DUMPS_URL"):
         Blockchair.read({"BLOCKCHAIR_DUMPS_URL": "http://proxy/?f={chain}/{table}/{day}"})
+
+
+@pytest.mark.parametrize("value", ["SP1", "SP1:friends", "SP1=", "=friends", "SP1=a,SP2", "SP1=a,SP1=b", "SP1=a=b"])
+def test_names_of_pools_that_are_no_pairs_are_not_passed_over(value):
+    with pytest.raises(SettingError, match=f"STACKS_POOL_NAMES='{value}': expected pairs address=name with commas"):
+        Stacks.read({"STACKS_POOL_NAMES": value})
+
+
+def test_names_of_pools_are_read_by_address():
+    assert Stacks.read({"STACKS_POOL_NAMES": " SP1 = friends , SP2=the others,"}).names_of_pools == {
+        "SP1": "friends",
+        "SP2": "the others",
+    }
+    assert Stacks.read({}).names_of_pools == {}
 
 
 def test_a_wrong_secret_is_not_shown():
