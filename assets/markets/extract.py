@@ -232,7 +232,7 @@ def global_daily(gecko: CoinGecko, days: Sequence[date], now: datetime) -> Itera
         caps = gecko.global_figures().get("total_market_cap")
         answer = {"total_market_cap": caps.get(CURRENCY) if isinstance(caps, dict) else None}
         row = typed(GLOBAL_DAILY, answer, {"vs_currency": CURRENCY, "price_date": day, "observed_at": now})
-        if not row["total_market_cap"]:
+        if (row["total_market_cap"] or 0) <= 0:
             # The first figure of a day stays for good: an unknown one must not.
             raise DayIncomplete(
                 f"CoinGecko does not know the whole market's capitalisation after {day}. Run again later."

@@ -77,7 +77,7 @@ def test_a_snapshots_zeros_are_unknown(column):
     assert row[column] is None
 
 
-@pytest.mark.parametrize("total", [None, 0, Decimal("0.0")])
+@pytest.mark.parametrize("total", [None, 0, Decimal("0.0"), -1, "-5"])
 def test_an_unknown_total_of_the_market_is_asked_for_again(total):
     with pytest.raises(DayIncomplete, match="2024-01-02"):
         list(extract.global_daily(Gecko(total=total), [DAY], NOW))
