@@ -50,11 +50,13 @@ def coin_list(gecko: CoinGecko, listed: Collection[str]) -> Batch:
     """
     rows: dict[str, Row] = {}
     rejected: Counter[str] = Counter()
+    unreadable: set[str] = set()
     for entry in gecko.coin_list():
         try:
             row = typed(COIN_LIST, entry, {})
         except InvalidAnswer as error:
             rejected[UNREADABLE] += 1
+            unreadable.add(str(entry.get("id")))
             if rejected[UNREADABLE] <= MOST_TOLD:
                 LOG.warning("the list's entry %.80s was left out: %s", entry.get("id"), error)
             continue
@@ -66,8 +68,14 @@ def coin_list(gecko: CoinGecko, listed: Collection[str]) -> Batch:
             f"CoinGecko's list of {len(rows)} coins lacks {gone} of the {len(listed)} known: it is cut short. Nothing "
             "was written; run again. If they are gone for good, delete them from raw.coin_list first."
         )
+    # A coin whose entry cannot be read is listed all the same, and has no row here that would say so.
+    complete: dict[str, Any] | None = None if (unreadable - set(rows)) & set(listed) else {}
+    if complete is None:
+        LOG.warning("entries of coins that are known cannot be read: no coin is marked as gone by this list")
     found = list(rows.values())
-    return Batch(found, gecko.http.address("coins/list"), +rejected, complete_for={}, requests=gecko.http.requests)
+    return Batch(
+        found, gecko.http.address("coins/list"), +rejected, complete_for=complete, requests=gecko.http.requests
+    )
 
 
 def market_snapshot(gecko: CoinGecko, coins: Sequence[str]) -> Batch:

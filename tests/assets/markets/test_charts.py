@@ -296,6 +296,17 @@ def test_an_entry_that_is_none_takes_no_other_with_it(caplog):
     assert "odd" in caplog.text
 
 
+@pytest.mark.parametrize("broken", [{"symbol": 7}, {"name": ["Dogecoin"]}, {"name": "x" * 20_000}])
+@pytest.mark.parametrize(("known", "marks"), [({"bitcoin"}, True), ({"bitcoin", "dogecoin"}, False)])
+def test_a_coin_that_is_listed_but_cannot_be_read_is_not_gone(broken, known, marks, caplog):
+    batch = listing([COINS[0], COINS[1] | broken], known)
+    assert [row["coin_id"] for row in batch.rows] == ["bitcoin"]
+    assert (batch.complete_for == {}) is marks
+    assert ("no coin is marked as gone by this list" in caplog.text) is not marks
+    # Given once more, and readable, it is one of the rows.
+    assert listing([COINS[0], COINS[1] | broken, COINS[1]], known).complete_for == {}
+
+
 @pytest.mark.parametrize("broken", [{"current_price": "abc"}, {"market_cap": {}}, {"last_updated": 7}])
 def test_a_snapshot_that_cannot_be_read_takes_no_other_with_it(broken, caplog):
     good = {"current_price": 133, "last_updated": "2024-01-03T00:59:30.000Z"}
