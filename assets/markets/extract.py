@@ -13,6 +13,7 @@ from assets.markets.tracked import CURRENCY
 from assets.markets.transform import NEAR_MIDNIGHT, above_zero, closes, typed
 from core.errors import DayIncomplete, InvalidAnswer, SourceInconsistent, SourceRefused
 from core.merging import Batch, Row
+from core.plain import one_line
 from core.windows import ONE_DAY, end_of
 from resources.clients.markets.coingecko import CoinGecko
 
@@ -58,7 +59,7 @@ def coin_list(gecko: CoinGecko, listed: Collection[str]) -> Batch:
             rejected[UNREADABLE] += 1
             unreadable.add(str(entry.get("id")))
             if rejected[UNREADABLE] <= MOST_TOLD:
-                LOG.warning("the list's entry %.80s was left out: %s", entry.get("id"), error)
+                LOG.warning("the list's entry %s was left out: %s", one_line(entry.get("id"), 80), error)
             continue
         rejected[TWICE] += row["coin_id"] in rows
         rows.setdefault(row["coin_id"], row)

@@ -296,6 +296,13 @@ def test_an_entry_that_is_none_takes_no_other_with_it(caplog):
     assert "odd" in caplog.text
 
 
+def test_what_a_list_calls_its_coins_is_one_line_of_the_log(caplog):
+    listing([COINS[0], {"id": "odd\n2024-01-03 ERROR\x1b[31m all is lost", "symbol": {}}], set())
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("the list's entry odd 2024-01-03 ERROR [31m all is lost was left out: ")
+    assert said.isprintable()
+
+
 @pytest.mark.parametrize("broken", [{"symbol": 7}, {"name": ["Dogecoin"]}, {"name": "x" * 20_000}])
 @pytest.mark.parametrize(("known", "marks"), [({"bitcoin"}, True), ({"bitcoin", "dogecoin"}, False)])
 def test_a_coin_that_is_listed_but_cannot_be_read_is_not_gone(broken, known, marks, caplog):
