@@ -17,6 +17,7 @@ import urllib3
 
 from core.clock import Clock
 from core.errors import DiskRefused, InvalidAnswer, SourceUnavailable
+from core.plain import one_line
 from core.secrecy import hidden, keep_secret
 from resources.clients.http.bounded import (
     TooMuch,
@@ -34,12 +35,12 @@ ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
 # A server that asks for a longer pause than this, in seconds, is left to the run's own retry.
 LONGEST_WAIT = 300.0
-OK = 200
+OK, MOVED = 200, {301, 302, 303, 307, 308}
 # An answer is to be whole within so many time-outs, a file within an hour.
 PATIENCE, FILE_SECONDS = 4, 3600.0
 # The longest honest answers are lists of all coins, some megabytes; the largest files are a day of a busy chain.
 MOST_BYTES, MOST_FILE_BYTES = 64 << 20, 4 << 30
-SHOWN = 1000
+SHOWN, LONGEST_LOCATION = 1000, 200
 
 LOG = logging.getLogger("headwater.http")
 
@@ -59,6 +60,17 @@ class Answer:
 
 
 Judge = Callable[[Answer], Any]
+
+
+def moved_to(answer: Answer, setting: str) -> str | None:
+    """What to do about an answer that leads elsewhere; None of another one. Redirects are not followed: a key would go
+    along. setting: the one that holds the API's address."""
+    if answer.status not in MOVED:
+        return None
+    told = next((value for name, value in answer.headers.items() if name.lower() == "location"), "")
+    # Without its parameters, among which a key may be.
+    where = one_line(hidden(told.partition("?")[0]), LONGEST_LOCATION) or "nowhere"
+    return f"Its address leads to {where}, and redirects are not followed: set {setting} to the one that answers."
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.clock import Clock
 from core.errors import DayIncomplete, InvalidAnswer, QuotaSpent, SourceMoved, SourceRefused
-from resources.clients.http.api import OK, Answer, HttpApi, Unusable
+from resources.clients.http.api import OK, Answer, HttpApi, Unusable, moved_to
 from resources.clients.markets.blockchair_envelope import Envelope, Page
 from resources.clients.markets.chain_rows import MOST_HEIGHTS, moment, whole
 from resources.clients.markets.units import UnitLedger
@@ -250,9 +250,9 @@ class Blockchair:
                 f"Blockchair has blocked this caller ({code} {words}), at {address}. Stop all schedules that ask it, "
                 "and settle with its support; asking on makes it worse."
             )
+        remedy = "The request itself is wrong, or the key: check BLOCKCHAIR_API_KEY, or update the client."
         raise SourceRefused(
-            f"Blockchair refuses {address}: {code} {words}. The request itself is wrong, or the key: check "
-            "BLOCKCHAIR_API_KEY, or update the client."
+            f"Blockchair refuses {address}: {code} {words}. {moved_to(answer, 'BLOCKCHAIR_URL') or remedy}"
         )
 
     def _settle(self, charged: Decimal, told: Decimal | None, reckoned: Decimal, address: str) -> None:

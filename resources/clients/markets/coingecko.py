@@ -10,7 +10,7 @@ from typing import Any
 from core.clock import Clock
 from core.errors import InvalidAnswer, QuotaSpent, SettingError, SourceRefused
 from core.plain import one_line
-from resources.clients.http.api import Answer, HttpApi, Unusable
+from resources.clients.http.api import Answer, HttpApi, Unusable, moved_to
 
 PUBLIC_ROOT = "https://api.coingecko.com/api/v3"
 PRO_ROOT = "https://pro-api.coingecko.com/api/v3"
@@ -153,7 +153,7 @@ def require_no_error(answer: Answer, address: str) -> None:
         raise Unusable(f"{code} {message}".strip())
     raise SourceRefused(
         f"CoinGecko refuses {address}: {code} {message}. "
-        f"{REMEDIES.get(code) or REMEDIES.get(answer.status, REMEDIES[400])}"
+        f"{moved_to(answer, 'COINGECKO_URL') or REMEDIES.get(code) or REMEDIES.get(answer.status, REMEDIES[400])}"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from core.clock import Clock
 from core.errors import InvalidAnswer, SourceMoved, SourceRefused
 from core.plain import one_line
-from resources.clients.http.api import MOST_BYTES, Answer, HttpApi, Unusable
+from resources.clients.http.api import MOST_BYTES, Answer, HttpApi, Unusable, moved_to
 from resources.clients.stacks.answers import ABSENT, GONE, OK, RawAnswer
 
 LOG = logging.getLogger("headwater.stacks")
@@ -153,6 +153,7 @@ class AnswerApi:
             after = next((new for old, new in SUCCESSORS.items() if route.path.startswith(old)), None)
             gone = "is switched off" if answer.status == GONE else "is not there"
             remedy = f"The route {gone}; " + (f"use {after}." if after else "check the API's address and its changes.")
+        remedy = moved_to(answer, "the setting of its address") or remedy
         return (
             f"{self.http.name} refuses {self.http.address(route.path, parameters)}: {answer.status} "
             f"{one_line(answer.text, 200)}. {remedy}"

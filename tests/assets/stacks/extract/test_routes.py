@@ -86,6 +86,13 @@ def test_a_route_that_is_needed_names_what_took_its_place(server, clock):
         api(server.root, clock).ask(Route("supply", "extended/v1/stx_supply", {}))
 
 
+def test_an_address_that_leads_elsewhere_says_where(server, clock):
+    server.faults = [Fault("/v2/info", 308, "", {"Location": "https://elsewhere.example.com/v2/info"})]
+    with pytest.raises(SourceRefused, match="leads to https://elsewhere.example.com/v2/info, and redirects are not"):
+        routes.node_state(api(server.root, clock), clock)
+    assert len(server.requests) == 1
+
+
 TRANSIENT = [
     Fault("/v2/info", 429, {"error": "slow down"}, {"Retry-After": "7"}),
     Fault("/v2/info", 500, "oops", times=2),

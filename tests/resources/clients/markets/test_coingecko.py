@@ -6,11 +6,26 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidAnswer, SettingError, SourceRefused, SourceUnavailable
 from resources.clients.http.api import Answer
+from resources.clients.markets.blockchair import Blockchair
 from resources.clients.markets.coingecko import PRO_ROOT, PUBLIC_ROOT, CoinGecko, error_of
+from resources.clients.markets.units import UnitLedger
 from sandbox.markets.server import Fault, MarketServer
 from tests.standins.markets import DayClock, coin, world
 
 SECRET = "CG-never-to-be-seen"
+
+
+class CountingLedger(UnitLedger):
+    """Without a database."""
+
+    def __init__(self):
+        super().__init__(None, "Blockchair", None, DayClock())
+
+    def charge(self, units):
+        self.charged += units
+
+    def refund(self, units):
+        self.charged -= units
 
 
 @pytest.fixture
@@ -106,6 +121,26 @@ def test_what_cannot_pass_is_not(status, market, clock):
     with pytest.raises(SourceRefused):
         client(market, clock).global_figures()
     assert len(market.requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_an_address_that_leads_elsewhere_is_told_with_its_setting_and_not_followed(status, market, clock):
+    there = "https://elsewhere.example.com/v3/global"
+    market.faults += [
+        Fault("/global", status, "", {"Location": f"{there}?x_cg_demo_api_key=planted"}),
+        Fault("bitcoin/stats", status, "", {"Location": f"{there}?key=planted"}),
+    ]
+    blockchair = Blockchair(CountingLedger(), clock, root=market.blockchair_root)
+    for ask, setting in (
+        (client(market, clock).global_figures, "COINGECKO_URL"),
+        (lambda: blockchair.stats("bitcoin"), "BLOCKCHAIR_URL"),
+    ):
+        with pytest.raises(
+            SourceRefused, match=f"leads to {there}, and redirects are not followed: set {setting}"
+        ) as told:
+            ask()
+        assert "planted" not in str(told.value)
+    assert len(market.requests) == 2
 
 
 def test_the_servers_own_pause_is_kept(market, clock):
