@@ -5,6 +5,7 @@ floats (its ``number``). ccxt's own rate limiting stays on as it is.
 """
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ T = TypeVar("T")
 # ccxt counts all of these as trouble of the network; asking again changes nothing.
 REFUSALS = {400, 401, 403, 404, 451}
 CONNECT_MS = 20_000
+# What Binance says of a ban besides the header, which proxies may leave out: milliseconds of Unix time.
+_BANNED_UNTIL = re.compile(r"banned until ([0-9]{13})\b")
 
 
 class CcxtSource:
@@ -123,7 +126,7 @@ class CcxtSource:
             status = self._http.status
             if status in REFUSALS:
                 raise self._refused(what, error) from None
-            wait = seconds_to_wait(self._http.retry_after, self.clock.now()) if status else None
+            wait = self._wait_asked_for(error) if status else None
             raise MayPass(f"{type(error).__name__}{f', status {status}' if status else ''}", status, wait) from None
         except errors.BaseError as error:
             if (self._http.status or 0) >= 500:
@@ -133,6 +136,12 @@ class CcxtSource:
             raise
         except Exception as error:  # noqa: BLE001 - ccxt looks into answers without checking them first
             raise MayPass(f"an answer that ccxt cannot read ({type(error).__name__})") from None
+
+    def _wait_asked_for(self, error: Exception) -> float | None:
+        """Seconds by the header, or else by Binance's words."""
+        now = self.clock.now()
+        wait, told = seconds_to_wait(self._http.retry_after, now), _BANNED_UNTIL.search(str(error))
+        return max(0.0, int(told[1]) / 1000 - now.timestamp()) if wait is None and told else wait
 
     def _decoded(self, what: str, decode: Callable[[], T]) -> T:
         try:

@@ -190,6 +190,19 @@ def test_a_ban_ends_it_after_five_attempts_and_is_remembered(server, source, clo
     assert clock.slept == [20] * 4
 
 
+def test_a_ban_that_only_the_answers_words_tell_is_kept(server, source, clock):
+    source.markets()
+    for seconds in (30, 7_200):
+        until = int(clock.now().timestamp() * 1000) + seconds * 1000
+        said = f"Way too much request weight used; IP banned until {until}. Please use WebSocket Streams."
+        server.faults.append(Fault("klines", 418, {"code": -1003, "msg": said}))
+
+    with pytest.raises(SourceUnavailable, match="2 attempts"):
+        ten(source)
+    assert clock.slept == [30]
+    assert source.patience.banned
+
+
 def test_a_wait_beyond_ten_minutes_is_left_to_the_runs_retry(server, source, clock):
     source.markets()
     server.faults.append(Fault("klines", 418, "banned", {"Retry-After": "86400"}, times=9))
