@@ -12,7 +12,7 @@ import pytest
 from botocore.stub import Stubber
 
 from assets.exchanges.listed import list_key
-from assets.exchanges.names import parse_job
+from assets.exchanges.names import dataset_path, parse_job
 from core.errors import JobFailed
 from resources.clients.aws.ecs import EcsTasks, task_request
 from resources.clients.exchanges.objects import damaged_key, revisions_key
@@ -167,7 +167,8 @@ def test_folders_that_each_may_list(name):
 BARS = "v3/periodic_daily/airflow/downloaded_1min/x/currency_pair=BTC_USDT/year=2024/month=1/day=2/data.parquet"
 
 
-LIST = list_key("", parse_job("ccxt.binance.spot.all"), date(2024, 1, 2))
+JOB = parse_job("ccxt.binance.spot.all")
+LIST = list_key("", JOB, DAY)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,17 @@ def test_the_room_exchanges_may_replace_its_bars_and_nothing_else(key):
         assert not allows("exchanges", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{EXPORTED}")
         assert not allows("exporter", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{key}")
     assert allows("exchanges", "s3:ListBucket", f"arn:aws:s3:::{BUCKET}", f"{PREFIX}/{key[:14]}")
+
+
+def test_in_stage_test_the_bars_are_those_of_the_user_whom_the_policy_names(monkeypatch):
+    assert "-e s,v3/,ann/v3/,g" in (IAM / "README.md").read_text()
+    statements = json.dumps(_statements("exchanges")).replace("v3/", "ann/v3/")
+    monkeypatch.setitem(globals(), "_statements", lambda _: json.loads(statements))
+    own = dataset_path(JOB.signature(), "BTC_USDT", date(2024, 1, 2))
+    for key in (f"ann/{own}", revisions_key(f"ann/{own}"), damaged_key(f"ann/{own}"), list_key("ann/", JOB, DAY)):
+        assert all(allows("exchanges", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{key}") for action in ACTIONS)
+    for key in (own, f"bob/{own}", revisions_key(own)):
+        assert not any(allows("exchanges", action, f"arn:aws:s3:::{BUCKET}/{PREFIX}/{key}") for action in ACTIONS)
 
 
 def test_the_room_stacks_may_publish_and_keep_and_deletes_nothing():
