@@ -38,7 +38,8 @@ def main() -> None:
 @tree
 def lint(tree: Path | None) -> None:
     """Judge every file of a tree; the exit code says whether all are good."""
-    loaded = load_tree(tree or Databridge.read().tree)
+    with _explained():
+        loaded = load_tree(tree or Databridge.tree_in_force())
     for fault in loaded.faults:
         click.echo(str(fault), err=True)
     click.echo(f"{len(loaded.tables):,} tables are good, {len(loaded.faults):,} faults")
@@ -155,7 +156,7 @@ def _report_check(pipes: PipesContext, name: str, *, passed: bool, said: str, wa
 
 
 def _table(name: str, tree: Path | None) -> BridgeTable:
-    loaded = load_tree(tree or Databridge.read().tree)
+    loaded = load_tree(tree or Databridge.tree_in_force())
     for table in loaded.tables:
         if name in (table.name, table.path):
             return table

@@ -13,7 +13,7 @@ logger = logging.getLogger("headwater.databridge")
 
 def configured() -> Loaded:
     """The tables of the tree, its faults told once in the log of whoever loads the definitions."""
-    loaded = load_tree(Databridge.read().tree)
+    loaded = load_tree(Databridge.tree_in_force())
     for fault in loaded.faults:
         logger.error("Databridge: %s", fault)
     return loaded

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from core.settings.base import Between, Settings, Text, setting
+from core.settings.base import Between, Settings, Text, environment, listed, setting
 from core.settings.stage import Stage
 
 SHIPPED = Path(__file__).parents[2] / "assets" / "databridge" / "configs"
@@ -39,6 +39,16 @@ class Databridge(Settings):
         "6",
         6.0,
     )
+
+    @classmethod
+    def tree_in_force(cls) -> Path:
+        """The tree of files, whatever the other settings hold: definitions are loaded by it, of all rooms.
+
+        Raises:
+            SettingError: when it is not set to a path.
+        """
+        name = listed(cls.model_fields["config_dir"]).name
+        return cls.read({name: environment().get(name, "")}).tree
 
     @property
     def tree(self) -> Path:

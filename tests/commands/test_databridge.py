@@ -6,6 +6,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from assets.databridge.assets import configured
 from assets.databridge.config import CONFIGS
 from commands.databridge import main
 
@@ -36,6 +37,25 @@ def test_lint_prints_every_fault_and_fails(tree):
     assert "databridge/lni/bad.yml: carto_users: []" in done.stderr
     assert "databridge/lni/bad.yml: uplaod: no such key" in done.stderr
     assert "databridge/lni/worse.yml: it is no YAML" in done.stderr
+
+
+def test_tables_are_loaded_by_their_tree_whatever_the_other_settings_hold(tree, monkeypatch):
+    """Definitions of all rooms are loaded beside them; what is wrong is told by the run that needs it."""
+    monkeypatch.setenv("DATABRIDGE_RUNNER", "Batch")
+    monkeypatch.setenv("DATABRIDGE_JOB_HOURS", "six")
+    monkeypatch.setenv("DATABRIDGE_CONFIG_DIR", str(tree))
+    assert [table.table for table in configured().tables] == ["good"]
+    assert called("lint").stdout == "1 tables are good, 0 faults\n"
+    planned = called("plan", "databridge/lni/good")
+    assert planned.exit_code == 1
+    assert "DATABRIDGE_RUNNER='Batch': expected one of local, batch." in planned.stderr
+
+
+def test_a_tree_that_is_no_path_is_a_sentence(monkeypatch):
+    monkeypatch.setenv("DATABRIDGE_CONFIG_DIR", "a\nb")
+    done = called("lint")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("DATABRIDGE_CONFIG_DIR='a\\nb': expected at most")
 
 
 def test_the_schema_for_editors_knows_every_kind():
