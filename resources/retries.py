@@ -25,6 +25,8 @@ RETRIES = {
     "preprod": Retries(5, 300),
     "prod": Retries(5, 300),
 }
+# The sections of errors that are of no kind below their branch.
+SECTIONS = {"TransientError": "trying-again-helps", "PermanentError": "somebody-has-to-change-something"}
 
 
 @contextmanager
@@ -47,5 +49,7 @@ def failures_explained(stage: StageName | None = None, by_stage: Mapping[str, Re
 
 def failure_of(error: HeadwaterError) -> dg.Failure:
     """What the UI shows of a step that is not tried again: the error's sentence, and where more is said about it."""
-    description = f"{error}\nMore: docs/troubleshooting.md#{type(error).__name__.lower()}"
+    kinds = type(error).__mro__  # a client's own kinds of an error have its section
+    kind = next(kind.__name__ for kind in kinds if kind.__module__ == HeadwaterError.__module__)
+    description = f"{error}\nMore: docs/troubleshooting.md#{SECTIONS.get(kind, kind.lower())}"
     return dg.Failure(description=description, allow_retries=False)

@@ -5,7 +5,10 @@ import dagster as dg
 import pytest
 
 from core.errors import DayIncomplete, DayMissing, PermanentError, TransientError
-from resources.retries import RETRIES, failures_explained
+from resources.clients.databridge.geometry import WrongSrid
+from resources.clients.databridge.merging import WrongKey
+from resources.clients.databridge.replacing import Unproved
+from resources.retries import RETRIES, failure_of, failures_explained
 
 
 @pytest.mark.parametrize("stage", ["test", "preprod", "prod"])
@@ -35,6 +38,17 @@ def test_every_error_has_its_section_in_the_docs():
     headings = re.findall(r"^### (\w+)$", page, re.MULTILINE)
     kinds = [*TransientError.__subclasses__(), *PermanentError.__subclasses__()]
     assert sorted(headings) == sorted(kind.__name__ for kind in kinds if kind.__module__ == "core.errors")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermanentError("a"), TransientError("a"), Unproved("rows", "a"), WrongSrid("a"), WrongKey("a"), DayMissing("a")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_failure_links_to_is_there(error):
+    page = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text()
+    anchors = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#{2,3} (.+)$", page, re.MULTILINE)}
+    assert failure_of(error).description.split("troubleshooting.md#")[1] in anchors
 
 
 def test_bugs_pass_as_they_are():
