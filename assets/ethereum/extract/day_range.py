@@ -42,23 +42,28 @@ def block_range(node: EthereumNode, day: date, confirmations: int) -> BlockRange
         HistoryPruned: when the day reaches below the oldest block that any endpoint holds.
         InvalidAnswer: when the newest block's time cannot be true.
     """
-    head = node.head()
+    try:
+        return _block_range(node, day, confirmations, anywhere=False)
+    except (DayIncomplete, HistoryPruned):  # by the word of one endpoint: another may hold more
+        return _block_range(node, day, confirmations, anywhere=True)
+
+
+def _block_range(node: EthereumNode, day: date, confirmations: int, *, anywhere: bool) -> BlockRange:
+    head = node.head(anywhere=anywhere)
     head_number, head_time = int(head["number"], 16), int(head["timestamp"], 16)
     _check_time(node, head_number, head_time)
     if head_time < end_of(day):
         raise DayIncomplete(_incomplete(node, day, f"its newest block {head_number} is of {_utc(head_time)}"))
-    for anywhere in (False, True):  # what one endpoint does not hold, another may
-        times = _Times(node, {head_number: head_time}, anywhere=anywhere)
-        first = first_block_at(start_of(day), head_number, times.of)
-        after = first_block_at(end_of(day), head_number, times.of)
-        if first <= 1 or times.of(first - 1) != NOT_HELD:
-            break
-    else:
+    times = _Times(node, {head_number: head_time}, anywhere=anywhere)
+    first = first_block_at(start_of(day), head_number, times.of)
+    after = first_block_at(end_of(day), head_number, times.of)
+    if first > 1 and times.of(first - 1) == NOT_HELD:
         raise HistoryPruned(
             f"Ethereum day {day}: {node.name} holds no block below {first}, which is of {_utc(times.of(first))}; the "
             "day may begin before it. Use a node that holds the whole chain; nothing was written."
         )
-    final = _final_number(node, head_number, confirmations)
+    finalized = node.finalized(anywhere=anywhere)
+    final = int(finalized["number"], 16) if finalized else head_number - confirmations
     if final < after:
         raise DayIncomplete(_incomplete(node, day, f"block {after}, the first after the day, is not final yet"))
     return BlockRange(0 if first == 1 and after > 1 else first, after - 1)
@@ -120,11 +125,6 @@ def _check_time(node: EthereumNode, number: int, timestamp: int) -> None:
             f"{_utc(latest)}. Timestamps are Unix time in seconds; a chain that counts in other units, or whose clock "
             "is wrong, cannot be exported by days. Nothing was written."
         )
-
-
-def _final_number(node: EthereumNode, head: int, confirmations: int) -> int:
-    finalized = node.finalized()
-    return int(finalized["number"], 16) if finalized else head - confirmations
 
 
 def _incomplete(node: EthereumNode, day: date, why: str) -> str:

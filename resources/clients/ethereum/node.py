@@ -78,15 +78,17 @@ class EthereumNode:
 
     def version(self) -> str:
         """The client's name and version, or ``unknown``: it is only shown, so nothing depends on the answer."""
-        return self._rpc.asked_once(Call("web3_clientVersion", [], shapes.text)) or UNKNOWN
+        return next(filter(None, self._rpc.said_by_each(Call("web3_clientVersion", [], shapes.text))), UNKNOWN)
 
     def chain_id(self) -> int:
         """Which chain this is; 1 is Ethereum's mainnet."""
         return self._rpc.call(Call("eth_chainId", [], shapes.whole_number))
 
-    def head(self) -> Header:
-        """The newest block's header."""
-        return self._rpc.call(Call("eth_getBlockByNumber", ["latest", False], shapes.header))
+    def head(self, *, anywhere: bool = False) -> Header:
+        """The newest block's header, of the first endpoint that answers. anywhere: the newest of all."""
+        call = Call("eth_getBlockByNumber", ["latest", False], shapes.header)
+        found = self._rpc.call(call)
+        return max([found, *self._rpc.said_by_each(call)], key=_number) if anywhere else found
 
     def header(self, number: int) -> Header:
         """A block's header by number."""
@@ -105,12 +107,14 @@ class EthereumNode:
         except HistoryPruned:
             return None
 
-    def finalized(self) -> Header | None:
-        """The newest final block's header; None where the node does not know the tag."""
+    def finalized(self, *, anywhere: bool = False) -> Header | None:
+        """The newest final block's header; None where the node does not know the tag. anywhere: the newest of all."""
         call = Call(
             "eth_getBlockByNumber", ["finalized", False], shapes.header, accept_null=True, accept_error=_unknown_tag
         )
-        return self._rpc.call(call)
+        found = self._rpc.call(call)
+        every = [found, *self._rpc.said_by_each(call)] if anywhere else [found]
+        return max((header for header in every if header), key=_number, default=None)
 
     def blocks(self, numbers: Iterable[int], read: ReadTogether[T]) -> Iterator[T]:
         """Blocks with full transactions, in the order of ``numbers``.
@@ -252,6 +256,10 @@ def _unknown_tag(error: dict[str, Any]) -> tuple[None] | None:
 
 def _contract_failure(error: dict[str, Any]) -> tuple[None] | None:
     return (None,) if is_contracts_own(error) else None
+
+
+def _number(header: Header) -> int:
+    return int(header["number"], 16)
 
 
 # What nodes say of a block that they hold no longer, or never had; null is taken for BEHIND.

@@ -70,8 +70,8 @@ class RpcClient:
         """The accepted result of one call."""
         return self._answer([call])[0]
 
-    def asked_once(self, call: Call) -> Any:
-        """What the first endpoint that answers says; None where none does. Only for what nothing depends on.
+    def said_by_each(self, call: Call) -> Iterator[Any]:
+        """What the endpoints say, one after the other; nothing of one that gives no usable answer.
 
         Nothing is asked again and no endpoint is taken out: refusing this call tells nothing of the others.
         """
@@ -81,8 +81,7 @@ class RpcClient:
             except Refusal:
                 continue
             if not isinstance(outcome, Refusal):
-                return outcome
-        return None
+                yield outcome
 
     def map(
         self, calls: Iterable[Call], read: ReadTogether[Any] | None = None, most_at_once: int | None = None

@@ -180,6 +180,25 @@ def test_a_day_that_one_of_the_endpoints_holds_is_found(partial, full_first, clo
     assert (found.first, found.last) == (50, 193)
 
 
+def _stuck(newest, finalized):
+    """A node that stopped at block ``newest``: its head, and what it calls final, are old."""
+    return SyntheticChain(FULL.times[: newest + 1], finalized)
+
+
+STUCK = {"before the day": (40, 30), "in the day": (100, 90), "after the day": (200, 190), "not yet final": (249, 190)}
+
+
+@pytest.mark.parametrize("stuck", STUCK)
+@pytest.mark.parametrize("full_first", [False, True])
+def test_a_stuck_endpoint_makes_no_day_incomplete_that_another_has(stuck, full_first, clock):
+    with FaultyNode(_stuck(*STUCK[stuck]).answer) as one, FaultyNode(FULL.answer) as other:
+        uris = [one.uri, other.uri]
+        found = block_range(EthereumNode(",".join(uris[::-1] if full_first else uris), Budget(), clock), DAY, 2)
+        assert (found.first, found.last) == (50, 193)
+        with pytest.raises(DayIncomplete, match="newest block 249"):
+            block_range(EthereumNode(",".join(uris), Budget(), clock), date(2024, 1, 4), 2)
+
+
 @pytest.mark.parametrize("oldest", [30, 60])
 def test_a_dead_endpoint_beside_one_that_holds_the_day_holds_nothing_up(oldest, clock):
     with FaultyNode(FULL.answer) as gone:
