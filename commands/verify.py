@@ -11,9 +11,10 @@ from assets.ethereum.audit.foreign import foreign_day
 from assets.ethereum.audit.headers import known_of_files, known_of_node
 from assets.ethereum.audit.report import Report, comparison_report, proof_report
 from assets.ethereum.extract.exports import Export
-from core.errors import HeadwaterError
+from core.errors import HeadwaterError, SettingError
 from core.windows import parse_day
 from resources.clients.ethereum.node import EthereumNode
+from resources.clients.lake.object_store import ObjectStore
 from resources.clients.lake.store_of_uri import store_for
 
 
@@ -52,16 +53,27 @@ def verify(  # noqa: PLR0917 - click calls it by name
     for line in report.lines():
         click.echo(line)
     if target:
-        target.write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
+        try:
+            target.write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            told = f"--report: cannot write {target}: {error.strerror or error}. What was found stands above."
+            raise click.ClickException(told) from error
         click.echo(f"Written to {target}.")
     if not report.passed:
         raise click.exceptions.Exit(1)
 
 
+def _store_of(place: str) -> ObjectStore:
+    try:
+        return store_for(place)
+    except SettingError:  # whose sentence is about LAKE_URI
+        raise click.UsageError(f"{place!r} is neither a directory nor s3://bucket/prefix.") from None
+
+
 def _report(source: str, day: date, node: str | None, headers: Path | None, against: str | None) -> Report:
-    found = foreign_day(store_for(source), day)
+    found = foreign_day(_store_of(source), day)
     if against is not None:
-        return comparison_report(source, found, against, foreign_day(store_for(against), day))
+        return comparison_report(source, found, against, foreign_day(_store_of(against), day))
     if headers is not None:
         return proof_report(source, str(headers), found, known_of_files(headers, day))
     export = Export(EthereumNode(node or ""), lambda line: click.echo(line, err=True), time.monotonic)

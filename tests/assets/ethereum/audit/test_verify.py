@@ -197,3 +197,23 @@ def test_one_thing_to_hold_it_against_is_asked_for(tmp_path, options):
     done = CliRunner().invoke(main, ["verify", str(tmp_path), str(DAY), *options])
     assert done.exit_code == 2
     assert "Give one of --node, --headers and --against" in done.output
+
+
+@pytest.mark.parametrize("option", ["--headers", "--against"])
+def test_a_place_that_is_none_is_told_as_it_was_given(tmp_path, option):
+    """And not as the setting LAKE_URI, which nobody has set."""
+    source = "gs://chain" if option == "--headers" else str(_write(tmp_path / "lake", _tables()))
+    other = str(tmp_path) if option == "--headers" else "gs://chain"
+    done = CliRunner().invoke(main, ["verify", source, str(DAY), option, other])
+    assert done.exit_code == 2
+    assert "'gs://chain' is neither a directory nor s3://bucket/prefix." in done.output
+    assert "LAKE_URI" not in done.output
+
+
+def test_a_report_that_cannot_be_written_hides_nothing_that_was_found(tmp_path):
+    source, target = _write(tmp_path / "lake", _tables()), tmp_path / "nowhere" / "report.json"
+    done = CliRunner().invoke(
+        main, ["verify", str(source), str(DAY), "--against", str(source), "--report", str(target)]
+    )
+    assert done.exit_code == 1
+    assert f"cannot write {target}: No such file or directory. What was found stands above." in done.output
