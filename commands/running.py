@@ -78,6 +78,8 @@ def show_missing(room: str, window: DayWindow, *, start: bool) -> bool:
     done = True
     with _instance() as instance:
         found = by_series(gaps(defs, instance, room, window))
+        if not found:
+            print(f"{room} has no partitions of {window}: they begin later, or those days are not over.")
         for series in list(found):
             for line in told(series, found[series]):
                 print(line, flush=True)
