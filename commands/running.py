@@ -24,6 +24,7 @@ from core.settings.stage import Stage
 from core.windows import DayWindow
 from definitions import defs, stage
 from resources.in_force import in_force, is_sandbox
+from resources.retries import sentence_of
 from resources.stages import resources_for
 
 # The run's own log is in Dagster's record; here its warnings are told in short.
@@ -147,9 +148,7 @@ def _tell_rows(result: dg.ExecuteInProcessResult) -> None:
 
 def _tell_failures(result: dg.ExecuteInProcessResult) -> None:
     for event in result.filter_events(lambda event: event.is_step_failure):
-        cause = event.step_failure_data.error
-        while cause and cause.cause:
-            cause = cause.cause
+        cause = sentence_of(event.step_failure_data.error)
         print(f"  Failed: {event.step_key}: {cause.message.strip() if cause else 'no reason given'}", file=sys.stderr)
 
 

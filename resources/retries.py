@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
+from core import errors
 from core.errors import HeadwaterError, PermanentError, TransientError
 from core.settings.stage import StageName, stage_from
 
@@ -27,6 +29,11 @@ RETRIES = {
 }
 # The sections of errors that are of no kind below their branch.
 SECTIONS = {"TransientError": "trying-again-helps", "PermanentError": "somebody-has-to-change-something"}
+
+
+ON_PURPOSE = {
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, HeadwaterError)
+}
 
 
 @contextmanager
@@ -53,3 +60,16 @@ def failure_of(error: HeadwaterError) -> dg.Failure:
     kind = next(kind.__name__ for kind in kinds if kind.__module__ == HeadwaterError.__module__)
     description = f"{error}\nMore: docs/troubleshooting.md#{SECTIONS.get(kind, kind.lower())}"
     return dg.Failure(description=description, allow_retries=False)
+
+
+def sentence_of(error: Any) -> Any:
+    """Of Dagster's record of an error and its causes the one on purpose, which says what to do; else the first cause.
+
+    Below it is what the machine or a library said.
+    """
+    first = error
+    while error:
+        if error.cls_name in ON_PURPOSE:
+            return error
+        first, error = error, error.cause
+    return first

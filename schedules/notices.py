@@ -9,6 +9,7 @@ from core.plain import one_line
 from core.settings.base import environment
 from core.settings.stage import Stage
 from resources.notices import tell
+from resources.retries import sentence_of
 
 # Dagster writes whether it will retry a run just after it has written that the run failed; the sensor may come between.
 WILL_RETRY = "dagster/will_retry"
@@ -67,9 +68,7 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
     stats = context.instance.get_run_step_stats(context.dagster_run.run_id)
     attempts = {step.step_key: step.attempts or 1 for step in stats}
     for event in context.get_step_failure_events():
-        said, cause = event.step_failure_data.user_failure_data, event.step_failure_data.error
-        while cause and cause.cause:
-            cause = cause.cause
+        said, cause = event.step_failure_data.user_failure_data, sentence_of(event.step_failure_data.error)
         reason = (said and said.description) or (cause.message if cause else "")
         times = attempts.get(event.step_key or "", 1)
         again = f" (attempt {times})" if times > 1 else ""
