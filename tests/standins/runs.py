@@ -16,6 +16,7 @@ from resources.ethereum import EthereumNodeResource
 from resources.io_managers.duckdb import DuckDbIOManager
 from resources.io_managers.lake import LakeIOManager
 from resources.io_managers.selected import WarehouseIOManager
+from resources.retries import sentence_of
 from resources.stages import resources_for
 from schedules.ethereum import ROOM
 
@@ -132,11 +133,9 @@ def sorted_rows(rows: list[dict]) -> list[dict]:
 
 
 def failures(result: dg.ExecuteInProcessResult) -> list[str]:
-    """What each failed step said, down to its first cause."""
+    """What each failed step said."""
     said = []
     for event in result.filter_events(lambda event: event.is_step_failure):
-        cause = event.step_failure_data.error
-        while cause and cause.cause:
-            cause = cause.cause
+        cause = sentence_of(event.step_failure_data.error)
         said.append(f"{event.step_key}: {cause.message if cause else event.message}")
     return said
