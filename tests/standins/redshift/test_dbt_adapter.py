@@ -94,7 +94,7 @@ def dbt(request, redshift, tmp_path):
 
     def run(*command):
         places = ["--project-dir", str(tmp_path), "--profiles-dir", str(tmp_path), "--quiet"]
-        done = subprocess.run([*dbt_resource.COMMAND, *command, *places], check=False)
+        done = subprocess.run([*dbt_resource.Dbt().command, *command, *places], check=False)
         assert done.returncode == 0, "see what dbt printed"
 
     run.datasharing = request.param
