@@ -30,6 +30,8 @@ from resources.stages import resources_for
 # The run's own log is in Dagster's record; here its warnings are told in short.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 LINE = 160
+# What Dagster notes of a failed run.
+FAILURE_REASON, INTERRUPTED = "dagster/failure_reason", "UNEXPECTED_TERMINATION"
 DAGSTER_YAML = Path(__file__).parents[1] / "deploy/local/dagster.yaml"
 
 
@@ -125,7 +127,15 @@ def _run(
             print(f"  {': '.join(text for text in told if text)}")
     if not result.success:
         _tell_failures(result)
+    if _was_interrupted(instance, result.run_id):
+        raise KeyboardInterrupt
     return result.success
+
+
+def _was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether Ctrl-C or a signal ended the run: Dagster makes a failed step of it, after which others would start."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.tags.get(FAILURE_REASON) == INTERRUPTED
 
 
 def _tell_rows(result: dg.ExecuteInProcessResult) -> None:
