@@ -157,9 +157,13 @@ def _tell_rows(result: dg.ExecuteInProcessResult) -> None:
 
 
 def _tell_failures(result: dg.ExecuteInProcessResult) -> None:
-    for event in result.filter_events(lambda event: event.is_step_failure):
-        cause = sentence_of(event.step_failure_data.error)
-        print(f"  Failed: {event.step_key}: {cause.message.strip() if cause else 'no reason given'}", file=sys.stderr)
+    """Each failed step with its reason; the run's own where it did not get to a step."""
+    steps = result.filter_events(lambda event: event.is_step_failure)
+    failed = [(str(event.step_key), event.step_failure_data.error) for event in steps]
+    runs = () if failed else result.filter_events(lambda event: event.is_job_failure)
+    for name, error in (*failed, *((event.job_name, event.job_failure_data.error) for event in runs)):
+        cause = sentence_of(error)
+        print(f"  Failed: {name}: {cause.message.strip() if cause else 'no reason given'}", file=sys.stderr)
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
