@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
 import textwrap
 import time
 from collections import Counter, defaultdict
@@ -18,7 +19,7 @@ import dagster as dg
 
 from commands.missing import by_series, gaps, starts, told
 from core.errors import SettingError
-from core.private import make_private
+from core.private import folder_trouble_told, make_private
 from core.settings.base import environment
 from core.settings.stage import Stage
 from core.windows import DayWindow
@@ -40,13 +41,14 @@ def _instance() -> dg.DagsterInstance:
 
     Raises:
         SettingError: when DAGSTER_HOME is no directory that Dagster takes.
+        DiskRefused: when the record cannot be made.
     """
     home = environment().get("DAGSTER_HOME")
     if not home:
         directory = Stage.read().directory
         make_private(directory)
         if not (directory / DAGSTER_YAML.name).exists():
-            shutil.copyfile(DAGSTER_YAML, directory / DAGSTER_YAML.name)
+            _lay_out(directory)
         home = str(directory)
     elif not (Path(home).is_absolute() and Path(home).is_dir()):
         raise SettingError(
@@ -54,7 +56,14 @@ def _instance() -> dg.DagsterInstance:
             "HEADWATER_HOME serves."
         )
     os.environ["DAGSTER_HOME"] = home
-    return dg.DagsterInstance.get()
+    with folder_trouble_told(Path(home)):
+        return dg.DagsterInstance.get()
+
+
+def _lay_out(home: Path) -> None:
+    """Give a new home Dagster's settings: whole, since the half of them would be taken for all ever after."""
+    with folder_trouble_told(home), tempfile.TemporaryDirectory(prefix="new-", dir=home) as scratch:
+        Path(shutil.copyfile(DAGSTER_YAML, Path(scratch, DAGSTER_YAML.name))).replace(home / DAGSTER_YAML.name)
 
 
 def say_first(uses: Sequence[str]) -> list[str]:

@@ -1,10 +1,13 @@
 """HEADWATER_HOME and what lies below are for their user only, whoever makes them first."""
 
+import errno
+import shutil
 from pathlib import Path
 
 import pytest
 
 from commands import running
+from core.errors import DiskRefused
 from core.private import make_private
 from resources.clients.dbt import parsed
 from resources.clients.duckdb.warehouse import DuckDbWarehouse
@@ -55,6 +58,32 @@ def test_whoever_comes_first_makes_the_home_private(first, tmp_path, monkeypatch
     home = tmp_path / "home"
     first(home, monkeypatch)
     assert home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("first", [warehouse, etl, record])
+@pytest.mark.parametrize("home", ["file", "file/below", "nowhere"])
+def test_a_home_that_cannot_be_made_is_a_sentence(first, home, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a directory")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone" / "away")
+    with pytest.raises(DiskRefused, match="HEADWATER_HOME") as refused:
+        first(tmp_path / home, monkeypatch)
+    assert str(tmp_path / home) in str(refused.value)
+
+
+def test_a_full_disk_leaves_no_half_of_dagsters_settings(tmp_path, monkeypatch):
+    """Half of them would be taken as they are from then on: without the pools, say."""
+
+    def full(source, target):
+        Path(target).write_text("telemetry:")
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", full)
+        with pytest.raises(DiskRefused, match="No space left on device"):
+            record(tmp_path / "home", monkeypatch)
+    assert list((tmp_path / "home").iterdir()) == []
+    record(tmp_path / "home", monkeypatch)
+    assert (tmp_path / "home/dagster.yaml").read_text() == running.DAGSTER_YAML.read_text()
 
 
 def test_make_makes_the_home_private():
