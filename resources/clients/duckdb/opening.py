@@ -11,8 +11,13 @@ from pathlib import Path
 
 import duckdb
 
+from core.errors import PermanentError, WarehouseBusy
+from core.plain import one_line
 from core.sql.names import literal, quoted
+from resources.clients.duckdb.disk import is_of_the_disk
 
+# How DuckDB tells of another process that holds the file, and how much is shown of what it says.
+HELD, SHOWN = "Could not set lock on file", 500
 # The file that was opened last, and the instance for it, by process: a forked one has none of its parent's threads.
 _instances: dict[int, tuple[Path, duckdb.DuckDBPyConnection]] = {}
 
@@ -24,8 +29,8 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     path: absolute; the database's name. One connection at a time: who asks sees to it that threads take turns.
 
     Raises:
-        duckdb.IOException: when another process holds the file, or the disk refuses it.
-        duckdb.ResourceInUseException: when this process holds it already.
+        duckdb.ResourceInUseException: when this process holds the file already.
+        duckdb.Error: when another process holds it, the disk refuses it, or it is no database.
     """
     instance, name = _instance(path), quoted(str(path))
     is_free = False
@@ -40,6 +45,19 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     finally:
         if not is_free:  # and perhaps the instance is invalid
             _end(path, instance)
+
+
+def why_not_opened(path: Path, error: duckdb.Error) -> Exception:
+    """An error of ``opened`` as ours: a lock passes by itself, a damaged file does not; the disk's stays as it is."""
+    if is_of_the_disk(error):
+        return error
+    told = f"DuckDB: cannot open {path}: {one_line(error, SHOWN).rstrip('.!')}."
+    if isinstance(error, duckdb.ResourceInUseException) or HELD in str(error):
+        return WarehouseBusy(f"{told} Close the program that holds it, then run again.")
+    return PermanentError(
+        f"{told} Give this user the right to read and write it; where it is damaged, move it away with its .wal, and "
+        "load its days again."
+    )
 
 
 def _end(path: Path, instance: duckdb.DuckDBPyConnection) -> None:

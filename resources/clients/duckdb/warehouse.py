@@ -23,8 +23,8 @@ from core.sql.replacing import Part, Slice
 from core.sql.storing import is_narrowed, stored
 from core.tables import Table
 from core.windows import DayWindow
-from resources.clients.duckdb.disk import disk_trouble_told, is_of_the_disk, remove_cut_off
-from resources.clients.duckdb.opening import opened
+from resources.clients.duckdb.disk import disk_trouble_told, remove_cut_off
+from resources.clients.duckdb.opening import opened, why_not_opened
 from resources.clients.lake.reading import LakeDay
 from resources.clients.warehouse import WHOLE, Staging, Warehouse
 
@@ -105,12 +105,8 @@ class DuckDbWarehouse(Warehouse):
             with ExitStack() as stack:
                 try:
                     connection = stack.enter_context(opened(path))
-                except (duckdb.IOException, duckdb.ResourceInUseException) as error:
-                    if is_of_the_disk(error):
-                        raise
-                    raise WarehouseBusy(
-                        f"DuckDB: cannot open {self.path}: {error}. Close the program that holds it, then run again."
-                    ) from error
+                except duckdb.Error as error:
+                    raise why_not_opened(path, error) from error
                 yield connection
 
     @contextmanager
@@ -120,6 +116,7 @@ class DuckDbWarehouse(Warehouse):
         Raises:
             DayMissing: when a table is not there yet.
             WarehouseBusy: when another program holds the file.
+            PermanentError: when it is no database that can be opened.
         """
         with self._connection() as connection:
             connection.execute("SET preserve_insertion_order = false; BEGIN")

@@ -1,12 +1,16 @@
 """Opening DuckDB files: each is let go at the end, whatever happened."""
 
 import os
+import subprocess
+import sys
 
 import duckdb
 import pytest
 
+from core.errors import PermanentError, WarehouseBusy
 from resources.clients.duckdb import opening
 from resources.clients.duckdb.opening import opened
+from resources.clients.duckdb.warehouse import DuckDbWarehouse
 
 
 def _note(path):
@@ -77,3 +81,42 @@ def test_what_was_committed_is_no_failure_when_the_file_cannot_be_let_go_of(tmp_
         connection.execute(f'INSERT INTO notes VALUES (2); USE memory; DETACH "{path}"')
     assert _note(path) == 3
     assert opening._instances[os.getpid()] != before
+
+
+def _ask(path):
+    with DuckDbWarehouse(str(path)).transaction() as session:
+        return session.run("SELECT count(*) AS times FROM notes")
+
+
+def test_another_programs_lock_may_pass(tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    holds = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", holds, str(path)], **pipes) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(WarehouseBusy, match="Close the program that holds it"):
+            _ask(path)
+        holder.stdin.close()
+
+
+def _a_directory(path):
+    path.mkdir()
+
+
+def _other_bytes(path):
+    path.write_bytes(b"not a database" * 1_500)
+
+
+def _zeros_behind_the_headers(path):
+    _note(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:12_288] + bytes(len(whole) - 12_288))
+
+
+@pytest.mark.parametrize("damage", [_a_directory, _other_bytes, _zeros_behind_the_headers])
+def test_what_is_no_database_is_not_tried_again(tmp_path, damage):
+    path = tmp_path / "warehouse.duckdb"
+    damage(path)
+    with pytest.raises(PermanentError, match="move it away with its .wal") as refused:
+        _ask(path)
+    assert str(path) in str(refused.value)
