@@ -5,6 +5,7 @@ Pure but for the Dagster instance it asks; shared by the rooms that load in stag
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import dagster as dg
 
@@ -34,7 +35,8 @@ def _succeeded(instance: dg.DagsterInstance, run_id: str) -> bool:
     if run is None or run.status == dg.DagsterRunStatus.SUCCESS:
         return True  # a run whose record was purged is long done
     again = instance.get_runs(dg.RunsFilter(tags={"dagster/root_run_id": run.tags.get("dagster/root_run_id", run_id)}))
-    return any(other.status == dg.DagsterRunStatus.SUCCESS for other in again)
+    later = takewhile(lambda other: other.run_id != run_id, again)  # the newest come first
+    return any(other.status == dg.DagsterRunStatus.SUCCESS for other in later)
 
 
 def missing(
