@@ -6,6 +6,7 @@ import dagster as dg
 
 from core.clock import Clock
 from core.plain import one_line
+from core.secrecy import hidden, keep_settings_secret
 from core.settings.base import environment
 from core.settings.stage import Stage
 from resources.notices import tell
@@ -27,7 +28,9 @@ def failed_run_sensor(context: dg.RunFailureSensorContext) -> None:
     """One notice for the run; what becomes of the notice changes nothing about the run."""
     if will_be_retried(context.instance, context.dagster_run, Clock()):
         return
-    for failure in tell(notice(context), environment()):
+    environ = environment()
+    keep_settings_secret(environ)
+    for failure in tell(notice(context), environ):
         context.log.warning(failure)
 
 
@@ -77,7 +80,8 @@ def _reasons(context: dg.RunFailureSensorContext) -> list[str]:
 
 
 def _first_line(text: str | None) -> str:
-    return one_line(next(iter((text or "").strip().splitlines()), "no reason given"), LONGEST_REASON)
+    """In bounded length; without secrets before it is cut, since of half a secret nobody knows that it is one."""
+    return one_line(hidden(next(iter((text or "").strip().splitlines()), "no reason given")), LONGEST_REASON)
 
 
 SENSORS = (failed_run_sensor,)

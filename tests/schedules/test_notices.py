@@ -114,6 +114,23 @@ def test_every_failed_step_and_its_deepest_reason(chat, instance):
     assert sorted(lines[5:]) == ["falls_over: the source is down", "is_a_bug: KeyError: 'größer'"]
 
 
+def test_a_secret_that_a_reason_is_cut_in_is_not_told_in_half(chat, instance, monkeypatch):
+    monkeypatch.setenv("POSTGRES_PASSWORD", "correct horse battery staple")
+
+    @dg.op
+    def repeats():
+        raise dg.Failure(description=f"{'x' * 485} correct horse battery staple", allow_retries=False)
+
+    @dg.job
+    def repeating_job():
+        repeats()
+
+    daemon = Daemon(instance)
+    run(repeating_job, instance)
+    daemon.tick()
+    assert texts(chat)[0][-1] == f"repeats: {'x' * 485} ***"
+
+
 def test_a_steps_own_retries_are_no_failures(chat, instance):
     daemon = Daemon(instance)
     run(stubborn_job, instance)
