@@ -12,27 +12,39 @@ from commands import dev
 from commands.verify import verify
 from core.clock import Clock
 from core.errors import HeadwaterError, SettingError
+from core.plain import one_line
 from core.windows import ONE_DAY, DayWindow, parse_day
 from jobs.plan import Plan, plan_of, rooms
 
 ALL = "all"
 # Days that `missing` looks at unless told.
 LOOKED_BACK = 30
+# Characters of what is no day, and of why.
+SHOWN = 60
+
+
+# No source has older days.
+EARLIEST = date(1970, 1, 1)
 
 
 class Day(click.ParamType):
-    """A UTC day, YYYY-MM-DD."""
+    """A UTC day that is over, YYYY-MM-DD."""
 
     name = "day"
 
     def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """The day that the text names."""
-        if isinstance(value, date):
-            return value
         try:
-            return parse_day(value)
+            day = value if isinstance(value, date) else parse_day(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f"{one_line(value, SHOWN)!r} is no day like 2024-01-31: {one_line(error, SHOWN)}", param, ctx)
+        if not EARLIEST <= day <= _yesterday():
+            self.fail(f"{day} is not from {EARLIEST} to {_yesterday()}, the last UTC day that is over", param, ctx)
+        return day
+
+
+def _yesterday() -> date:
+    return Clock().now().date() - ONE_DAY
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,7 +79,7 @@ def backfill(room: str, first: date, last: date, sandbox: bool) -> None:
 @click.option("--sandbox", is_flag=True, help="Also where the sandbox's made-up data would serve a source.")
 def missing(room: str, first: date | None, last: date | None, start: bool, sandbox: bool) -> None:
     """List the days of a room that are missing, or of a run that failed, by layer."""
-    last = last or Clock().now().date() - ONE_DAY
+    last = last or _yesterday()
     try:
         window = DayWindow(first or last - LOOKED_BACK * ONE_DAY, last)
         from commands.running import print_record, show_missing  # noqa: PLC0415 - loads the definitions

@@ -91,7 +91,7 @@ def show_missing(room: str, window: DayWindow, *, start: bool) -> bool:
     with _instance() as instance:
         found = by_series(gaps(defs, instance, room, window))
         if not found:
-            print(f"{room} has no partitions of {window}: they begin later, or those days are not over.")
+            print(f"Nothing of {room} is partitioned by the days of {window}: none of them can be missing.", flush=True)
         for series in list(found):
             for line in told(series, found[series]):
                 print(line, flush=True)

@@ -1,6 +1,6 @@
 """Missing and failed days by layer: what is told, and that only these are started."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
@@ -84,6 +84,35 @@ def test_what_a_failed_run_left_is_told_as_failed(tmp_path, node_uri):
     found = by_series(gaps(defs, graph.instance, "ethereum", DayWindow(DAY, DAY)))
     assert told(LAKE_SERIES, found[LAKE_SERIES]) == ["lake: failed 2024-01-02: erc1155_transfers"]
     assert [start.first for start in starts(found[LAKE_SERIES])] == ["2024-01-02"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["missing", "ethereum", "--to", "0001-01-05"], "0001-01-05 is not from 1970-01-01 to "),
+        (["missing", "ethereum", "--to", "9999-12-31"], "9999-12-31 is not from "),
+        (["missing", "ethereum", "--from", f"{datetime.now(UTC):%Y-%m-%d}"], "the last UTC day that is over"),
+        (["backfill", "exchanges", "2024-01-02", "2924-01-02", "--sandbox"], "2924-01-02 is not from "),
+        (["run", "markets", "--from", "yesterday"], "'yesterday' is no day like 2024-01-31"),
+        (["run", "markets", "--to", "9" * 5_000], f"'{'9' * 60}' is no day"),
+    ],
+)
+def test_a_day_that_no_source_has_is_refused_before_anything_starts(words, said):
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2, done.output
+    assert said in done.output
+    assert len(done.output) < 500
+
+
+@pytest.mark.parametrize(("room", "day"), [("ethereum", "2015-01-01"), ("databridge", "2024-01-02")])
+def test_that_nothing_can_be_missing_is_said(tmp_path, monkeypatch, room, day):
+    monkeypatch.setenv("HEADWATER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    done = CliRunner().invoke(main, ["missing", room, "--from", day, "--to", day])
+    assert (done.exit_code, done.output) == (
+        0,
+        f"Nothing of {room} is partitioned by the days of {day}: none of them can be missing.\n",
+    )
 
 
 @pytest.mark.slow
