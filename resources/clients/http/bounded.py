@@ -5,6 +5,7 @@ anything. Every client over HTTP reads through this module.
 """
 
 import math
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ CONNECT_SECONDS = 10.0
 # What a compressed body may unfold to: JSON shrinks 10 to 20 times, a bomb a thousand times.
 UNFOLDED_FREELY, MOST_UNFOLDED = 16 << 20, 50
 PIECE = 1 << 16
+# A length of bytes that may be read as a number, which neither ² nor ten thousand digits may.
+_SMALL = re.compile("[0-9]{1,18}")
 
 
 class TooMuch(Exception):
@@ -162,7 +165,7 @@ def body_of(answer: urllib3.BaseHTTPResponse, most: int) -> bytes:
         TooMuch: when it is longer than ``most`` bytes, or unfolds like a bomb.
     """
     length = answer.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) <= most and not answer.headers.get("Content-Encoding"):
+    if _SMALL.fullmatch(length) and int(length) <= most and not answer.headers.get("Content-Encoding"):
         return answer.read()  # in one piece: joining pieces takes twice the memory
     return b"".join(pieces_of(answer, most))
 

@@ -163,3 +163,19 @@ def test_any_retry_after_is_seconds_or_nothing(text):
 )
 def test_retry_after(text, expected):
     assert seconds_to_wait(text, NOW) == expected
+
+
+LENGTHS = [b"13", b"\xb2", b"0" * 6_000 + b"13", b"13, 13", b"-13", b"1e1", b" 13 "]
+
+
+@pytest.mark.parametrize("length", LENGTHS, ids=range(len(LENGTHS)))
+def test_a_length_that_is_no_number_is_passed_over(length, clock):
+    def reply(connection, ended):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b'\r\n\r\n{"price": 7.5}')
+
+    with raw_server(reply) as root:
+        api = HttpApi("Prices", root, clock, timeout=2)
+        try:
+            assert api.get("p", {}, lambda answer: answer.text).startswith('{"price": 7.5')
+        except SourceUnavailable:
+            assert length not in (b"13", b"0" * 6_000 + b"13")
