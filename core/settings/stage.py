@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
-from core.settings.base import Settings, Text, setting
+from core.settings.base import Address, Settings, Text, setting
 
 StageName = Literal["local", "test", "preprod", "prod"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -25,7 +25,7 @@ class Stage(Settings):
         "/var/lib/headwater",
         ".headwater",
     )
-    url: Text | None = setting(
+    url: Address | None = setting(
         "HEADWATER_URL",
         "Address of the web server as people reach it; notices link to the failed run there.",
         "https://headwater.example.com",

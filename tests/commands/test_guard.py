@@ -12,6 +12,8 @@ import pytest
 import urllib3
 
 from commands.guard import Guard, host_of
+from core.errors import SettingError
+from core.settings.stage import Stage
 from tests.standins.foreign_pages import JSON, OURS, TABLE
 from tests.standins.warm.warm import COLD
 
@@ -77,6 +79,13 @@ def test_a_health_check_needs_no_name(guard):
 def test_the_host_is_that_of_the_setting():
     assert host_of("https://headwater.example.com:8443/x") == ("headwater.example.com",)
     assert host_of(None) == ()
+
+
+@pytest.mark.parametrize("url", ["headwater.example.com", "//headwater.example.com", "http://[::1", "https://"])
+def test_an_address_that_names_no_host_is_a_sentence(url):
+    """Else the server answers 421 to all who open it by its name, and notices hold a link that leads nowhere."""
+    with pytest.raises(SettingError, match=r"HEADWATER_URL=.* such as https://headwater\.example\.com\."):
+        Stage.read({"HEADWATER_URL": url})
 
 
 # Without a daemon, which would start what is queued.
