@@ -101,6 +101,10 @@ def missing(room: str, first: date | None, last: date | None, start: bool, sandb
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Of the UI.")
 def develop(port: int) -> None:
     """Serve the UI on 127.0.0.1, with the daemon beside it, until Ctrl-C."""
+    try:
+        dev.ensure_free(port)
+    except HeadwaterError as error:
+        raise click.ClickException(str(error)) from error
     raise click.exceptions.Exit(dev.together(dev.commands(port)))
 
 

@@ -4,6 +4,7 @@
 """
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from core.errors import SettingError
+
+LOOPBACK = "127.0.0.1"
 WORKSPACE = ["-w", "workspace.yaml"]
 # How long a program may take to end by itself.
 PATIENCE_SECONDS = 20
@@ -19,8 +23,25 @@ PATIENCE_SECONDS = 20
 def commands(port: int) -> list[list[str]]:
     """The two programs, as this interpreter runs them; the web server listens on the loopback."""
     daemon = str(Path(sys.executable).with_name("dagster-daemon"))
-    web = [sys.executable, "-m", "commands.web", "-h", "127.0.0.1", "-p", str(port), *WORKSPACE]
+    web = [sys.executable, "-m", "commands.web", "-h", LOOPBACK, "-p", str(port), *WORKSPACE]
     return [web, [daemon, "run", *WORKSPACE]]
+
+
+def ensure_free(port: int) -> None:
+    """Look before anything starts: the web server would find out after a minute, with a second daemon at work by then.
+
+    Raises:
+        SettingError: when nothing can listen there.
+    """
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the web server does
+        try:
+            trial.bind((LOOPBACK, port))
+        except OSError as error:
+            raise SettingError(
+                f"Port {port} of {LOOPBACK} cannot be had: {error.strerror}. End what listens there, perhaps another "
+                "`make dev`, or name another port with --port (make: PORT=)."
+            ) from error
 
 
 def together(programs: Sequence[Sequence[str]]) -> int:

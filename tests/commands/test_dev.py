@@ -2,14 +2,17 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from commands import dev
+from commands.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 WAITS = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -19,6 +22,19 @@ def test_the_web_server_is_the_guarded_one_on_the_loopback():
     web, daemon = dev.commands(3000)
     assert web[1:7] == ["-m", "commands.web", "-h", "127.0.0.1", "-p", "3000"]
     assert Path(daemon[0]).name == "dagster-daemon"
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(monkeypatch):
+    """A second daemon would start schedules and sensors beside the first one's until the web server is up."""
+    monkeypatch.setattr(dev, "together", lambda programs: pytest.fail("programs were started"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(main, ["dev", "--port", str(port)])
+    assert done.exit_code == 1
+    assert f"Port {port} of 127.0.0.1 cannot be had: Address already in use." in done.output
+    assert "--port (make: PORT=)" in done.output
+    monkeypatch.setattr(dev, "together", lambda programs: 0)
+    assert CliRunner().invoke(main, ["dev", "--port", str(port)]).exit_code == 0
 
 
 @pytest.mark.parametrize("code", [0, 3])
