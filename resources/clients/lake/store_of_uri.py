@@ -9,7 +9,7 @@ from resources.clients.lake.local_store import LocalObjectStore
 from resources.clients.lake.object_store import ObjectStore
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
+_BUCKET = re.compile(r"s3://(?![^/]*\.\.)([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 _FILE = "file://"
 
 
@@ -24,7 +24,7 @@ def store_for(uri: str, kms_key: str | None = None) -> ObjectStore:
         from resources.clients.lake.s3_store import S3ObjectStore  # noqa: PLC0415 - the SDK takes half a second to load
 
         return S3ObjectStore(in_bucket[1], (in_bucket[2] or "").strip("/"), kms_key)
-    if uri.startswith(f"{_FILE}/"):
+    if uri.startswith(f"{_FILE}/") and "\0" not in unquote(uri):
         return LocalObjectStore(Path(unquote(uri.removeprefix(_FILE))))
     if uri and not _SCHEME.match(uri):
         return LocalObjectStore(Path(uri))

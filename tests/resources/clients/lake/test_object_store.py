@@ -78,7 +78,17 @@ def test_a_directory_is_taken_as_it_stands(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "uri", ["http://host/lake", "s3://", "s3://UPPER/x", "file://host/lake", "s3:/bucket", "gs://b/x"]
+    "uri",
+    [
+        "http://host/lake",
+        "s3://",
+        "s3://UPPER/x",
+        "s3://my..lake/x",
+        "file://host/lake",
+        "file:///lake%00",
+        "s3:/bucket",
+        "gs://b/x",
+    ],
 )
 def test_what_is_not_understood_is_refused(uri):
     with pytest.raises(SettingError, match="LAKE_URI"):
