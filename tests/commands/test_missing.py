@@ -66,15 +66,6 @@ def test_runs_hold_no_more_days_than_their_assets_allow(instance):
     ]
 
 
-def test_days_without_partitions_are_told_and_are_not_nothing_missing(tmp_path, monkeypatch):
-    monkeypatch.setenv("HEADWATER_HOME", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_HOME", "")
-    done = CliRunner().invoke(main, ["missing", "ethereum", "--from", "2010-01-01", "--to", "2010-01-03"])
-    assert done.output.splitlines() == [
-        "ethereum has no partitions of 2010-01-01 to 2010-01-03: they begin later, or those days are not over."
-    ]
-
-
 def test_what_a_failed_run_left_is_told_as_failed(tmp_path, node_uri):
     """Token transfers were written again from the logs that were there; the same run could not reach the node."""
     graph = Graph(tmp_path, node_uri)
