@@ -15,15 +15,30 @@ from assets.exchanges.tables import MARKET_CROSSCHECK, OHLCV_1M, OHLCV_GAPS, VEN
 from core.partitions import PartitionAddress
 from core.tables import Table
 from core.windows import ONE_DAY, parse_day
+from resources.clients.lake.lake import Lake as LakeClient
 from resources.exchanges import ExchangesResource
 from resources.io_managers.lake import LakeIOManager
 
 Problems = Callable[[pa.Table, PartitionAddress], Iterable[str]]
+Read = Callable[[LakeClient, Table, PartitionAddress], pa.Table]
 Lake = dg.ResourceParam[LakeIOManager]
 
 
-def _check(table: Table, name: str, description: str, problems: Problems, *, blocking: bool = True) -> Any:
-    """A check of the rows of each of the run's partitions."""
+def _rows(lake: LakeClient, table: Table, address: PartitionAddress) -> pa.Table:
+    return lake.open(table, [address]).table()
+
+
+def _closes_from_the_day_before(lake: LakeClient, table: Table, address: PartitionAddress) -> pa.Table:
+    """Midnight is when coins are split or swapped. A day before that is not in the lake tells nothing."""
+    eve = PartitionAddress.of(address.day - ONE_DAY, address.dimensions)
+    days = [eve, address] if lake.manifest(table, eve) else [address]
+    return lake.open(table, days).table(quality.OF_JUMPS)
+
+
+def _check(
+    table: Table, name: str, description: str, problems: Problems, *, read: Read = _rows, blocking: bool = True
+) -> Any:
+    """A check of the rows of each of the run's partitions, or of what ``read`` takes for them."""
 
     @dg.asset_check(
         asset=table.lake_key, name=name, description=description, blocking=blocking, partitions_def=JOB_DAYS
@@ -32,7 +47,7 @@ def _check(table: Table, name: str, description: str, problems: Problems, *, blo
         with exchanges.failures_explained():
             client = lake.lake()
             found = {
-                key: [f"{address}: {problem}" for problem in problems(client.open(table, [address]).table(), address)]
+                key: [f"{address}: {problem}" for problem in problems(read(client, table, address), address)]
                 for key, address in _addresses(context).items()
             }
         yield from evaluations(context, found)
@@ -89,25 +104,6 @@ def complete(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResourc
     yield from evaluations(context, found, error=given.on_missing == "fail")
 
 
-@dg.asset_check(
-    asset=OHLCV_1M.lake_key,
-    name="no_jump",
-    description="No close is more than 20% (as a logarithm) from the minute before, also of the day before.",
-    partitions_def=JOB_DAYS,
-)
-def no_jump(context: dg.AssetCheckExecutionContext, exchanges: ExchangesResource, lake: Lake):
-    """Midnight is when coins are split or swapped. A day before that is not in the lake tells nothing."""
-    found: dict[str, list[str]] = {}
-    with exchanges.failures_explained():
-        client = lake.lake()
-        for key, address in _addresses(context).items():
-            eve = PartitionAddress.of(address.day - ONE_DAY, address.dimensions)
-            days = [eve, address] if client.manifest(OHLCV_1M, eve) else [address]
-            rows = client.open(OHLCV_1M, days).table(quality.OF_JUMPS)
-            found[key] = [f"{address}: {problem}" for problem in quality.jumps(rows, address.day)]
-    yield from evaluations(context, found)
-
-
 CHECKS = (
     _check(
         OHLCV_1M,
@@ -116,7 +112,14 @@ CHECKS = (
         "above zero, nothing known before it was over. A minute without volume is allowed.",
         lambda rows, address: quality.unsound(rows, address.day),
     ),
-    no_jump,
+    _check(
+        OHLCV_1M,
+        "no_jump",
+        "No close is more than 20% (as a logarithm) from the minute before, also of the day before.",
+        lambda rows, address: quality.jumps(rows, address.day),
+        read=_closes_from_the_day_before,
+        blocking=False,
+    ),
     _check(
         VENDOR_CROSSCHECK,
         "others_agree",
