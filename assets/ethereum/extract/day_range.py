@@ -45,6 +45,8 @@ def block_range(node: EthereumNode, day: date, confirmations: int) -> BlockRange
     try:
         return _block_range(node, day, confirmations, anywhere=False)
     except (DayIncomplete, HistoryPruned):  # by the word of one endpoint: another may hold more
+        if not node.has_several:
+            raise
         return _block_range(node, day, confirmations, anywhere=True)
 
 

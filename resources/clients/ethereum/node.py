@@ -72,6 +72,11 @@ class EthereumNode:
     def name(self) -> str:
         return ", ".join(endpoint.name for endpoint in self._rpc.endpoints)
 
+    @property
+    def has_several(self) -> bool:
+        """Whether one endpoint may know what another does not."""
+        return len(self._rpc.endpoints) > 1
+
     def now(self) -> datetime:
         """The time here, to compare the chain's with."""
         return self._clock.now()

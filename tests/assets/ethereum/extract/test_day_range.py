@@ -223,3 +223,11 @@ def test_a_head_years_ahead_of_the_clock_ends_no_day(clock):
     chain = SyntheticChain([0, NOON, NOON + 12, end_of(DAY) + 3 * 365 * 86_400])
     with pytest.raises(InvalidAnswer, match="whose clock is wrong"):
         _range(clock, chain)
+
+
+def test_one_endpoint_is_not_asked_again_what_it_has_said(clock):
+    chain = SyntheticChain([0, NOON])
+    with FaultyNode(chain.answer) as server:
+        with pytest.raises(DayIncomplete, match="newest block 1"):
+            block_range(EthereumNode(server.uri, Budget(), clock), DAY, 2)
+        assert len(server.requests) == 1
