@@ -11,13 +11,12 @@ from typing import Any
 
 import psycopg
 
-from core.errors import DatabaseUnavailable, InvalidAnswer, SourceRefused
+from core.errors import InvalidAnswer, SourceRefused
 from resources.clients.databridge.geometry import COLUMN_TYPES
-from resources.clients.databridge.postgres_sql import ALIVE, said
+from resources.clients.databridge.postgres_sql import ALIVE, not_connected, said
 from resources.clients.databridge.records import TIME_ZONE
 from resources.clients.databridge.schema import Column, TableSchema, checked, literal, quoted
 from resources.clients.databridge.source import Since, in_pieces
-from resources.clients.postgres.connection import refuses_login
 
 CONNECT_SECONDS = 5
 # Also of a database that does not know its encoding, whose texts would be bytes.
@@ -141,9 +140,7 @@ class PostgresSource:
             with psycopg.connect(**self._parameters, autocommit=True) as connection:
                 yield connection
         except psycopg.OperationalError as error:
-            if refuses_login(error):
-                raise SourceRefused(f"{self}: {said(error)}. Check the connection's secret.") from error
-            raise DatabaseUnavailable(f"{self}: {said(error)}. Check that it runs, then run again.") from error
+            raise not_connected(self, error) from error
         except psycopg.DataError as error:
             raise InvalidAnswer(f"{self}: {said(error)}. Mend it in the source.") from error
         except psycopg.Error as error:

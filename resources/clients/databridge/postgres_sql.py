@@ -74,9 +74,7 @@ class PostgresSql:
             ) from error
         except psycopg.OperationalError as error:
             self.close()
-            if refuses_login(error):
-                raise SourceRefused(f"{self}: {said(error)}. Check the connection's secret.") from error
-            raise DatabaseUnavailable(f"{self}: {said(error)}. Check that it runs, then run again.") from error
+            raise not_connected(self, error) from error
         except psycopg.Error as error:
             raise LoadRejected(f"{self}: {said(error)}. Correct the table's file, schema or data.") from error
 
@@ -97,3 +95,10 @@ def said(error: psycopg.Error) -> str:
     """What the server or the driver said, on one line, without a secret."""
     lines = hidden(str(error)).strip().splitlines()
     return one_line(lines[0], 300) if lines else type(error).__name__
+
+
+def not_connected(who: object, error: psycopg.OperationalError) -> SourceRefused | DatabaseUnavailable:
+    """What a connection that was refused or broke off means: somebody has to change a login, or it may pass."""
+    if refuses_login(error):
+        return SourceRefused(f"{who}: {said(error)}. Check the connection's secret.")
+    return DatabaseUnavailable(f"{who}: {said(error)}. Check that it runs, then run again.")
