@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 
-from core import errors
 from core.errors import HeadwaterError, PermanentError, TransientError
 from core.settings.stage import StageName, stage_from
 
@@ -29,11 +28,6 @@ RETRIES = {
 }
 # The sections of errors that are of no kind below their branch.
 SECTIONS = {"TransientError": "trying-again-helps", "PermanentError": "somebody-has-to-change-something"}
-
-
-ON_PURPOSE = {
-    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, HeadwaterError)
-}
 
 
 @contextmanager
@@ -67,9 +61,16 @@ def sentence_of(error: Any) -> Any:
 
     Below it is what the machine or a library said.
     """
-    first = error
+    first, on_purpose = error, {kind.__name__ for kind in _kinds(HeadwaterError)}
     while error:
-        if error.cls_name in ON_PURPOSE:
+        if error.cls_name in on_purpose:
             return error
         first, error = error, error.cause
     return first
+
+
+def _kinds(kind: type[HeadwaterError]) -> Iterator[type[HeadwaterError]]:
+    """A kind of error and all below it, clients' own among them."""
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)

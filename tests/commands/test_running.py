@@ -52,6 +52,10 @@ def test_a_run_that_fails_before_its_first_step_says_why(instance, capsys):
     assert "the socket is gone" in capsys.readouterr().err
 
 
+class Overfull(DiskRefused):
+    """A client's own kind."""
+
+
 def _failed(error):
     """A run of one step that ends with an error."""
 
@@ -68,7 +72,7 @@ def _failed(error):
         return job.execute_in_process(instance=instance, raise_on_error=False)
 
 
-@pytest.mark.parametrize("kind", [DiskRefused, LakeChanged])
+@pytest.mark.parametrize("kind", [DiskRefused, LakeChanged, Overfull])
 def test_a_failure_is_told_in_our_words_and_not_in_the_machines(kind, capsys):
     error = kind("Lake: cannot write x. Make room, then run again.")
     error.__cause__ = OSError(28, "No space left on device")
