@@ -21,8 +21,6 @@ ALL = "all"
 LOOKED_BACK = 30
 # Characters of what is no day, and of why.
 SHOWN = 60
-
-
 # No source has older days.
 EARLIEST = date(1970, 1, 1)
 
